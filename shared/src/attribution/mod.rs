@@ -1,0 +1,1 @@
+//! Attribution methods, generic over [`crate::engine::Engine`].

@@ -1,0 +1,1 @@
+//! ONNX to ONNX reverse-mode automatic differentiation.

@@ -1,0 +1,1 @@
+//! What runs a graph: named tensors in, named tensors out.

@@ -1,0 +1,1 @@
+//! Writing files so that nobody ever sees half of one.

@@ -1,0 +1,1 @@
+//! Image bytes to network input: the one path that trainer and viewer share.

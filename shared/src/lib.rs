@@ -1,0 +1,17 @@
+//! What Pellucid's trainer and its browser viewer share: ONNX graphs and their gradients, attribution, images and
+//! phantoms. Pure Rust; builds for `wasm32-unknown-unknown`; knows neither libtorch, nor ONNX Runtime, nor a browser.
+//!
+//! Arrows run one way: [`onnx`] knows nobody; [`zoo`], [`autodiff`] and [`card`] know `onnx`; [`engine`] knows `onnx`;
+//! [`attribution`] knows `engine` and `autodiff`; [`render`] and [`metrics`] know only arrays.
+
+pub mod attribution;
+pub mod autodiff;
+pub mod card;
+pub mod engine;
+pub mod files;
+pub mod image;
+pub mod metrics;
+pub mod onnx;
+pub mod phantom;
+pub mod render;
+pub mod zoo;

@@ -1,0 +1,1 @@
+//! Measures over predictions and attributions. Knows only arrays.

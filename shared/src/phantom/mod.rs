@@ -1,0 +1,1 @@
+//! Procedural dermoscopy phantoms with known lesion and cause masks.

@@ -1,0 +1,1 @@
+//! Architectures as functions that return an ONNX graph.
