@@ -1,1 +1,13 @@
-//! x
+//! The native half of Pellucid: trains image classifiers to be adversarially robust on libtorch, evaluates, explains
+//! and exports them as ONNX. The binary `pellucid` is a thin command line over this library.
+
+pub mod cli;
+pub mod data;
+pub mod engines;
+pub mod evaluate;
+pub mod export;
+pub mod serve;
+#[cfg(feature = "torch")]
+pub mod torch;
+#[cfg(feature = "torch")]
+pub mod train;

@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The command line `pellucid`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pellucid_trainer::cli::main()
+}

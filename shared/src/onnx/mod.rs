@@ -1,1 +1,27 @@
-//! The ONNX graph as a value.
+//! The ONNX graph as a value: parse, check, name, infer shapes, edit, write.
+//!
+//! The protobuf types are tract's ([`pb`]), so that a graph goes to tract without a second parse. Everything that
+//! Pellucid does to a graph (building architectures, differentiating, writing trained weights back) goes through
+//! [`Model`], whose contents have passed [`check`](Model::parse): names resolve, nodes are in topological order, and
+//! every tensor holds as many bytes as its shape says.
+
+mod attribute;
+mod build;
+mod check;
+mod error;
+mod model;
+mod shape;
+mod tensor;
+
+pub use attribute::{AttributeValue, Attributes};
+pub use build::GraphBuilder;
+pub use error::OnnxError;
+pub use model::Model;
+pub(crate) use model::node_name;
+pub use shape::{Dim, Shape, Shapes, Window, broadcast, infer_shapes, window};
+pub use tensor::{float_tensor, floats, int_tensor, ints, set_floats, tensor_shape};
+pub use tract_onnx::pb;
+
+/// The opset that Pellucid writes: the first with `ScatterElements(reduction = "add")`, the gradient of pooling, is
+/// 16; 17 is what PyTorch's exporter writes by default, so every runtime in use reads it.
+pub const OPSET: i64 = 17;

@@ -1,0 +1,161 @@
+//! What a rule sees and builds with.
+
+use super::AutodiffError;
+use crate::onnx::pb::NodeProto;
+use crate::onnx::{AttributeValue, Dim, GraphBuilder, Shape, Shapes};
+
+/// A rule's result: the cotangent of each of the node's inputs, in order; `None` where none flows.
+pub(super) type Cotangents = Result<Vec<Option<String>>, AutodiffError>;
+
+/// The graph under construction, with what is known about the node whose rule runs.
+pub(super) struct Context<'a> {
+    pub(super) builder: &'a mut GraphBuilder,
+    pub(super) shapes: &'a Shapes,
+    pub(super) node: &'a NodeProto,
+    /// Where the node stands in the graph.
+    pub(super) index: usize,
+    /// Per input: whether its cotangent is asked for.
+    pub(super) active: Vec<bool>,
+    pub(super) opset: i64,
+}
+
+impl Context<'_> {
+    /// The name of the node's `index`-th input.
+    pub(super) fn input(&self, index: usize) -> &str {
+        self.node.input.get(index).map_or("", |name| &name[..])
+    }
+
+    /// The name of the node's first output.
+    pub(super) fn output(&self) -> &str {
+        self.node.output.first().map_or("", |name| &name[..])
+    }
+
+    pub(super) fn wants(&self, index: usize) -> bool {
+        self.active.get(index).copied().unwrap_or(false)
+    }
+
+    /// Appends a node with one output and returns that output. Names begin with `grad/`, so that a reader of the file
+    /// sees at once what belongs to the gradient.
+    pub(super) fn node<'b>(
+        &mut self,
+        op: &str,
+        inputs: &[&str],
+        attributes: impl IntoIterator<Item = (&'b str, AttributeValue)>,
+    ) -> String {
+        let name = format!("grad/{}/{op}", crate::onnx::node_name(self.node));
+        self.builder.node(op, &name, inputs, attributes)
+    }
+
+    /// Appends a node without attributes.
+    pub(super) fn op(&mut self, op: &str, inputs: &[&str]) -> String {
+        self.node(op, inputs, [])
+    }
+
+    /// A float32 scalar constant.
+    pub(super) fn scalar(&mut self, value: f32) -> String {
+        self.builder.scalar("grad/constant", value)
+    }
+
+    /// An int64 vector constant.
+    pub(super) fn ints(&mut self, values: &[i64]) -> String {
+        self.builder.ints("grad/shape", values)
+    }
+
+    /// The inferred shape of a value.
+    pub(super) fn shape(&self, value: &str) -> Result<&Shape, AutodiffError> {
+        self.shapes.get(value).ok_or_else(|| self.open_shape(value))
+    }
+
+    pub(super) fn rank(&self, value: &str) -> Result<usize, AutodiffError> {
+        Ok(self.shape(value)?.len())
+    }
+
+    /// The sizes of a value's spatial axes (all behind batch and channels), which must be numbers.
+    pub(super) fn spatial(&self, value: &str) -> Result<Vec<usize>, AutodiffError> {
+        self.shape(value)?
+            .get(2..)
+            .and_then(|dims| dims.iter().map(Dim::known).collect())
+            .ok_or_else(|| self.open_shape(value))
+    }
+
+    fn open_shape(&self, value: &str) -> AutodiffError {
+        AutodiffError::OpenShape {
+            node: crate::onnx::node_name(self.node),
+            value: value.to_owned(),
+        }
+    }
+
+    pub(super) fn unsupported(&self, why: impl Into<String>) -> AutodiffError {
+        AutodiffError::Unsupported {
+            what: crate::onnx::node_name(self.node),
+            why: why.into(),
+        }
+    }
+
+    /// `value` in the shape of `like`.
+    pub(super) fn reshape_like(&mut self, value: &str, like: &str) -> String {
+        let shape = self.shape_of(like);
+        self.op("Reshape", &[value, &shape])
+    }
+
+    /// The shape of a value as an int64 vector: a constant where it is known, asked at run time where not.
+    pub(super) fn shape_of(&mut self, value: &str) -> String {
+        match self.shapes.numbers(value) {
+            Some(shape) => self.ints(&shape.into_iter().map(|d| d as i64).collect::<Vec<_>>()),
+            None => self.op("Shape", &[value]),
+        }
+    }
+
+    /// Sums `value` over the given axes; they stay with size 1 where `keep` says so. `ReduceSum` takes its axes as an
+    /// input from operator set 13 on.
+    pub(super) fn sum_over(&mut self, value: &str, axes: &[i64], keep: bool) -> String {
+        let keep = ("keepdims", i64::from(keep).into());
+        if self.opset < 13 {
+            return self.node("ReduceSum", &[value], [("axes", axes.into()), keep]);
+        }
+        let axes = self.ints(axes);
+        self.node("ReduceSum", &[value, &axes], [keep])
+    }
+
+    /// Adds axes of size 1. The axes are an input from operator set 13 on.
+    pub(super) fn unsqueeze(&mut self, value: &str, axes: &[i64]) -> String {
+        if self.opset < 13 {
+            return self.node("Unsqueeze", &[value], [("axes", axes.into())]);
+        }
+        let axes = self.ints(axes);
+        self.op("Unsqueeze", &[value, &axes])
+    }
+
+    /// Undoes broadcasting: sums a cotangent over the axes along which `to` was repeated.
+    pub(super) fn unbroadcast(
+        &mut self,
+        cotangent: &str,
+        from: &str,
+        to: &str,
+    ) -> Result<String, AutodiffError> {
+        let (wide, narrow) = (self.shape(from)?.clone(), self.shape(to)?.clone());
+        if wide == narrow && wide.iter().all(|d| *d != Dim::Unknown) {
+            return Ok(cotangent.to_owned());
+        }
+        let added = wide.len() - narrow.len();
+        let mut axes: Vec<i64> = (0..added as i64).collect();
+        for (axis, (wide, narrow)) in wide[added..].iter().zip(&narrow).enumerate() {
+            match (wide, narrow) {
+                (Dim::Known(1), _) => {}
+                (_, Dim::Known(1)) => axes.push((added + axis) as i64),
+                (Dim::Known(x), Dim::Known(y)) if x == y => {}
+                (Dim::Named(x), Dim::Named(y)) if x == y => {}
+                _ => return Err(self.open_shape(to)),
+            }
+        }
+        if axes.is_empty() {
+            return Ok(cotangent.to_owned());
+        }
+        let summed = self.sum_over(cotangent, &axes, true);
+        Ok(if added == 0 {
+            summed
+        } else {
+            self.reshape_like(&summed, to)
+        })
+    }
+}

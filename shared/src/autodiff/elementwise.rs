@@ -1,0 +1,107 @@
+//! Rules of the operators that act on each element alone.
+
+use super::arithmetic::first;
+use super::context::{Context, Cotangents};
+use crate::onnx::Attributes;
+
+/// Where `condition` (a boolean value) holds `dy`, elsewhere 0.
+fn masked(context: &mut Context<'_>, condition: &str, dy: &str) -> Cotangents {
+    let zero = context.scalar(0.0);
+    Ok(vec![Some(context.op("Where", &[condition, dy, &zero]))])
+}
+
+/// `y = x` (and `Dropout` at inference): `dx = dy`.
+pub(super) fn identity(_: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    Ok(vec![Some(first(arriving).to_owned())])
+}
+
+/// `y = −x`: `dx = −dy`.
+pub(super) fn neg(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    Ok(vec![Some(context.op("Neg", &[first(arriving)]))])
+}
+
+/// `y = max(x, 0)`: `dx = dy` where `y > 0`, else 0 (so 0 at the kink, as in PyTorch).
+pub(super) fn relu(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    let zero = context.scalar(0.0);
+    let y = context.output().to_owned();
+    let positive = context.op("Greater", &[&y, &zero]);
+    masked(context, &positive, first(arriving))
+}
+
+/// `y = x` where `x > 0`, else `alpha · x`: `dx = dy` or `alpha · dy`.
+pub(super) fn leaky_relu(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    let (zero, alpha) = (
+        context.scalar(0.0),
+        Attributes(context.node).float("alpha", 0.01)?,
+    );
+    let alpha = context.scalar(alpha);
+    let x = context.input(0).to_owned();
+    let positive = context.op("Greater", &[&x, &zero]);
+    let small = context.op("Mul", &[first(arriving), &alpha]);
+    Ok(vec![Some(
+        context.op("Where", &[&positive, first(arriving), &small]),
+    )])
+}
+
+/// `y = min(max(x, low), high)`: `dx = dy` where `low ≤ x ≤ high`, bounds included as in PyTorch. The bounds are
+/// attributes before operator set 11, inputs from then on.
+pub(super) fn clip(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    let attributes = Attributes(context.node);
+    let mut inside: Option<String> = None;
+    for (index, name, beyond) in [(1, "min", "Less"), (2, "max", "Greater")] {
+        let bound = if attributes.has(name) {
+            let value = attributes.float(name, 0.0)?;
+            context.scalar(value)
+        } else if context.input(index).is_empty() {
+            continue;
+        } else {
+            context.input(index).to_owned()
+        };
+        let x = context.input(0).to_owned();
+        let outside = context.op(beyond, &[&x, &bound]);
+        let within = context.op("Not", &[&outside]);
+        inside = Some(match inside {
+            Some(other) => context.op("And", &[&other, &within]),
+            None => within,
+        });
+    }
+    match inside {
+        Some(inside) => masked(context, &inside, first(arriving)),
+        None => identity(context, arriving),
+    }
+}
+
+/// `y = eˣ`: `dx = dy · y`.
+pub(super) fn exp(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    let y = context.output().to_owned();
+    Ok(vec![Some(context.op("Mul", &[first(arriving), &y]))])
+}
+
+/// `y = ln x`: `dx = dy / x`.
+pub(super) fn log(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    let x = context.input(0).to_owned();
+    Ok(vec![Some(context.op("Div", &[first(arriving), &x]))])
+}
+
+/// `y = √x`: `dx = dy / (2 y)`.
+pub(super) fn sqrt(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    let y = context.output().to_owned();
+    let twice = context.op("Add", &[&y, &y]);
+    Ok(vec![Some(context.op("Div", &[first(arriving), &twice]))])
+}
+
+/// `y = σ(x)`: `dx = dy · y · (1 − y)`.
+pub(super) fn sigmoid(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    let (one, y) = (context.scalar(1.0), context.output().to_owned());
+    let rest = context.op("Sub", &[&one, &y]);
+    let slope = context.op("Mul", &[&y, &rest]);
+    Ok(vec![Some(context.op("Mul", &[first(arriving), &slope]))])
+}
+
+/// `y = tanh x`: `dx = dy · (1 − y²)`.
+pub(super) fn tanh(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    let (one, y) = (context.scalar(1.0), context.output().to_owned());
+    let square = context.op("Mul", &[&y, &y]);
+    let slope = context.op("Sub", &[&one, &square]);
+    Ok(vec![Some(context.op("Mul", &[first(arriving), &slope]))])
+}

@@ -1,0 +1,50 @@
+use crate::onnx::OnnxError;
+
+/// Why a model could not be differentiated.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AutodiffError {
+    /// The graph itself is at fault.
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
+    /// The gradient flows through operators that no rule is known for; every such node is named.
+    #[error(
+        "the gradient flows through operators that cannot be differentiated yet: {}",
+        nodes.iter().map(|(op, node)| format!("{op} (node `{node}`)")).collect::<Vec<_>>().join(", ")
+    )]
+    NoRule {
+        /// Operator and node name of each.
+        nodes: Vec<(String, String)>,
+    },
+    /// No differentiable path leads from the input to the output.
+    #[error(
+        "the output `{output}` does not depend on the input `{input}` through floating-point operations"
+    )]
+    NoPath {
+        /// The input's name.
+        input: String,
+        /// The output's name.
+        output: String,
+    },
+    /// The rule needs a shape that the graph leaves open.
+    #[error(
+        "node `{node}`: the gradient needs the shape of `{value}`, which the graph leaves open: export the model with a fixed image size"
+    )]
+    OpenShape {
+        /// The node whose rule it is.
+        node: String,
+        /// The value whose shape is unknown.
+        value: String,
+    },
+    /// The model's input or output is of a type that has no gradient, or a rule meets an unusual form of an operator.
+    #[error("`{what}`: {why}")]
+    Unsupported {
+        /// The input, output or node.
+        what: String,
+        /// What about it.
+        why: String,
+    },
+    /// A name that the result needs is taken: the model probably holds its gradient already.
+    #[error("the model already has a value named `{0}`: is it differentiated already?")]
+    Taken(String),
+}

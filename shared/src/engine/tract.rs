@@ -1,0 +1,125 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ndarray::ArrayViewD;
+use tract_onnx::prelude::*;
+
+use super::{Engine, EngineError, Outputs};
+use crate::onnx::Model;
+
+const NAME: &str = "tract";
+
+/// tract: pure Rust, native and in the browser.
+///
+/// A plan is made for the input shapes of the first run and kept for the next runs of the same shapes, because tract
+/// runs a graph of fixed shapes much faster than one with open dimensions.
+pub struct TractEngine {
+    model: InferenceModel,
+    inputs: Vec<String>,
+    outputs: Vec<String>,
+    plans: HashMap<Vec<Vec<usize>>, Arc<TypedRunnableModel>>,
+}
+
+/// Plans kept at a time; each holds its own packed copy of the weights.
+const PLANS: usize = 2;
+
+impl TractEngine {
+    /// Loads a model.
+    ///
+    /// # Errors
+    /// Where tract cannot read an operator.
+    pub fn new(model: &Model) -> Result<Self, EngineError> {
+        let parsed = tract_onnx::onnx()
+            .with_ignore_output_shapes(true)
+            .with_ignore_value_info(true)
+            .parse(model.proto(), None)
+            .map_err(load_error)?;
+        Ok(Self {
+            model: parsed.model,
+            inputs: model.inputs().iter().map(|i| i.name.clone()).collect(),
+            outputs: model.outputs().iter().map(|o| o.name.clone()).collect(),
+            plans: HashMap::new(),
+        })
+    }
+
+    /// Makes the graph runnable for these input shapes, in the order of the graph's inputs.
+    fn plan(&mut self, shapes: Vec<Vec<usize>>) -> Result<Arc<TypedRunnableModel>, EngineError> {
+        if let Some(plan) = self.plans.get(&shapes) {
+            return Ok(plan.clone());
+        }
+        let mut model = self.model.clone();
+        for (index, shape) in shapes.iter().enumerate() {
+            let fact = InferenceFact::dt_shape(f32::datum_type(), shape);
+            model.set_input_fact(index, fact).map_err(load_error)?;
+        }
+        let typed = model
+            .into_typed()
+            .and_then(TypedModel::into_decluttered)
+            .map_err(load_error)?;
+        let plan = rewrite(typed)
+            .into_optimized()
+            .and_then(|m| m.into_runnable())
+            .map_err(load_error)?;
+        if self.plans.len() >= PLANS {
+            self.plans.clear();
+        }
+        self.plans.insert(shapes, plan.clone());
+        Ok(plan)
+    }
+}
+
+/// The place for operators of our own: a pass over the typed model before it is made runnable.
+fn rewrite(model: TypedModel) -> TypedModel {
+    model
+}
+
+fn load_error(error: TractError) -> EngineError {
+    EngineError::Load {
+        engine: NAME,
+        why: format!("{error:#}"),
+    }
+}
+
+fn run_error(error: TractError) -> EngineError {
+    EngineError::Run {
+        engine: NAME,
+        why: format!("{error:#}"),
+    }
+}
+
+impl Engine for TractEngine {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn run(&mut self, inputs: &[(&str, ArrayViewD<'_, f32>)]) -> Result<Outputs, EngineError> {
+        let ordered = self
+            .inputs
+            .iter()
+            .map(|name| {
+                let found = inputs.iter().find(|(given, _)| given == name);
+                found
+                    .map(|(_, value)| value.view())
+                    .ok_or_else(|| EngineError::MissingInput(name.clone()))
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let shapes = ordered.iter().map(|value| value.shape().to_vec()).collect();
+        let tensors = ordered
+            .iter()
+            .map(|value| Tensor::from(value.to_owned()).into())
+            .collect();
+        let results = self.plan(shapes)?.run(tensors).map_err(run_error)?;
+        let mut outputs = Outputs::new();
+        for (name, value) in self.outputs.iter().zip(results) {
+            // Integer outputs are of no use to attribution, but a model may have them beside its logits.
+            if value.datum_type() == f32::datum_type() {
+                let array = value
+                    .into_tensor()
+                    .into_plain_array::<f32>()
+                    .map_err(run_error)?;
+                outputs.insert(name.clone(), array);
+            }
+        }
+        Ok(outputs)
+    }
+}

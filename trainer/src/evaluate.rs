@@ -1,0 +1,1 @@
+//! Accuracy, clean and attacked.

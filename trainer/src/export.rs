@@ -1,0 +1,1 @@
+//! Writing a model and proving that what was written is what was trained.
