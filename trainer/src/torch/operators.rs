@@ -1,0 +1,308 @@
+//! One function per operator; each follows the ONNX specification (<https://onnx.ai/onnx/operators/>).
+
+use anyhow::{Context, Result, bail};
+use tch::{Kind, Tensor};
+
+use super::call::{Call, list, pad};
+
+type Operator = fn(&Call<'_>) -> Result<Tensor>;
+
+const OPERATORS: &[(&str, Operator)] = &[
+    ("Add", |c| Ok(c.input(0)?.f_add(c.input(1)?)?)),
+    ("AveragePool", average_pool),
+    ("BatchNormalization", batch_normalization),
+    ("Clip", clip),
+    ("Concat", concat),
+    ("Constant", constant),
+    ("Conv", conv),
+    ("Div", |c| Ok(c.input(0)?.f_div(c.input(1)?)?)),
+    ("Dropout", dropout),
+    ("Exp", |c| Ok(c.input(0)?.f_exp()?)),
+    ("Flatten", flatten),
+    ("Gemm", gemm),
+    ("GlobalAveragePool", |c| {
+        Ok(c.input(0)?.f_adaptive_avg_pool2d([1, 1])?)
+    }),
+    ("Identity", |c| Ok(c.input(0)?.shallow_clone())),
+    ("LeakyRelu", leaky_relu),
+    ("Log", |c| Ok(c.input(0)?.f_log()?)),
+    ("LogSoftmax", |c| {
+        Ok(c.input(0)?.f_log_softmax(softmax_axis(c)?, None::<Kind>)?)
+    }),
+    ("MatMul", |c| Ok(c.input(0)?.f_matmul(c.input(1)?)?)),
+    ("MaxPool", max_pool),
+    ("Mul", |c| Ok(c.input(0)?.f_mul(c.input(1)?)?)),
+    ("Neg", |c| Ok(c.input(0)?.f_neg()?)),
+    ("ReduceMean", reduce_mean),
+    ("ReduceSum", reduce_sum),
+    ("Relu", |c| Ok(c.input(0)?.f_relu()?)),
+    ("Reshape", reshape),
+    ("Sigmoid", |c| Ok(c.input(0)?.f_sigmoid()?)),
+    ("Softmax", |c| {
+        Ok(c.input(0)?.f_softmax(softmax_axis(c)?, None::<Kind>)?)
+    }),
+    ("Sqrt", |c| Ok(c.input(0)?.f_sqrt()?)),
+    ("Squeeze", squeeze),
+    ("Sub", |c| Ok(c.input(0)?.f_sub(c.input(1)?)?)),
+    ("Tanh", |c| Ok(c.input(0)?.f_tanh()?)),
+    ("Transpose", transpose),
+    ("Unsqueeze", unsqueeze),
+];
+
+/// The implementation of an operator of the standard domain.
+pub(super) fn operator(op: &str) -> Option<Operator> {
+    OPERATORS
+        .iter()
+        .find(|(known, _)| *known == op)
+        .map(|(_, run)| *run)
+}
+
+/// Whether libtorch executes this operator of the standard domain.
+#[must_use]
+pub fn has_operator(op: &str) -> bool {
+    operator(op).is_some()
+}
+
+fn conv(call: &Call<'_>) -> Result<Tensor> {
+    let (x, weight) = (call.input(0)?, call.input(1)?);
+    let w = call.window(x, Some(weight))?;
+    let (x, padding) = pad(x, &w, 0.0)?;
+    let group = call.attributes().int("group", 1)?;
+    Ok(x.f_conv2d(
+        weight,
+        call.optional(2),
+        list(&w.strides),
+        padding,
+        list(&w.dilations),
+        group,
+    )?)
+}
+
+fn max_pool(call: &Call<'_>) -> Result<Tensor> {
+    let x = call.input(0)?;
+    let w = call.window(x, None)?;
+    let (x, padding) = pad(x, &w, f64::NEG_INFINITY)?;
+    Ok(x.f_max_pool2d(
+        list(&w.kernel),
+        list(&w.strides),
+        padding,
+        list(&w.dilations),
+        w.ceil,
+    )?)
+}
+
+fn average_pool(call: &Call<'_>) -> Result<Tensor> {
+    let x = call.input(0)?;
+    let w = call.window(x, None)?;
+    if w.before != w.after || w.dilations.iter().any(|&d| d != 1) {
+        bail!("unequal padding and dilation are not executed");
+    }
+    let with_padding = call.attributes().int("count_include_pad", 0)? != 0;
+    let (kernel, strides, padding) = (list(&w.kernel), list(&w.strides), list(&w.before));
+    Ok(x.f_avg_pool2d(kernel, strides, padding, w.ceil, with_padding, None)?)
+}
+
+/// Train mode updates the running statistics in place. ONNX's `momentum` is the share that stays, libtorch's the share
+/// that is new.
+fn batch_normalization(call: &Call<'_>) -> Result<Tensor> {
+    let attributes = call.attributes();
+    let epsilon = attributes.float("epsilon", 1e-5)?;
+    let momentum = 1.0 - f64::from(attributes.float("momentum", 0.9)?);
+    let parameter = |index| call.input(index).map(Some);
+    Ok(call.input(0)?.f_batch_norm(
+        parameter(1)?,
+        parameter(2)?,
+        parameter(3)?,
+        parameter(4)?,
+        call.training,
+        momentum,
+        f64::from(epsilon),
+        true,
+    )?)
+}
+
+fn dropout(call: &Call<'_>) -> Result<Tensor> {
+    let ratio = match call.optional(1) {
+        Some(ratio) => f64::try_from(ratio)?,
+        None => f64::from(call.attributes().float("ratio", 0.5)?),
+    };
+    Ok(call.input(0)?.f_dropout(ratio, call.training)?)
+}
+
+fn gemm(call: &Call<'_>) -> Result<Tensor> {
+    let attributes = call.attributes();
+    let transposed = |x: &Tensor, name| -> Result<Tensor> {
+        Ok(if attributes.int(name, 0)? == 0 {
+            x.shallow_clone()
+        } else {
+            x.f_transpose(0, 1)?
+        })
+    };
+    let (a, b) = (
+        transposed(call.input(0)?, "transA")?,
+        transposed(call.input(1)?, "transB")?,
+    );
+    let (alpha, beta) = (
+        attributes.float("alpha", 1.0)?,
+        attributes.float("beta", 1.0)?,
+    );
+    let mut product = a.f_matmul(&b)?;
+    if alpha != 1.0 {
+        product = product.f_mul_scalar(f64::from(alpha))?;
+    }
+    Ok(match call.optional(2) {
+        Some(c) if beta == 1.0 => product.f_add(c)?,
+        Some(c) => product.f_add(&c.f_mul_scalar(f64::from(beta))?)?,
+        None => product,
+    })
+}
+
+fn leaky_relu(call: &Call<'_>) -> Result<Tensor> {
+    let x = call.input(0)?;
+    let small = x.f_mul_scalar(f64::from(call.attributes().float("alpha", 0.01)?))?;
+    Ok(x.f_where_self(&x.f_gt(0.0)?, &small)?)
+}
+
+fn clip(call: &Call<'_>) -> Result<Tensor> {
+    let attributes = call.attributes();
+    let bound = |index, name| -> Result<Option<f64>> {
+        match call.optional(index) {
+            Some(bound) => Ok(Some(f64::try_from(bound)?)),
+            None if attributes.has(name) => Ok(Some(f64::from(attributes.float(name, 0.0)?))),
+            None => Ok(None),
+        }
+    };
+    let mut x = call.input(0)?.shallow_clone();
+    if let Some(low) = bound(1, "min")? {
+        x = x.f_clamp_min(low)?;
+    }
+    match bound(2, "max")? {
+        Some(high) => Ok(x.f_clamp_max(high)?),
+        None => Ok(x),
+    }
+}
+
+fn softmax_axis(call: &Call<'_>) -> Result<i64> {
+    let rank = call.input(0)?.dim() as i64;
+    let axis = call
+        .attributes()
+        .int("axis", if call.opset < 13 { 1 } else { -1 })?;
+    let axis = if axis < 0 { axis + rank } else { axis };
+    if call.opset < 13 && axis != rank - 1 {
+        bail!("before operator set 13, only a softmax over the last axis is executed");
+    }
+    Ok(axis)
+}
+
+fn flatten(call: &Call<'_>) -> Result<Tensor> {
+    let x = call.input(0)?;
+    let sizes = x.size();
+    let axis = call.attributes().int("axis", 1)?;
+    let axis = if axis < 0 {
+        axis + sizes.len() as i64
+    } else {
+        axis
+    };
+    let axis = usize::try_from(axis)
+        .ok()
+        .filter(|&a| a <= sizes.len())
+        .context("`axis` is outside the rank")?;
+    let rows: i64 = sizes[..axis].iter().product();
+    let columns: i64 = sizes[axis..].iter().product();
+    Ok(x.f_reshape([rows, columns])?)
+}
+
+fn reshape(call: &Call<'_>) -> Result<Tensor> {
+    let x = call.input(0)?;
+    let sizes = x.size();
+    let mut shape = call.ints(1)?;
+    if call.attributes().int("allowzero", 0)? == 0 {
+        for (axis, size) in shape.iter_mut().enumerate().filter(|(_, size)| **size == 0) {
+            *size = *sizes
+                .get(axis)
+                .context("a 0 in the shape copies an axis that the input lacks")?;
+        }
+    }
+    Ok(x.f_reshape(shape)?)
+}
+
+fn squeeze(call: &Call<'_>) -> Result<Tensor> {
+    let x = call.input(0)?;
+    Ok(match call.axes()? {
+        Some(axes) => x.f_squeeze_dims(axes)?,
+        None => x.f_squeeze()?,
+    })
+}
+
+fn unsqueeze(call: &Call<'_>) -> Result<Tensor> {
+    let mut x = call.input(0)?.shallow_clone();
+    let axes = call.axes()?.context("`axes` is missing")?;
+    let rank = x.dim() as i64 + axes.len() as i64;
+    let mut axes: Vec<i64> = axes
+        .into_iter()
+        .map(|a| if a < 0 { a + rank } else { a })
+        .collect();
+    axes.sort_unstable();
+    for axis in axes {
+        x = x.f_unsqueeze(axis)?;
+    }
+    Ok(x)
+}
+
+fn transpose(call: &Call<'_>) -> Result<Tensor> {
+    let x = call.input(0)?;
+    let order = match call.attributes().ints("perm")? {
+        Some(order) => order.to_vec(),
+        None => (0..x.dim() as i64).rev().collect(),
+    };
+    Ok(x.f_permute(order)?)
+}
+
+fn concat(call: &Call<'_>) -> Result<Tensor> {
+    let parts: Vec<&Tensor> = call.inputs.iter().flatten().collect();
+    Ok(Tensor::f_cat(&parts, call.attributes().int("axis", 0)?)?)
+}
+
+/// The axes that a reduction runs over, `None` where it does nothing.
+fn reduction_axes(call: &Call<'_>) -> Result<Option<Vec<i64>>> {
+    match call.axes()?.filter(|axes| !axes.is_empty()) {
+        Some(axes) => Ok(Some(axes)),
+        None if call.attributes().int("noop_with_empty_axes", 0)? != 0 => Ok(None),
+        None => Ok(Some((0..call.input(0)?.dim() as i64).collect())),
+    }
+}
+
+fn reduce_mean(call: &Call<'_>) -> Result<Tensor> {
+    let x = call.input(0)?;
+    let keep = call.attributes().int("keepdims", 1)? != 0;
+    Ok(match reduction_axes(call)? {
+        Some(axes) => x.f_mean_dim(axes, keep, None::<Kind>)?,
+        None => x.shallow_clone(),
+    })
+}
+
+fn reduce_sum(call: &Call<'_>) -> Result<Tensor> {
+    let x = call.input(0)?;
+    let keep = call.attributes().int("keepdims", 1)? != 0;
+    Ok(match reduction_axes(call)? {
+        Some(axes) => x.f_sum_dim_intlist(axes, keep, None::<Kind>)?,
+        None => x.shallow_clone(),
+    })
+}
+
+fn constant(call: &Call<'_>) -> Result<Tensor> {
+    let attributes = call.attributes();
+    if let Some(tensor) = attributes.tensor("value")? {
+        return super::parameters::load_one(tensor, call.kind);
+    }
+    if let Some(values) = attributes.ints("value_ints")? {
+        return Ok(Tensor::f_from_slice(values)?);
+    }
+    if attributes.has("value_int") {
+        return Ok(Tensor::from(attributes.int("value_int", 0)?));
+    }
+    if attributes.has("value_float") {
+        return Ok(Tensor::from(attributes.float("value_float", 0.0)?).f_to_kind(call.kind)?);
+    }
+    bail!("it holds none of value, value_int, value_ints, value_float")
+}
