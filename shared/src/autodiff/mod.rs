@@ -28,4 +28,4 @@ mod table;
 
 pub use driver::{COTANGENT, GRAD, Options, differentiate};
 pub use error::AutodiffError;
-pub use table::has_rule;
+pub use table::{has_rule, operators};

@@ -85,6 +85,11 @@ pub(super) fn is_constant(node: &NodeProto) -> bool {
     standard(node) && CONSTANT.contains(&&node.op_type[..])
 }
 
+/// The operators of the standard domain that a gradient can flow through, by name.
+pub fn operators() -> impl Iterator<Item = &'static str> {
+    RULES.iter().map(|(op, _)| *op)
+}
+
 /// Whether the gradient can flow through this operator of the standard domain.
 #[must_use]
 pub fn has_rule(op: &str) -> bool {
