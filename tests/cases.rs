@@ -40,12 +40,21 @@ impl Builder {
         inputs.extend(others.iter().map(|name| &name[..]));
         let y = graph.node(op, "y", &inputs, attributes);
         graph.output(&y, None);
-        self.cases.push(Case { name: name.to_owned(), model: graph.finish()?, input });
+        self.cases.push(Case {
+            name: name.to_owned(),
+            model: graph.finish()?,
+            input,
+        });
         Ok(())
     }
 
     /// A case with one input.
-    fn plain(&mut self, name: &str, input: ArrayD<f32>, attributes: Attributes<'_>) -> Result<(), OnnxError> {
+    fn plain(
+        &mut self,
+        name: &str,
+        input: ArrayD<f32>,
+        attributes: Attributes<'_>,
+    ) -> Result<(), OnnxError> {
         self.with(name, input, attributes, |_| vec![])
     }
 }
@@ -81,15 +90,21 @@ pub fn cases() -> Result<Vec<Case>, OnnxError> {
 fn elementwise(b: &mut Builder) -> Result<(), OnnxError> {
     let signed = || distinct(&[2, 3, 4], 1);
     let positive = || uniform(&[2, 3, 4], 0.2, 2.0, 2);
-    for op in ["Relu", "Sigmoid", "Tanh", "Exp", "Neg", "Identity", "Dropout"] {
+    for op in [
+        "Relu", "Sigmoid", "Tanh", "Exp", "Neg", "Identity", "Dropout",
+    ] {
         b.plain(op, signed(), vec![])?;
     }
     for op in ["Log", "Sqrt"] {
         b.plain(op, positive(), vec![])?;
     }
     b.plain("LeakyRelu", signed(), vec![("alpha", 0.2.into())])?;
-    b.with("Clip both bounds", signed(), vec![], |g| vec![g.scalar("low", -0.203), g.scalar("high", 0.307)])?;
-    b.with("Clip upper bound only", signed(), vec![], |g| vec![String::new(), g.scalar("high", 0.107)])
+    b.with("Clip both bounds", signed(), vec![], |g| {
+        vec![g.scalar("low", -0.203), g.scalar("high", 0.307)]
+    })?;
+    b.with("Clip upper bound only", signed(), vec![], |g| {
+        vec![String::new(), g.scalar("high", 0.107)]
+    })
 }
 
 fn arithmetic(b: &mut Builder) -> Result<(), OnnxError> {
@@ -97,52 +112,134 @@ fn arithmetic(b: &mut Builder) -> Result<(), OnnxError> {
         let second = |shape: &'static [usize]| {
             move |g: &mut GraphBuilder| vec![g.floats("b", &uniform(shape, 0.5, 1.5, 3))]
         };
-        b.with(op, uniform(&[2, 3, 4], -1.0, 1.0, 4), vec![], second(&[2, 3, 4]))?;
-        b.with(&format!("{op} repeats the second"), uniform(&[2, 3, 4], -1.0, 1.0, 5), vec![], second(&[3, 1]))?;
-        b.with(&format!("{op} repeats the first"), uniform(&[3, 1], -1.0, 1.0, 6), vec![], second(&[2, 3, 4]))?;
+        b.with(
+            op,
+            uniform(&[2, 3, 4], -1.0, 1.0, 4),
+            vec![],
+            second(&[2, 3, 4]),
+        )?;
+        b.with(
+            &format!("{op} repeats the second"),
+            uniform(&[2, 3, 4], -1.0, 1.0, 5),
+            vec![],
+            second(&[3, 1]),
+        )?;
+        b.with(
+            &format!("{op} repeats the first"),
+            uniform(&[3, 1], -1.0, 1.0, 6),
+            vec![],
+            second(&[2, 3, 4]),
+        )?;
     }
     // Both sides depend on the input: the gradients of both add up.
     for op in ["Mul", "Div", "Sub"] {
         let mut graph = GraphBuilder::new(op);
         let x = graph.input("x", &[Dim::Known(2), Dim::Known(3)]);
-        let half = graph.scalar("half", 0.5);
-        let other = graph.node("Add", "other", &[&x, &half], []);
+        let other = graph.node("Exp", "other", &[&x], []);
         let y = graph.node(op, "y", &[&x, &other], []);
         graph.output(&y, None);
-        let (name, input) = (format!("{op} of two branches"), uniform(&[2, 3], 0.2, 1.0, 7));
-        b.cases.push(Case { name, model: graph.finish()?, input });
+        let (name, input) = (
+            format!("{op} of two branches"),
+            uniform(&[2, 3], 0.2, 1.0, 7),
+        );
+        b.cases.push(Case {
+            name,
+            model: graph.finish()?,
+            input,
+        });
     }
     Ok(())
 }
 
 fn linear(b: &mut Builder) -> Result<(), OnnxError> {
-    let weights = |shape: &'static [usize]| move |g: &mut GraphBuilder| vec![g.floats("w", &uniform(shape, -1.0, 1.0, 8))];
-    let image = |channels: usize, side: usize| uniform(&[2, channels, side, side + 1], -1.0, 1.0, 9);
+    let weights = |shape: &'static [usize]| {
+        move |g: &mut GraphBuilder| vec![g.floats("w", &uniform(shape, -1.0, 1.0, 8))]
+    };
+    let image =
+        |channels: usize, side: usize| uniform(&[2, channels, side, side + 1], -1.0, 1.0, 9);
     b.with("Conv", image(3, 6), vec![], weights(&[4, 3, 3, 3]))?;
     let padded = vec![("pads", [1, 1, 1, 1].into()), ("strides", [2, 2].into())];
-    b.with("Conv stride 2", image(3, 6), padded.clone(), weights(&[4, 3, 3, 3]))?;
-    b.with("Conv 1x1 stride 2", image(3, 6), vec![("strides", [2, 2].into())], weights(&[4, 3, 1, 1]))?;
-    b.with("Conv stride 3 skips the end", image(3, 7), vec![("strides", [3, 3].into())], weights(&[2, 3, 2, 2]))?;
+    b.with(
+        "Conv stride 2",
+        image(3, 6),
+        padded.clone(),
+        weights(&[4, 3, 3, 3]),
+    )?;
+    b.with(
+        "Conv 1x1 stride 2",
+        image(3, 6),
+        vec![("strides", [2, 2].into())],
+        weights(&[4, 3, 1, 1]),
+    )?;
+    b.with(
+        "Conv stride 3 skips the end",
+        image(3, 7),
+        vec![("strides", [3, 3].into())],
+        weights(&[2, 3, 2, 2]),
+    )?;
     let dilated = vec![("dilations", [2, 1].into()), ("pads", [2, 1, 2, 1].into())];
     b.with("Conv dilated", image(3, 6), dilated, weights(&[4, 3, 3, 3]))?;
-    b.with("Conv in groups", image(4, 6), vec![("group", 2.into())], weights(&[6, 2, 3, 3]))?;
-    b.with("Conv unequal pads", image(3, 6), vec![("pads", [0, 1, 2, 0].into())], weights(&[4, 3, 3, 3]))?;
+    b.with(
+        "Conv in groups",
+        image(4, 6),
+        vec![("group", 2.into())],
+        weights(&[6, 2, 3, 3]),
+    )?;
+    b.with(
+        "Conv unequal pads",
+        image(3, 6),
+        vec![("pads", [0, 1, 2, 0].into())],
+        weights(&[4, 3, 3, 3]),
+    )?;
     let same = |kind: &str| vec![("auto_pad", kind.into()), ("strides", [2, 2].into())];
-    b.with("Conv auto_pad upper", image(3, 6), same("SAME_UPPER"), weights(&[4, 3, 3, 3]))?;
-    b.with("Conv auto_pad lower", image(3, 5), same("SAME_LOWER"), weights(&[4, 3, 2, 2]))?;
+    b.with(
+        "Conv auto_pad upper",
+        image(3, 6),
+        same("SAME_UPPER"),
+        weights(&[4, 3, 3, 3]),
+    )?;
+    b.with(
+        "Conv auto_pad lower",
+        image(3, 5),
+        same("SAME_LOWER"),
+        weights(&[4, 3, 2, 2]),
+    )?;
     b.with("Conv bias", image(3, 5), vec![], |g| {
-        vec![g.floats("w", &uniform(&[4, 3, 3, 3], -1.0, 1.0, 8)), g.floats("b", &uniform(&[4], -1.0, 1.0, 10))]
+        vec![
+            g.floats("w", &uniform(&[4, 3, 3, 3], -1.0, 1.0, 8)),
+            g.floats("b", &uniform(&[4], -1.0, 1.0, 10)),
+        ]
     })?;
 
     let matrix = || uniform(&[2, 3], -1.0, 1.0, 11);
     b.with("Gemm", matrix(), vec![], weights(&[3, 4]))?;
-    b.with("Gemm transB alpha", matrix(), vec![("transB", 1.into()), ("alpha", 0.5.into())], weights(&[4, 3]))?;
-    b.with("Gemm transA", matrix(), vec![("transA", 1.into())], weights(&[2, 4]))?;
+    b.with(
+        "Gemm transB alpha",
+        matrix(),
+        vec![("transB", 1.into()), ("alpha", 0.5.into())],
+        weights(&[4, 3]),
+    )?;
+    b.with(
+        "Gemm transA",
+        matrix(),
+        vec![("transA", 1.into())],
+        weights(&[2, 4]),
+    )?;
     let both = vec![("transA", 1.into()), ("transB", 1.into())];
     b.with("Gemm transA transB", matrix(), both, weights(&[4, 2]))?;
     b.with("MatMul", matrix(), vec![], weights(&[3, 4]))?;
-    b.with("MatMul batched", uniform(&[5, 2, 3], -1.0, 1.0, 12), vec![], weights(&[3, 4]))?;
-    b.with("MatMul repeats the first", matrix(), vec![], weights(&[5, 3, 4]))
+    b.with(
+        "MatMul batched",
+        uniform(&[5, 2, 3], -1.0, 1.0, 12),
+        vec![],
+        weights(&[3, 4]),
+    )?;
+    b.with(
+        "MatMul repeats the first",
+        matrix(),
+        vec![],
+        weights(&[5, 3, 4]),
+    )
 }
 
 fn pooling(b: &mut Builder) -> Result<(), OnnxError> {
@@ -154,13 +251,33 @@ fn pooling(b: &mut Builder) -> Result<(), OnnxError> {
     };
     for op in ["MaxPool", "AveragePool"] {
         b.plain(op, image(13), kernel(2, 2))?;
-        b.plain(&format!("{op} overlapping"), image(14), plus(kernel(3, 2), "pads", [1, 1, 1, 1].into()))?;
-        b.plain(&format!("{op} stride beyond kernel"), image(15), kernel(2, 3))?;
-        b.plain(&format!("{op} ceil"), image(16), plus(kernel(3, 2), "ceil_mode", 1.into()))?;
+        b.plain(
+            &format!("{op} overlapping"),
+            image(14),
+            plus(kernel(3, 2), "pads", [1, 1, 1, 1].into()),
+        )?;
+        b.plain(
+            &format!("{op} stride beyond kernel"),
+            image(15),
+            kernel(2, 3),
+        )?;
+        b.plain(
+            &format!("{op} ceil"),
+            image(16),
+            plus(kernel(3, 2), "ceil_mode", 1.into()),
+        )?;
     }
-    let counted = plus(plus(kernel(3, 2), "pads", [1, 1, 1, 1].into()), "count_include_pad", 1.into());
+    let counted = plus(
+        plus(kernel(3, 2), "pads", [1, 1, 1, 1].into()),
+        "count_include_pad",
+        1.into(),
+    );
     b.plain("AveragePool counts the padding", image(17), counted)?;
-    b.plain("MaxPool unequal pads", image(18), plus(kernel(3, 2), "pads", [0, 1, 2, 0].into()))?;
+    b.plain(
+        "MaxPool unequal pads",
+        image(18),
+        plus(kernel(3, 2), "pads", [0, 1, 2, 0].into()),
+    )?;
     b.plain("GlobalAveragePool", image(19), vec![])
 }
 
@@ -173,26 +290,54 @@ fn shapes(b: &mut Builder) -> Result<(), OnnxError> {
     b.plain("Transpose", cube(), vec![])?;
     b.plain("Transpose perm", cube(), vec![("perm", [1, 2, 0].into())])?;
     b.with("Unsqueeze", cube(), vec![], ints(&[0, -1]))?;
-    b.with("Squeeze", uniform(&[2, 1, 4, 1], -1.0, 1.0, 21), vec![], ints(&[1, -1]))?;
-    b.with("Concat", cube(), vec![("axis", 1.into())], |g| vec!["x".into(), g.floats("c", &uniform(&[2, 2, 4], 0.0, 1.0, 22))])?;
+    b.with(
+        "Squeeze",
+        uniform(&[2, 1, 4, 1], -1.0, 1.0, 21),
+        vec![],
+        ints(&[1, -1]),
+    )?;
+    b.with("Concat", cube(), vec![("axis", 1.into())], |g| {
+        vec![
+            "x".into(),
+            g.floats("c", &uniform(&[2, 2, 4], 0.0, 1.0, 22)),
+        ]
+    })?;
     for op in ["ReduceMean", "ReduceSum"] {
         b.plain(op, cube(), vec![("keepdims", 0.into())])?;
     }
-    b.plain("ReduceMean axes", cube(), vec![("axes", [1, -1].into()), ("keepdims", 1.into())])?;
-    b.with("ReduceSum axes", cube(), vec![("keepdims", 0.into())], ints(&[1]))
+    b.plain(
+        "ReduceMean axes",
+        cube(),
+        vec![("axes", [1, -1].into()), ("keepdims", 1.into())],
+    )?;
+    b.with(
+        "ReduceSum axes",
+        cube(),
+        vec![("keepdims", 0.into())],
+        ints(&[1]),
+    )
 }
 
 fn normalization(b: &mut Builder) -> Result<(), OnnxError> {
-    b.with("BatchNormalization", uniform(&[2, 3, 4, 4], -1.0, 1.0, 23), vec![("epsilon", 1e-3.into())], |g| {
-        [(0.5, 1.5), (-1.0, 1.0), (-1.0, 1.0), (0.2, 2.0)]
-            .iter()
-            .enumerate()
-            .map(|(i, &(low, high))| g.floats("p", &uniform(&[3], low, high, 24 + i as u64)))
-            .collect()
-    })?;
+    b.with(
+        "BatchNormalization",
+        uniform(&[2, 3, 4, 4], -1.0, 1.0, 23),
+        vec![("epsilon", 1e-3.into())],
+        |g| {
+            [(0.5, 1.5), (-1.0, 1.0), (-1.0, 1.0), (0.2, 2.0)]
+                .iter()
+                .enumerate()
+                .map(|(i, &(low, high))| g.floats("p", &uniform(&[3], low, high, 24 + i as u64)))
+                .collect()
+        },
+    )?;
     for op in ["Softmax", "LogSoftmax"] {
         b.plain(op, uniform(&[2, 5], -2.0, 2.0, 28), vec![])?;
-        b.plain(&format!("{op} axis 1"), uniform(&[2, 5, 3], -2.0, 2.0, 29), vec![("axis", 1.into())])?;
+        b.plain(
+            &format!("{op} axis 1"),
+            uniform(&[2, 5, 3], -2.0, 2.0, 29),
+            vec![("axis", 1.into())],
+        )?;
     }
     Ok(())
 }

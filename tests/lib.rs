@@ -1,6 +1,7 @@
 //! What the tests across engines share: single-operator graphs, random values, and gradients from every engine.
 
 pub mod cases;
+pub mod masks;
 
 use anyhow::{Context, Result};
 use ndarray::{ArrayD, IxDyn};
@@ -26,7 +27,9 @@ pub fn uniform(shape: &[usize], low: f32, high: f32, seed: u64) -> ArrayD<f32> {
 pub fn to_torch(array: &ArrayD<f32>, kind: Kind) -> Result<Tensor> {
     let shape: Vec<i64> = array.shape().iter().map(|&d| d as i64).collect();
     let values: Vec<f32> = array.iter().copied().collect();
-    Ok(Tensor::f_from_slice(&values)?.f_reshape(shape)?.f_to_kind(kind)?)
+    Ok(Tensor::f_from_slice(&values)?
+        .f_reshape(shape)?
+        .f_to_kind(kind)?)
 }
 
 /// A libtorch tensor as an array of float64.
@@ -46,7 +49,11 @@ pub fn relative_distance(a: &ArrayD<f64>, b: &ArrayD<f64>) -> f64 {
     let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
     let distance = norm(&mut a.iter().zip(b).map(|(x, y)| x - y));
     let size = norm(&mut b.iter().copied());
-    if size == 0.0 { distance } else { distance / size }
+    if size == 0.0 {
+        distance
+    } else {
+        distance / size
+    }
 }
 
 /// An output and its gradient for one input and cotangent.
@@ -61,13 +68,21 @@ pub struct Answer {
 ///
 /// # Errors
 /// Where the network cannot be executed.
-pub fn autograd(model: &Model, input: &ArrayD<f32>, cotangent: &ArrayD<f32>, kind: Kind) -> Result<Answer> {
+pub fn autograd(
+    model: &Model,
+    input: &ArrayD<f32>,
+    cotangent: &ArrayD<f32>,
+    kind: Kind,
+) -> Result<Answer> {
     let network = Network::with_kind(model, Device::Cpu, kind)?;
     let x = to_torch(input, kind)?.set_requires_grad(true);
     let output = network.forward(&x, Mode::Eval)?;
     let directed = (&output * to_torch(cotangent, kind)?).sum(kind);
     let grads = Tensor::f_run_backward(&[directed], &[&x], false, false)?;
-    Ok(Answer { output: from_torch(&output)?, grad: from_torch(grads.first().context("no gradient")?)? })
+    Ok(Answer {
+        output: from_torch(&output)?,
+        grad: from_torch(grads.first().context("no gradient")?)?,
+    })
 }
 
 /// The same from the differentiated graph, run by an engine that `open` makes.
@@ -84,15 +99,23 @@ pub fn differentiated(
     let output = model.output(None)?.name.clone();
     let graph = differentiate(model.clone(), &Options::default())?;
     let mut outputs = open(&graph)?.run(&[(&name, input.view()), (COTANGENT, cotangent.view())])?;
-    let mut read = |name: &str| -> Result<ArrayD<f64>> { Ok(take(&mut outputs, name)?.mapv(f64::from)) };
-    Ok(Answer { output: read(&output)?, grad: read(GRAD)? })
+    let mut read =
+        |name: &str| -> Result<ArrayD<f64>> { Ok(take(&mut outputs, name)?.mapv(f64::from)) };
+    Ok(Answer {
+        output: read(&output)?,
+        grad: read(GRAD)?,
+    })
 }
 
 /// cotangentᵀ · (output(x + h e) − output(x − h e)) / 2h for every element e, in float64.
 ///
 /// # Errors
 /// Where the network cannot be executed.
-pub fn finite_differences(model: &Model, input: &ArrayD<f32>, cotangent: &ArrayD<f32>) -> Result<ArrayD<f64>> {
+pub fn finite_differences(
+    model: &Model,
+    input: &ArrayD<f32>,
+    cotangent: &ArrayD<f32>,
+) -> Result<ArrayD<f64>> {
     const STEP: f64 = 1e-5;
     let network = Network::with_kind(model, Device::Cpu, Kind::Double)?;
     let x = to_torch(input, Kind::Double)?;

@@ -8,7 +8,9 @@ use ndarray::ArrayD;
 use pellucid_shared::autodiff;
 use pellucid_shared::onnx::Model;
 use pellucid_tests::cases::{Case, cases};
-use pellucid_tests::{Answer, autograd, differentiated, finite_differences, relative_distance, uniform};
+use pellucid_tests::{
+    Answer, autograd, differentiated, finite_differences, relative_distance, uniform,
+};
 use pellucid_trainer::engines::{EngineKind, open};
 use pellucid_trainer::torch;
 use tch::Kind;
@@ -20,7 +22,9 @@ const DIFFERENCES: f64 = 1e-8;
 
 fn cotangent_of(model: &Model, input: &ArrayD<f32>) -> ArrayD<f32> {
     let zero = ndarray::arr0(0.0).into_dyn();
-    let output = autograd(model, input, &zero, Kind::Double).expect("libtorch executes the operator").output;
+    let output = autograd(model, input, &zero, Kind::Double)
+        .expect("libtorch executes the operator")
+        .output;
     uniform(output.shape(), -1.0, 1.0, 99)
 }
 
@@ -29,18 +33,31 @@ fn for_every_case(check: impl Fn(&Case, &ArrayD<f32>, &Answer) -> Vec<String>) {
     for case in cases().unwrap() {
         let cotangent = cotangent_of(&case.model, &case.input);
         let exact = autograd(&case.model, &case.input, &cotangent, Kind::Double).unwrap();
-        failures.extend(check(&case, &cotangent, &exact).into_iter().map(|why| format!("{}: {why}", case.name)));
+        failures.extend(
+            check(&case, &cotangent, &exact)
+                .into_iter()
+                .map(|why| format!("{}: {why}", case.name)),
+        );
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
 #[test]
 fn every_operator_with_a_rule_has_a_case_and_is_executed() {
-    let tried: BTreeSet<String> =
-        cases().unwrap().iter().map(|case| case.name.split(' ').next().unwrap().to_owned()).collect();
+    let tried: BTreeSet<String> = cases()
+        .unwrap()
+        .iter()
+        .map(|case| case.name.split(' ').next().unwrap().to_owned())
+        .collect();
     for op in autodiff::operators() {
-        assert!(tried.contains(op), "{op} has a gradient rule but no test case");
-        assert!(torch::has_operator(op), "{op} has a gradient rule but libtorch does not execute it");
+        assert!(
+            tried.contains(op),
+            "{op} has a gradient rule but no test case"
+        );
+        assert!(
+            torch::has_operator(op),
+            "{op} has a gradient rule but libtorch does not execute it"
+        );
     }
 }
 
@@ -49,7 +66,11 @@ fn autograd_agrees_with_finite_differences() {
     for_every_case(|case, cotangent, exact| {
         let slopes = finite_differences(&case.model, &case.input, cotangent).unwrap();
         let distance = relative_distance(&exact.grad, &slopes);
-        if distance < DIFFERENCES { vec![] } else { vec![format!("gradient is {distance:e} off")] }
+        if distance < DIFFERENCES {
+            vec![]
+        } else {
+            vec![format!("gradient is {distance:e} off")]
+        }
     });
 }
 
@@ -58,20 +79,30 @@ fn engines_agree_with_libtorch_on_values_and_gradients() {
     for_every_case(|case, cotangent, exact| {
         let mut failures = vec![];
         for kind in [EngineKind::Ort, EngineKind::Tract] {
-            let answer = match differentiated(&case.model, &case.input, cotangent, |model| open(kind, model)) {
+            let answer = match differentiated(&case.model, &case.input, cotangent, |model| {
+                open(kind, model)
+            }) {
                 Ok(answer) => answer,
                 Err(error) => {
                     failures.push(format!("{kind:?}: {error:#}"));
                     continue;
                 }
             };
-            for (what, ours, theirs) in
-                [("value", &answer.output, &exact.output), ("gradient", &answer.grad, &exact.grad)]
-            {
+            for (what, ours, theirs) in [
+                ("value", &answer.output, &exact.output),
+                ("gradient", &answer.grad, &exact.grad),
+            ] {
                 if ours.shape() != theirs.shape() {
-                    failures.push(format!("{kind:?}: {what} has shape {:?}, not {:?}", ours.shape(), theirs.shape()));
+                    failures.push(format!(
+                        "{kind:?}: {what} has shape {:?}, not {:?}",
+                        ours.shape(),
+                        theirs.shape()
+                    ));
                 } else if relative_distance(ours, theirs) > ROUNDING {
-                    failures.push(format!("{kind:?}: {what} is {:e} off", relative_distance(ours, theirs)));
+                    failures.push(format!(
+                        "{kind:?}: {what} is {:e} off",
+                        relative_distance(ours, theirs)
+                    ));
                 }
             }
         }
@@ -82,13 +113,22 @@ fn engines_agree_with_libtorch_on_values_and_gradients() {
 #[test]
 fn tied_maxima_send_the_gradient_where_libtorch_sends_it() {
     let flat = ArrayD::zeros(ndarray::IxDyn(&[2, 3, 7, 8]));
-    for case in cases().unwrap().into_iter().filter(|case| case.name.starts_with("MaxPool")) {
+    for case in cases()
+        .unwrap()
+        .into_iter()
+        .filter(|case| case.name.starts_with("MaxPool"))
+    {
         let cotangent = cotangent_of(&case.model, &flat);
         let exact = autograd(&case.model, &flat, &cotangent, Kind::Float).unwrap();
         for kind in [EngineKind::Ort, EngineKind::Tract] {
-            let answer = differentiated(&case.model, &flat, &cotangent, |model| open(kind, model)).unwrap();
+            let answer =
+                differentiated(&case.model, &flat, &cotangent, |model| open(kind, model)).unwrap();
             let distance = relative_distance(&answer.grad, &exact.grad);
-            assert!(distance < ROUNDING, "{} in {kind:?}: {distance:e} off", case.name);
+            assert!(
+                distance < ROUNDING,
+                "{} in {kind:?}: {distance:e} off",
+                case.name
+            );
         }
     }
 }

@@ -1,0 +1,197 @@
+//! Whole networks of the zoo: libtorch, ONNX Runtime and tract agree on logits, and the differentiated graph with
+//! libtorch's autograd on the gradient.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use ndarray::ArrayD;
+use pellucid_shared::onnx::{Model, floats, set_floats};
+use pellucid_shared::zoo::{Architecture, Blueprint, build};
+use pellucid_tests::masks::with_masks_of;
+use pellucid_tests::{autograd, differentiated, from_torch, relative_distance, to_torch, uniform};
+use pellucid_trainer::engines::{EngineKind, open};
+use pellucid_trainer::torch::{Mode, Network};
+use tch::{Device, Kind};
+
+/// What the project promises of logits in any engine.
+const LOGITS: f64 = 1e-4;
+/// Gradients under the same masks: float32 rounding through some twenty layers.
+const GRADIENT: f64 = 1e-4;
+
+/// A network whose batch normalizations have something to do: statistics and scales as after a training.
+fn network(architecture: Architecture, size: usize) -> Model {
+    let mut model = build(&Blueprint::new(architecture, 3, size, 7)).unwrap();
+    for (seed, tensor) in model.initializers_mut().iter_mut().enumerate() {
+        let (low, high) = match tensor.name.rsplit('.').next().unwrap() {
+            "running_mean" => (-0.2, 0.2),
+            "running_var" => (0.6, 1.5),
+            "weight" if tensor.dims.len() == 1 => (0.6, 1.4),
+            "bias" if tensor.dims.len() == 1 && tensor.dims[0] != 3 => (-0.3, 0.3),
+            _ => continue,
+        };
+        let values = uniform(floats(tensor).unwrap().shape(), low, high, seed as u64);
+        set_floats(tensor, values.as_slice().unwrap()).unwrap();
+    }
+    model
+}
+
+fn check(architecture: Architecture, size: usize, batch: usize) {
+    let model = network(architecture, size);
+    let image = uniform(&[batch, 3, size, size], 0.0, 1.0, 1);
+    let cotangent = uniform(&[batch, 3], -1.0, 1.0, 2);
+    let exact = autograd(&model, &image, &cotangent, Kind::Double).unwrap();
+    let torch = autograd(&model, &image, &cotangent, Kind::Float).unwrap();
+    assert!(
+        relative_distance(&torch.output, &exact.output) < LOGITS,
+        "libtorch in float32"
+    );
+    for kind in [EngineKind::Ort, EngineKind::Tract] {
+        let answer = differentiated(&model, &image, &cotangent, |model| open(kind, model)).unwrap();
+        let logits = relative_distance(&answer.output, &exact.output);
+        assert!(
+            logits < LOGITS,
+            "{architecture:?} in {kind:?}: logits are {logits:e} off"
+        );
+
+        let masked = with_masks_of(&model, &image, |model| open(kind, model)).unwrap();
+        let same_masks = autograd(&masked, &image, &cotangent, Kind::Double).unwrap();
+        let moved = relative_distance(&same_masks.output, &exact.output);
+        assert!(
+            moved < 1e-5,
+            "{architecture:?} in {kind:?}: its masks change the logits by {moved:e}"
+        );
+        let gradient = relative_distance(&answer.grad, &same_masks.grad);
+        assert!(
+            gradient < GRADIENT,
+            "{architecture:?} in {kind:?}: gradient is {gradient:e} off"
+        );
+    }
+}
+
+#[test]
+fn small_resnet() {
+    check(Architecture::ResnetSmall, 64, 4);
+}
+
+#[test]
+fn resnet18_at_64_pixels() {
+    check(Architecture::Resnet18, 64, 2);
+}
+
+#[test]
+fn resnet34_at_an_odd_size() {
+    check(Architecture::Resnet34, 75, 1);
+}
+
+#[test]
+fn resnet18_carries_the_names_and_shapes_of_torchvision() {
+    let model = network(Architecture::Resnet18, 224);
+    let shape = |name: &str| model.initializer(name).map(|t| t.dims.clone());
+    // Read off torchvision 0.26's resnet18().state_dict(); num_batches_tracked has no counterpart in ONNX.
+    assert_eq!(shape("conv1.weight"), Some(vec![64, 3, 7, 7]));
+    assert_eq!(shape("bn1.running_var"), Some(vec![64]));
+    assert_eq!(
+        shape("layer2.0.downsample.0.weight"),
+        Some(vec![128, 64, 1, 1])
+    );
+    assert_eq!(shape("layer4.1.conv2.weight"), Some(vec![512, 512, 3, 3]));
+    assert_eq!(shape("layer4.1.bn2.bias"), Some(vec![512]));
+    assert_eq!(shape("fc.weight"), Some(vec![3, 512]));
+    let learnt: i64 = Network::new(&model, Device::Cpu)
+        .unwrap()
+        .parameters()
+        .iter()
+        .map(|(_, tensor)| tensor.size().iter().product::<i64>())
+        .sum();
+    // torchvision's resnet18 has 11,689,512 parameters, of which its head of 1,000 classes takes 513,000.
+    assert_eq!(learnt, 11_689_512 - 513_000 + 3 * 512 + 3);
+}
+
+#[test]
+fn train_mode_normalizes_with_the_batch_and_moves_the_running_statistics() {
+    let model = network(Architecture::ResnetSmall, 32);
+    let network = Network::new(&model, Device::Cpu).unwrap();
+    let images = to_torch(&uniform(&[8, 3, 32, 32], 0.0, 1.0, 3), Kind::Float).unwrap();
+    let before = network.forward(&images, Mode::Eval).unwrap();
+    let statistics = |network: &Network| -> Vec<ArrayD<f64>> {
+        let running = network
+            .state()
+            .into_iter()
+            .filter(|(name, _)| name.contains("running_"));
+        running
+            .map(|(_, tensor)| from_torch(&tensor).unwrap())
+            .collect()
+    };
+    let old = statistics(&network);
+    let trained = network.forward(&images, Mode::Train).unwrap();
+    assert!(
+        relative_distance(
+            &from_torch(&trained).unwrap(),
+            &from_torch(&before).unwrap()
+        ) > 0.01
+    );
+    // After many passes over one batch the running statistics are the batch's own: eval mode then computes what train
+    // mode does, up to the unbiased variance that libtorch stores (n / (n − 1), n ≥ 8 · 4 · 4).
+    for _ in 0..200 {
+        let _ = network.forward(&images, Mode::Train).unwrap();
+    }
+    let after = network.forward(&images, Mode::Eval).unwrap();
+    let distance = relative_distance(&from_torch(&after).unwrap(), &from_torch(&trained).unwrap());
+    assert!(distance < 0.03, "{distance}");
+    assert!(
+        statistics(&network)
+            .iter()
+            .zip(&old)
+            .all(|(new, old)| new != old)
+    );
+}
+
+#[test]
+fn a_state_and_a_model_file_bring_every_weight_back() {
+    let model = network(Architecture::ResnetSmall, 32);
+    let mut network = Network::new(&model, Device::Cpu).unwrap();
+    let images = to_torch(&uniform(&[4, 3, 32, 32], 0.0, 1.0, 3), Kind::Float).unwrap();
+    let state = network.state();
+    let before = network.forward(&images, Mode::Eval).unwrap();
+    for (_, tensor) in network.parameters() {
+        let _ = tch::no_grad(|| tensor.shallow_clone().fill_(0.01));
+    }
+    let _ = network.forward(&images, Mode::Train).unwrap();
+    let changed = network.forward(&images, Mode::Eval).unwrap();
+    assert_ne!(from_torch(&changed).unwrap(), from_torch(&before).unwrap());
+
+    let mut written = model.clone();
+    network.write_back(&mut written).unwrap();
+    let reread = Model::parse(&written.to_bytes()).unwrap();
+    let again = Network::new(&reread, Device::Cpu)
+        .unwrap()
+        .forward(&images, Mode::Eval)
+        .unwrap();
+    assert_eq!(from_torch(&again).unwrap(), from_torch(&changed).unwrap());
+
+    network.load_state(&state).unwrap();
+    let restored = network.forward(&images, Mode::Eval).unwrap();
+    assert_eq!(from_torch(&restored).unwrap(), from_torch(&before).unwrap());
+}
+
+#[test]
+fn frozen_layers_neither_learn_nor_move_their_statistics() {
+    let model = network(Architecture::ResnetSmall, 32);
+    let mut network = Network::new(&model, Device::Cpu).unwrap();
+    network.set_trainable(|name| name.starts_with("fc."));
+    let images = to_torch(&uniform(&[4, 3, 32, 32], 0.0, 1.0, 3), Kind::Float).unwrap();
+    let before = network.state();
+    network
+        .forward(&images, Mode::Train)
+        .unwrap()
+        .sum(Kind::Float)
+        .backward();
+    for ((name, old), (_, new)) in before.iter().zip(network.state()) {
+        assert_eq!(
+            from_torch(old).unwrap(),
+            from_torch(&new).unwrap(),
+            "{name} moved"
+        );
+    }
+    for (name, tensor) in network.parameters() {
+        assert_eq!(tensor.grad().defined(), name.starts_with("fc."), "{name}");
+    }
+}
