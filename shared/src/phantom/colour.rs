@@ -34,8 +34,8 @@ pub(super) const BROWN: Colour = [0.62, 1.02, 1.24];
 /// Melanin at the very surface, dense: nearly black.
 pub(super) const BLACK: Colour = [1.75, 1.95, 1.85];
 /// Melanin deep in the dermis, seen through scattering tissue (Tyndall effect): blue-grey.
-pub(super) const BLUE: Colour = [1.08, 0.70, 0.30];
+pub(super) const BLUE: Colour = [1.06, 0.84, 0.50];
 /// Blood.
-pub(super) const RED: Colour = [0.12, 0.80, 0.66];
+pub(super) const RED: Colour = [0.10, 0.62, 0.50];
 /// Scar or keratin, which scatter all light back.
-pub(super) const WHITE: Colour = [0.95, 0.91, 0.90];
+pub(super) const WHITE: Colour = [0.94, 0.89, 0.86];

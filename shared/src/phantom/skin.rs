@@ -48,15 +48,15 @@ impl Skin {
             noise: Noise::new(stream.bits()),
             flush: stream.between(0.03, 0.22),
             mottle: stream.between(0.02, 0.16),
-            lines: stream.between(0.02, 0.09),
-            polygons: stream.between(20.0, 34.0),
-            grain: stream.between(0.015, 0.045),
+            lines: stream.between(0.0, 0.045),
+            polygons: stream.between(28.0, 46.0),
+            grain: stream.between(0.02, 0.055),
             vessels: if stream.chance(0.3) {
                 stream.between(0.1, 0.3)
             } else {
                 0.0
             },
-            freckles: if stream.chance(0.3) {
+            freckles: if stream.chance(0.25) {
                 stream.between(0.1, 0.5)
             } else {
                 0.0
@@ -83,16 +83,16 @@ impl Skin {
         };
         let blood =
             self.flush * (noise(2.3) + 0.6 * noise(7.0)) + self.vessels * self.vessel(position);
-        let melanin = self.mottle * (0.6 * noise(4.1) + 0.7 * noise(13.0))
+        let melanin = self.mottle * (0.6 * noise(4.1) + 0.7 * noise(13.0) + 0.6 * noise(29.0))
             + self.freckles * self.freckle(position);
         let absorbed = add(add([0.0; 3], RED, blood), BROWN, melanin);
         // Skin lines cut the surface into polygons; in between, the surface shines a little.
         let polygon = self.noise.cells(
             self.noise
-                .warp([x * self.polygons, y * self.polygons], 0.4, 0.5),
+                .warp([x * self.polygons, y * self.polygons], 0.7, 0.6),
             0.9,
         );
-        let relief = lines * (smoothstep(0.0, 0.3, polygon.second - polygon.nearest) - 0.75)
+        let relief = lines * (smoothstep(0.0, 0.55, polygon.second - polygon.nearest) - 0.6)
             + grain * (noise(90.0) + 0.7 * noise(47.0))
             + 0.5 * lines * (polygon.owner - 0.5);
         std::array::from_fn(|channel| {
@@ -109,9 +109,11 @@ impl Skin {
     }
 
     fn freckle(&self, position: [f32; 2]) -> f32 {
-        let [x, y] = self.noise.warp(position, 16.0, 0.012);
+        let [x, y] = self
+            .noise
+            .warp(self.noise.warp(position, 8.0, 0.02), 30.0, 0.008);
         let cell = self.noise.cells([x * 9.0 + 100.0, y * 9.0], 1.0);
         let radius = mix(0.05, 0.22, cell.owner);
-        smoothstep(radius + 0.12, radius - 0.05, cell.nearest) * smoothstep(0.5, 0.8, cell.owner)
+        smoothstep(radius + 0.2, radius - 0.15, cell.nearest) * smoothstep(0.5, 0.8, cell.owner)
     }
 }

@@ -5,7 +5,7 @@ use super::super::noise::{Noise, smoothstep};
 use super::super::outline::Outline;
 use super::super::random::Stream;
 use super::spots::{Spot, scatter};
-use super::{Pigment, Structure};
+use super::{Pigment, Structure, on_border};
 
 pub(super) struct Keratosis {
     outline: Outline,
@@ -37,13 +37,13 @@ impl Keratosis {
         scatter(
             &mut spots,
             openings_wanted,
-            (0.016, 0.030),
+            (0.013, 0.030),
             area,
             depth,
             own,
         );
         let first_cyst = spots.len();
-        scatter(&mut spots, cysts_wanted, (0.013, 0.024), area, depth, own);
+        scatter(&mut spots, cysts_wanted, (0.010, 0.024), area, depth, own);
         let cysts = spots.split_off(first_cyst);
         Self {
             outline,
@@ -56,44 +56,46 @@ impl Keratosis {
     }
 }
 
-/// The strongest of the spots here: 1 within `inner` radii, 0 beyond `outer`.
-fn nearest(spots: &[Spot], position: [f32; 2], outer: f32, inner: f32, pixel: f32) -> f32 {
+/// The strongest of the spots here: full within `inner` radii, nothing beyond `outer`.
+fn strongest(spots: &[Spot], position: [f32; 2], outer: f32, inner: f32, pixel: f32) -> f32 {
     spots
         .iter()
         .map(|spot| {
-            let distance = spot.distance(position);
-            smoothstep(
+            let (from, to) = (
                 outer * spot.radius + 0.3 * pixel,
                 inner * spot.radius - 0.3 * pixel,
-                distance,
-            )
+            );
+            spot.strength * smoothstep(from, to, spot.distance(position))
         })
         .fold(0.0, f32::max)
 }
 
 impl Structure for Keratosis {
     fn depth(&self, position: [f32; 2]) -> f32 {
-        self.outline.depth(self.noise.warp(position, 18.0, 0.006))
+        self.outline.depth(self.noise.warp(position, 15.0, 0.011))
     }
 
     fn pigment(&self, position: [f32; 2], depth: f32, pixel: f32) -> Pigment {
-        let [x, y] = self.noise.warp(position, 6.0, 0.05);
+        let [x, y] = self
+            .noise
+            .warp(self.noise.warp(position, 6.0, 0.05), 17.0, 0.014);
         let inside = smoothstep(-0.004 - 0.6 * pixel, 0.004 + 0.6 * pixel, depth);
-        // Brain-like ridges and furrows of low contrast.
-        let ridge = self.noise.at([x * 13.0, y * 13.0]);
-        let furrow = smoothstep(0.25, 0.0, ridge.max(-ridge));
-        let waxy = 1.0 + 0.18 * self.noise.at([x * 5.0 - 60.0, y * 5.0]);
-        let rim = 0.25 * smoothstep(0.05, 0.0, depth);
-        let density = waxy * (0.85 + self.furrows * furrow + rim);
-        let cyst = nearest(&self.cysts, position, 1.15, 0.6, pixel);
-        let glow = nearest(&self.cysts, position, 2.4, 0.8, pixel);
-        let opening = nearest(&self.openings, position, 1.15, 0.55, pixel);
-        let mut absorbance = scaled(self.hue, density * (1.0 - 0.25 * glow));
-        absorbance = add(absorbance, add(BROWN, BLACK, 0.4), 0.9 * opening);
-        let border = depth.max(-depth) < (0.012_f32).max(pixel);
+        // Brain-like ridges and furrows of low contrast, a waxy and greasy surface.
+        let ridge = self.noise.at([x * 15.0, y * 15.0]);
+        let furrow = smoothstep(0.35, 0.0, ridge.max(-ridge));
+        let waxy = 1.0 + 0.32 * Noise::rough([x * 8.0 - 60.0, y * 8.0], self.noise);
+        let grain = 0.16 * Noise::rough([x * 36.0, y * 36.0 + 80.0], self.noise);
+        let density = waxy * (0.80 + self.furrows * furrow + grain);
+        let ragged = self.noise.warp(position, 40.0, 0.007);
+        let cyst = strongest(&self.cysts, position, 1.3, 0.3, pixel);
+        let glow = strongest(&self.cysts, position, 2.6, 0.8, pixel);
+        let opening = strongest(&self.openings, ragged, 1.3, 0.4, pixel);
+        let mut absorbance = scaled(self.hue, density * (1.0 - 0.3 * glow));
+        absorbance = add(absorbance, add(BROWN, BLACK, 0.3), 0.8 * opening);
+        let border = on_border(depth, (0.015_f32).max(1.2 * pixel));
         Pigment {
             absorbance: scaled(absorbance, inside),
-            white: inside * (0.75 * cyst + 0.06 * glow * (1.0 - cyst)),
+            white: inside * (0.72 * cyst + 0.05 * glow * (1.0 - cyst)),
             cause: border || (depth > 0.0 && cyst.max(opening) > 0.3),
         }
     }

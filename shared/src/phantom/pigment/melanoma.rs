@@ -4,7 +4,7 @@ use super::super::colour::{BLACK, BLUE, Colour, RED, blend, scaled};
 use super::super::noise::{Noise, mix, smoothstep};
 use super::super::outline::Outline;
 use super::super::random::Stream;
-use super::{Pigment, Structure};
+use super::{Pigment, Structure, on_border};
 
 pub(super) struct Melanoma {
     outline: Outline,
@@ -20,7 +20,8 @@ struct Patch {
     centre: [f32; 2],
     radius: f32,
     tint: Tint,
-    offset: f32,
+    /// Direction of its longer axis.
+    axis: [f32; 2],
 }
 
 #[derive(Clone, Copy)]
@@ -106,22 +107,21 @@ impl Patch {
             centre,
             radius,
             tint,
-            offset: own.between(0.0, 900.0),
+            axis: own.direction(),
         }
     }
 
-    /// 1 in the patch's middle, 0 outside, ragged in between.
-    fn weight(&self, [x, y]: [f32; 2], noise: Noise) -> f32 {
-        let (dx, dy) = (x - self.centre[0], y - self.centre[1]);
-        let distance = (dx * dx + dy * dy).sqrt() / self.radius;
-        if distance > 1.8 {
-            return 0.0;
-        }
-        let ragged = distance + 0.35 * Noise::rough([x * 9.0 + self.offset, y * 9.0], noise);
+    /// 1 in the patch's middle, 0 outside, ragged in between. `warped` is the position, bent by the lesion's own noise.
+    fn weight(&self, warped: [f32; 2], ragged: f32) -> f32 {
+        let (dx, dy) = (warped[0] - self.centre[0], warped[1] - self.centre[1]);
+        let along = dx * self.axis[0] + dy * self.axis[1];
+        let across = 1.4 * (dy * self.axis[0] - dx * self.axis[1]);
+        let distance = (along * along + across * across).sqrt() / self.radius + ragged;
         match self.tint {
-            Tint::Black | Tint::Red => smoothstep(1.05, 0.75, ragged),
-            Tint::White => 0.9 * smoothstep(1.1, 0.6, ragged),
-            Tint::Tan | Tint::DarkBrown | Tint::BlueGrey => smoothstep(1.15, 0.6, ragged),
+            Tint::Black => smoothstep(1.2, 0.6, distance),
+            Tint::Tan | Tint::DarkBrown | Tint::BlueGrey | Tint::Red | Tint::White => {
+                smoothstep(1.25, 0.55, distance)
+            }
         }
     }
 }
@@ -135,48 +135,54 @@ impl Structure for Melanoma {
 
     fn pigment(&self, position: [f32; 2], depth: f32, pixel: f32) -> Pigment {
         let [x, y] = position;
-        let patchy = Noise::rough([x * 10.0, y * 10.0], self.noise);
+        let patchy = Noise::rough([x * 9.0, y * 9.0], self.noise);
+        let fine = Noise::rough([x * 32.0, y * 32.0 + 60.0], self.noise);
         // Abrupt here, fading there.
         let abrupt = smoothstep(-0.4, 0.4, self.noise.at([x * 4.0 + 200.0, y * 4.0]));
-        let softness = mix(0.045, 0.008, abrupt) + pixel;
-        let inside = smoothstep(-softness, softness, depth);
+        let softness = mix(0.050, 0.008, abrupt) + pixel;
+        let inside = smoothstep(-softness, softness, depth + 0.4 * softness * fine);
         // Remains of a network, and globules of many sizes.
         let cells = self
             .noise
-            .cells(self.noise.warp([x * 21.0, y * 21.0], 0.5, 0.5), 1.0);
+            .cells(self.noise.warp([x * 23.0, y * 23.0], 0.5, 0.6), 1.0);
         let line =
-            smoothstep(0.35, 0.05, cells.second - cells.nearest) * smoothstep(-0.1, 0.4, patchy);
-        let globule = smoothstep(0.40, 0.25, cells.nearest) * smoothstep(0.55, 0.75, cells.owner);
-        let mut density = 0.75 + 0.35 * patchy + 0.5 * line + 0.7 * globule;
+            smoothstep(0.40, 0.0, cells.second - cells.nearest) * smoothstep(-0.1, 0.4, patchy);
+        let globule = smoothstep(0.45, 0.15, cells.nearest) * smoothstep(0.6, 0.9, cells.owner);
+        let texture = 0.22 * fine + 0.45 * line + 0.5 * globule;
+        let mut density = 0.85 + 0.55 * patchy + texture;
         let mut absorbance = self.hue;
         let (mut white, mut foreign) = (0.0, 0.0_f32);
+        let warped = self
+            .noise
+            .warp(self.noise.warp(position, 7.0, 0.05), 19.0, 0.016);
         for patch in &self.patches {
-            let weight = patch.weight(position, self.noise);
+            let weight = patch.weight(warped, 0.22 * fine);
             if weight == 0.0 {
                 continue;
             }
+            let mut turn = |colour: Colour, strength: f32| {
+                absorbance = blend(absorbance, colour, weight);
+                density = mix(density, strength + 0.5 * texture, weight);
+            };
             match patch.tint {
                 Tint::Tan => density *= mix(1.0, 0.45, weight),
-                Tint::DarkBrown => density *= mix(1.0, 1.7, weight),
-                Tint::Black => {
-                    (absorbance, density) =
-                        (blend(absorbance, BLACK, weight), mix(density, 1.3, weight))
-                }
-                Tint::BlueGrey => {
-                    (absorbance, density) =
-                        (blend(absorbance, BLUE, weight), mix(density, 1.1, weight))
-                }
-                Tint::Red => {
-                    (absorbance, density) =
-                        (blend(absorbance, RED, weight), mix(density, 0.9, weight))
-                }
-                Tint::White => (white, density) = (0.45 * weight, density * mix(1.0, 0.4, weight)),
+                Tint::DarkBrown => density *= mix(1.0, 1.6, weight),
+                Tint::Black => turn(BLACK, 1.2),
+                Tint::BlueGrey => turn(BLUE, 1.0),
+                Tint::Red => turn(RED, 0.95),
+                Tint::White => density *= mix(1.0, 0.45, weight),
             }
+            // A scar is white, and the veil over deep pigment whitish; what lies above hides it again.
+            white = match patch.tint {
+                Tint::White => mix(white, 0.30, weight),
+                Tint::BlueGrey => mix(white, 0.13, weight),
+                _ => mix(white, 0.0, weight),
+            };
             if !matches!(patch.tint, Tint::Tan | Tint::DarkBrown) {
                 foreign = foreign.max(weight);
             }
         }
-        let border = depth.max(-depth) < (0.018_f32).max(pixel);
+        let border = on_border(depth, (0.022_f32).max(1.2 * pixel));
         Pigment {
             absorbance: scaled(absorbance, inside * density.max(0.1)),
             white: white * inside,

@@ -33,13 +33,16 @@ trait Structure {
     fn pigment(&self, position: [f32; 2], depth: f32, pixel: f32) -> Pigment;
 }
 
+/// Whether a border that decides the class runs here: mostly on its inner side, so that a mask of it lies on the lesion.
+fn on_border(depth: f32, width: f32) -> bool {
+    (-0.5 * width..width).contains(&depth)
+}
+
 /// A lesion, ready to be painted.
 pub(super) struct Lesion {
     structure: Box<dyn Structure>,
     centre: [f32; 2],
-    /// Radius of the disc of equal area.
-    radius: f32,
-    /// Mean absorbance over the lesion's area: the same distribution in every class.
+    /// The absorbance that a uniform lesion of this one's mean colour would have: the same distribution in every class.
     mean: Colour,
 }
 
@@ -65,7 +68,6 @@ impl Lesion {
         Self {
             structure,
             centre: extent.centre,
-            radius: extent.radius,
             mean: hue.map(|value| value * strength),
         }
     }
@@ -93,8 +95,11 @@ impl Lesion {
             masks.cause[[row, column]] = pigment.cause;
             touched.push((column, row, pigment));
         });
-        let area = std::f32::consts::PI * self.radius * self.radius / (pixel * pixel);
-        let gains = balance::gains(&touched, skin.tone(), self.mean, area);
+        let inside: Vec<&Pigment> = (touched.iter())
+            .filter(|(column, row, _)| masks.lesion[[*row, *column]])
+            .map(|(_, _, pigment)| pigment)
+            .collect();
+        let gains = balance::gains(&inside, skin.tone(), self.mean);
         for (column, row, pigment) in touched {
             let colour = canvas.at(column, row);
             *colour = std::array::from_fn(|channel| {

@@ -6,6 +6,8 @@ use super::super::random::Stream;
 pub(super) struct Spot {
     pub(super) centre: [f32; 2],
     pub(super) radius: f32,
+    /// How clearly it shows, 0 to 1.
+    pub(super) strength: f32,
 }
 
 impl Spot {
@@ -39,6 +41,7 @@ pub(super) fn scatter(
                 spots.push(Spot {
                     centre: place,
                     radius,
+                    strength: stream.between(0.55, 1.0),
                 });
                 break;
             }
@@ -48,6 +51,7 @@ pub(super) fn scatter(
         spots.push(Spot {
             centre,
             radius: radii.0,
+            strength: 1.0,
         });
     }
 }
