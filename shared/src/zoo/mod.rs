@@ -27,7 +27,7 @@ pub enum Architecture {
     Resnet18,
     /// ResNet-34 as in torchvision: 21.3 M weights.
     Resnet34,
-    /// A narrow ResNet for small images (stem of one 3×3 convolution, four stages of one basic block
+    /// A narrow ResNet for small images (stem of one 3×3 convolution of stride 2, four stages of one basic block
     /// of 16, 32, 64 and 128 channels) that a CPU trains in minutes: 0.3 M weights.
     ResnetSmall,
 }

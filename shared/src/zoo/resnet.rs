@@ -10,7 +10,7 @@ use crate::onnx::{Dim, GraphBuilder, Model, OnnxError};
 struct Plan {
     blocks: &'static [usize],
     channels: &'static [usize],
-    /// 7×7 stride 2 and max-pooling as for ImageNet, or one 3×3 convolution for small images.
+    /// 7×7 and max-pooling as for ImageNet, or one 3×3 convolution for small images, both of stride 2.
     large_stem: bool,
 }
 
@@ -59,7 +59,7 @@ pub(super) fn build(blueprint: &Blueprint) -> Result<Model, OnnxError> {
         ];
         x = net.graph.node("MaxPool", "maxpool", &[&x], pool);
     } else {
-        x = net.convolution("conv1", &x, 3, inputs, 3, 1);
+        x = net.convolution("conv1", &x, 3, inputs, 3, 2);
         x = net.batch_normalization("bn1", &x, inputs);
         x = net.graph.node("Relu", "relu", &[&x], []);
     }
