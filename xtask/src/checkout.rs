@@ -1,7 +1,16 @@
 //! Where things lie in this checkout.
 
+use crate::process::{self, Programs};
 use anyhow::{Context, Result};
+use serde::Deserialize;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+
+/// What we read of `cargo metadata`.
+#[derive(Deserialize)]
+struct Metadata {
+    target_directory: PathBuf,
+}
 
 /// One checkout of the repository.
 #[derive(Clone, Debug)]
@@ -37,5 +46,31 @@ impl Checkout {
     /// The folder of links into the user's cache; `.cargo/config.toml` names it.
     pub(crate) fn links(&self) -> PathBuf {
         self.root.join(".pellucid")
+    }
+
+    /// What `.cargo/config.toml` sets under `[env]`, as cargo hands it on.
+    pub(crate) fn configured_variables(&self) -> [(&'static str, OsString); 3] {
+        [
+            ("LIBTORCH", self.links().join("libtorch").into()),
+            (
+                "ORT_DYLIB_PATH",
+                self.links().join("onnxruntime/libonnxruntime.so").into(),
+            ),
+            ("OMP_WAIT_POLICY", "passive".into()),
+        ]
+    }
+
+    /// The folder that cargo builds into, wherever the user has put it.
+    pub(crate) fn target_folder(&self, programs: &Programs) -> Result<PathBuf> {
+        let mut command = programs.cargo(self);
+        command.args(["metadata", "--format-version=1", "--no-deps", "--offline"]);
+        let output = process::capture(&mut command, "install Rust through rustup")?;
+        let metadata: Metadata = serde_json::from_slice(&output.stdout).with_context(|| {
+            format!(
+                "cargo metadata failed: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            )
+        })?;
+        Ok(metadata.target_directory)
     }
 }

@@ -1,10 +1,14 @@
 //! The project's chores, run as `cargo xtask <chore>`.
 
 mod checkout;
+mod demo;
 mod deps;
 mod process;
 mod progress;
+mod site;
 mod sizes;
+mod stages;
+mod test;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -19,12 +23,18 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
+    Demo(demo::Arguments),
+    Test(test::Arguments),
     Deps(deps::Arguments),
+    Site(site::Arguments),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
+        Chore::Demo(arguments) => demo::run(&arguments),
+        Chore::Test(arguments) => test::run(&arguments),
         Chore::Deps(arguments) => deps::run(&arguments),
+        Chore::Site(arguments) => site::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -19,6 +19,8 @@ use cache::Cache;
 use std::time::Instant;
 use tables::{Bundle, Flavour};
 
+pub(crate) use toolchain::add_wasm_target;
+
 /// Fetch libtorch and ONNX Runtime, and check the compilers.
 ///
 /// Both libraries come out of their PyPI wheels, through pip as you configured it, and each wheel is checked against

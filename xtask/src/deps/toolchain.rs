@@ -30,7 +30,7 @@ pub(super) fn check_cpp_compiler(programs: &Programs) -> Result<()> {
 }
 
 /// Adds Rust's standard library for WebAssembly to the toolchain that `rust-toolchain.toml` names, if it is missing.
-pub(super) fn add_wasm_target(programs: &Programs, checkout: &Checkout) -> Result<()> {
+pub(crate) fn add_wasm_target(programs: &Programs, checkout: &Checkout) -> Result<()> {
     let mut rustc = programs.command("rustc");
     rustc
         .args(["--print", "target-libdir", "--target", WASM])

@@ -1,0 +1,248 @@
+//! `cargo xtask demo`: from a fresh checkout to two networks side by side in the browser.
+
+use crate::checkout::Checkout;
+use crate::deps;
+use crate::process::{self, Programs};
+use crate::site::{self, Entry};
+use crate::stages::Stages;
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Train a standard and a robust network on phantoms, build the site with both, and serve it.
+///
+/// On a fresh machine this fetches libtorch and ONNX Runtime first. Runs, models and the site go to `runs/demo` and
+/// `dist/site`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(
+    after_help = "Examples:\n  cargo xtask demo               everything; ends with the address to open\n  cargo xtask demo --no-serve    \
+                  everything but the last step\n  cargo xtask demo --quick       a look at the whole path: the networks learn next to nothing"
+)]
+pub(crate) struct Arguments {
+    /// Stop when the site is built.
+    #[arg(long)]
+    no_serve: bool,
+    /// The port to serve the site on.
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// Train for seconds instead of minutes.
+    #[arg(long)]
+    quick: bool,
+}
+
+/// How the two networks are trained and judged.
+#[derive(Clone, Debug)]
+pub(crate) struct Recipe {
+    /// Phantoms to train with.
+    images: usize,
+    /// Passes over them.
+    epochs: usize,
+    /// Phantoms to judge by.
+    judged: usize,
+}
+
+/// Side of the images in pixels.
+const SIZE: &str = "64";
+/// Radius of the L2 ball in [0,1] pixel space, for the robust network's training and for judging both.
+const EPSILON: &str = "1.0";
+/// The two networks: the page's name, the file's stem, and whether it is trained adversarially.
+const NETWORKS: [(&str, &str, bool); 2] =
+    [("Standard", "standard", false), ("Robust", "robust", true)];
+
+impl Recipe {
+    /// What a CPU trains within five minutes.
+    pub(crate) fn full() -> Self {
+        Self {
+            images: 1500,
+            epochs: 8,
+            judged: 300,
+        }
+    }
+
+    /// The whole path within seconds.
+    pub(crate) fn quick() -> Self {
+        Self {
+            images: 96,
+            epochs: 1,
+            judged: 24,
+        }
+    }
+}
+
+/// What `pellucid evaluate --json` tells, as far as we read it.
+#[derive(Clone, Debug, Deserialize)]
+struct Judgement {
+    clean: Accuracy,
+    adversarial: Accuracy,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Accuracy {
+    accuracy: f64,
+}
+
+/// Carries the chore out for this checkout.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let checkout = Checkout::here()?;
+    let programs = Programs::on_path();
+    let recipe = if arguments.quick {
+        Recipe::quick()
+    } else {
+        Recipe::full()
+    };
+    let (runs, out) = (
+        checkout.root().join("runs/demo"),
+        checkout.root().join("dist/site"),
+    );
+    let mut stages = Stages::new();
+
+    stages.run("dependencies", || deps::run(&deps::Arguments::default()))?;
+    let pellucid = stages.run("build the trainer", || build_pellucid(&checkout, &programs))?;
+    let models = stages.run("train", || train_models(&pellucid, &recipe, &runs))?;
+    let judgements = stages.run("evaluate", || judge_all(&pellucid, &recipe, &models))?;
+    let site = site::Arguments {
+        out: out.clone(),
+        models: Some(models),
+        samples: None,
+        fast: true,
+    };
+    stages.run("build the site", || {
+        site::build(&site, &checkout, &programs)
+    })?;
+
+    println!("\n{}\n{}", stages.table(), comparison(&judgements));
+    let mut serve = Command::new(&pellucid);
+    serve
+        .arg("serve")
+        .arg(&out)
+        .arg("--port")
+        .arg(arguments.port.to_string());
+    if arguments.no_serve {
+        println!("Look at them: {}", process::spoken(&serve));
+        return Ok(());
+    }
+    println!(
+        "Look at them at http://127.0.0.1:{}/ (Ctrl-C ends it)",
+        arguments.port
+    );
+    process::run(&mut serve, "build it again")
+}
+
+/// Builds the trainer and tells where it lies.
+pub(crate) fn build_pellucid(checkout: &Checkout, programs: &Programs) -> Result<PathBuf> {
+    // No `--package`: that would choose other features for shared dependencies than `cargo build` and `cargo xtask test`
+    // do, and build tract twice.
+    process::run(
+        programs
+            .cargo(checkout)
+            .args(["build", "--bin", "pellucid"]),
+        "install Rust through rustup",
+    )?;
+    Ok(checkout.target_folder(programs)?.join("debug/pellucid"))
+}
+
+/// Trains both networks below `runs` and tells the folder that holds their files and a manifest.
+pub(crate) fn train_models(pellucid: &Path, recipe: &Recipe, runs: &Path) -> Result<PathBuf> {
+    let models = runs.join("models");
+    fs::create_dir_all(&models)
+        .with_context(|| format!("{} could not be made", models.display()))?;
+    let mut entries = Vec::new();
+    for (name, stem, adversarial) in NETWORKS {
+        let out = runs.join(stem);
+        process::run(
+            &mut train(pellucid, recipe, adversarial, &out),
+            "build it again",
+        )?;
+        let file = format!("{stem}.onnx");
+        let (from, to) = (out.join("best.onnx"), models.join(&file));
+        fs::copy(&from, &to).with_context(|| {
+            format!("{} could not be copied to {}", from.display(), to.display())
+        })?;
+        entries.push(Entry {
+            name: name.to_owned(),
+            file,
+        });
+    }
+    site::write_manifest(&models, &entries)?;
+    Ok(models)
+}
+
+fn train(pellucid: &Path, recipe: &Recipe, adversarial: bool, out: &Path) -> Command {
+    let mut command = Command::new(pellucid);
+    command.args([
+        "train",
+        "--arch",
+        "resnet-small",
+        "--size",
+        SIZE,
+        "--seed",
+        "1",
+    ]);
+    command
+        .arg("--data")
+        .arg(format!("phantom:{}", recipe.images));
+    command.arg("--epochs").arg(recipe.epochs.to_string());
+    command.arg("--out").arg(out);
+    if adversarial {
+        command.args(["--adversarial", "l2", "--epsilon", EPSILON, "--steps", "7"]);
+    }
+    command
+}
+
+/// Clean and adversarial accuracy of both networks, by the page's names.
+fn judge_all(
+    pellucid: &Path,
+    recipe: &Recipe,
+    models: &Path,
+) -> Result<Vec<(&'static str, Judgement)>> {
+    let judged = NETWORKS.iter().map(|(name, stem, _)| {
+        let mut command = Command::new(pellucid);
+        command
+            .arg("evaluate")
+            .arg(models.join(format!("{stem}.onnx")));
+        command
+            .arg("--data")
+            .arg(format!("phantom:{}", recipe.judged));
+        command.args([
+            "--split",
+            "test",
+            "--norm",
+            "l2",
+            "--epsilon",
+            EPSILON,
+            "--json",
+        ]);
+        Ok((*name, judge(&mut command)?))
+    });
+    judged.collect()
+}
+
+fn judge(command: &mut Command) -> Result<Judgement> {
+    let output = process::capture(command.stderr(Stdio::inherit()), "build it again")?;
+    if !output.status.success() {
+        bail!("`{}` failed ({})", process::spoken(command), output.status);
+    }
+    serde_json::from_slice(&output.stdout)
+        .with_context(|| format!("`{}` printed unexpected JSON", process::spoken(command)))
+}
+
+/// The table that the demo ends with.
+fn comparison(judgements: &[(&str, Judgement)]) -> String {
+    let mut table = format!(
+        "  {:10}  {:>7}  {:>12}\n",
+        "network",
+        "clean",
+        format!("PGD, L2 {EPSILON}")
+    );
+    for (name, judgement) in judgements {
+        let percent = |accuracy: &Accuracy| format!("{:.1} %", 100.0 * accuracy.accuracy);
+        table += &format!(
+            "  {name:10}  {:>7}  {:>12}\n",
+            percent(&judgement.clean),
+            percent(&judgement.adversarial)
+        );
+    }
+    table
+}

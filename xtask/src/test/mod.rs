@@ -1,0 +1,137 @@
+//! `cargo xtask test`: every test that there is, in one go.
+
+mod browser;
+mod tools;
+
+use crate::checkout::Checkout;
+use crate::deps;
+use crate::process::{self, Programs};
+use crate::stages::Stages;
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+
+/// Run every test: formatting, lints, all crates, documentation, the page in a real Chromium.
+///
+/// What is missing on the machine is fetched as by `cargo xtask deps`; Chromium is installed too where that is
+/// possible (Debian, as root). All stages run even if an earlier one fails.
+#[derive(clap::Args, Clone, Debug)]
+#[command(
+    after_help = "Examples:\n  cargo xtask test                       everything, as CI does\n  cargo xtask test --no-browser          \
+                  on a machine without Chromium\n  cargo xtask test --only lint --only rust"
+)]
+pub(crate) struct Arguments {
+    /// Leave out the tests that need Node.js and Chromium.
+    #[arg(long)]
+    no_browser: bool,
+    /// Run this stage only (may be repeated).
+    #[arg(long, value_name = "STAGE")]
+    only: Vec<Stage>,
+}
+
+/// The stages, in the order that they run in: the quick ones first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Stage {
+    /// libtorch, ONNX Runtime, compilers
+    Deps,
+    /// `cargo fmt --check`
+    Format,
+    /// clippy on every target, natively and for WebAssembly; warnings count
+    Lint,
+    /// every Rust test of the workspace
+    Rust,
+    /// the documentation: its links and its examples
+    Docs,
+    /// the trainer without its `torch` feature
+    NoTorch,
+    /// the page in a real Chromium
+    Browser,
+}
+
+/// Carries the chore out for this checkout.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let checkout = Checkout::here()?;
+    let programs = Programs::on_path();
+    let mut stages = Stages::new();
+    for stage in Stage::value_variants()
+        .iter()
+        .copied()
+        .filter(|stage| arguments.wants(*stage))
+    {
+        let name = stage
+            .to_possible_value()
+            .map_or_else(String::new, |value| value.get_name().to_owned());
+        // A failure is told when it happens and counted at the end.
+        let _ = stages.run(&name, || stage.carry_out(&checkout, &programs));
+    }
+    let (passed, failed) = (stages.successes(), stages.failures());
+    println!("\n{}\n{passed} passed, {failed} failed", stages.table());
+    if failed > 0 {
+        bail!("{failed} of {} stages failed", passed + failed);
+    }
+    Ok(())
+}
+
+impl Arguments {
+    fn wants(&self, stage: Stage) -> bool {
+        let named = self.only.is_empty() || self.only.contains(&stage);
+        named && !(self.no_browser && stage == Stage::Browser)
+    }
+}
+
+impl Stage {
+    fn carry_out(self, checkout: &Checkout, programs: &Programs) -> Result<()> {
+        let cargo = |words: &str| {
+            let mut command = programs.cargo(checkout);
+            process::run(
+                command.args(words.split_whitespace()),
+                "install Rust through rustup",
+            )
+        };
+        match self {
+            Self::Deps => deps::run(&deps::Arguments::default()),
+            Self::Format => cargo("fmt --all --check"),
+            Self::Lint => {
+                cargo("clippy --workspace --all-targets -- -D warnings")?;
+                cargo(
+                    "clippy -p pellucid-viewer -p pellucid-shared --target wasm32-unknown-unknown -- -D warnings",
+                )
+            }
+            Self::Rust if tools::has_nextest(checkout, programs) => {
+                cargo("nextest run --workspace")
+            }
+            Self::Rust => cargo("test --workspace --lib --bins --tests"),
+            Self::Docs => {
+                cargo("doc --workspace --no-deps --document-private-items")?;
+                cargo("test --workspace --doc")
+            }
+            Self::NoTorch => cargo("check -p pellucid-trainer --no-default-features"),
+            Self::Browser => browser::run(checkout, programs),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stages_are_chosen_by_name_and_the_browser_can_be_left_out() {
+        let chosen = |no_browser, only: &[Stage]| -> Vec<Stage> {
+            let arguments = Arguments {
+                no_browser,
+                only: only.to_vec(),
+            };
+            Stage::value_variants()
+                .iter()
+                .copied()
+                .filter(|stage| arguments.wants(*stage))
+                .collect()
+        };
+        assert_eq!(chosen(false, &[]), Stage::value_variants());
+        assert_eq!(
+            chosen(false, &[Stage::Rust, Stage::Lint]),
+            [Stage::Lint, Stage::Rust]
+        );
+        assert!(!chosen(true, &[]).contains(&Stage::Browser));
+    }
+}
