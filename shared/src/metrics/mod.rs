@@ -1,1 +1,5 @@
 //! Measures over predictions and attributions. Knows only arrays.
+
+mod classification;
+
+pub use classification::Confusion;
