@@ -6,6 +6,7 @@ pub mod data;
 pub mod engines;
 pub mod evaluate;
 pub mod export;
+pub mod progress;
 pub mod serve;
 #[cfg(feature = "torch")]
 pub mod torch;

@@ -136,8 +136,8 @@ pub fn generate_class(index: u64, class: Class, options: &PhantomOptions) -> Pha
     }
 }
 
-/// One of each class in every block of three, shuffled.
-fn class_of(index: u64, seed: u64) -> Class {
+/// The class that [`generate`] draws for this number of a population: one of each in every block of three, shuffled.
+pub fn class_of(index: u64, seed: u64) -> Class {
     let mut order = Class::ALL;
     let mut stream = Stream::new(seed, index / 3, random::Purpose::ClassOrder);
     order.swap(0, stream.below(3));

@@ -1,1 +1,25 @@
-//! Where images and labels come from: phantoms, HAM10000, folders; splits.
+//! What networks are trained and measured on: phantoms, HAM10000, folders of images.
+//!
+//! A [`Source`] names data as the command line does; [`Dataset::open`] lists its images, [`Split`] parts them into
+//! training, validation and test without tearing a lesion apart, and [`Pixels`] decodes them.
+
+mod dataset;
+mod examples;
+mod folder;
+mod ham10000;
+mod identical;
+mod order;
+mod phantoms;
+mod pixels;
+mod source;
+mod split;
+#[cfg(test)]
+mod testing;
+
+pub use dataset::{Dataset, Item, Picture};
+pub use examples::Examples;
+pub use order::{Balance, epoch_order};
+pub use phantoms::write_phantoms;
+pub use pixels::{MEMORY_LIMIT, Pixels};
+pub use source::{EVALUATION_POPULATION, Source, TRAINING_POPULATION};
+pub use split::{Part, Shares, Split};

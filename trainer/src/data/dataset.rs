@@ -1,0 +1,273 @@
+//! The images of a source, with what is known about each.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use pellucid_shared::card::Class;
+use pellucid_shared::image::{RgbImage, decode};
+use pellucid_shared::phantom::{self, PhantomOptions};
+
+use super::{Source, folder, ham10000};
+
+/// Images, their classes and what belongs together.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// The classes; an item's label counts them from 0.
+    pub classes: Vec<Class>,
+    /// The images, in an order that depends on the data alone.
+    pub items: Vec<Item>,
+}
+
+/// One image of a dataset.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// Its name, unique in the dataset: `ISIC_0027419`.
+    pub id: String,
+    /// Where its pixels come from.
+    pub picture: Picture,
+    /// The index of its class.
+    pub label: usize,
+    /// What it shows, such as the lesion's id: images of one group never part between training and test.
+    pub group: String,
+    /// The file with the lesion's mask, where there is one.
+    pub mask: Option<PathBuf>,
+}
+
+/// Where an image's pixels come from.
+#[derive(Clone, Debug)]
+pub enum Picture {
+    /// An image file.
+    File(PathBuf),
+    /// A phantom, drawn when it is needed.
+    Phantom {
+        /// The seed of its population.
+        population: u64,
+        /// Its number in the population.
+        index: u64,
+    },
+}
+
+impl Dataset {
+    /// Lists the images of a source; files are not decoded yet.
+    ///
+    /// `classes` chooses classes by code and gives their order; without it, HAM10000 means the three of the paper that
+    /// this trainer repeats (`nv,mel,bkl`), a folder all its sub-folders. `population` is that of the phantoms where the
+    /// source names none: [`TRAINING_POPULATION`](super::TRAINING_POPULATION) or
+    /// [`EVALUATION_POPULATION`](super::EVALUATION_POPULATION).
+    ///
+    /// # Errors
+    /// Where the folder, a column, an image or a class is missing; each error says which and what to do.
+    pub fn open(source: &Source, classes: Option<&[String]>, population: u64) -> Result<Self> {
+        let dataset = match source {
+            Source::Phantom {
+                count,
+                population: named,
+            } => phantoms(*count, named.unwrap_or(population), classes)?,
+            Source::Ham10000(folder) => ham10000::open(existing(folder)?, classes)?,
+            Source::Folder(folder) => folder::open(existing(folder)?, classes)?,
+        };
+        ensure!(
+            !dataset.items.is_empty(),
+            "{source} holds no image of the classes {}: check the folder and --classes",
+            list(dataset.classes.iter().map(|class| &class.code))
+        );
+        Ok(dataset)
+    }
+
+    /// The label of every item.
+    #[must_use]
+    pub fn labels(&self) -> Vec<usize> {
+        self.items.iter().map(|item| item.label).collect()
+    }
+
+    /// The dataset of the items at these indices.
+    #[must_use]
+    pub fn select(&self, indices: &[usize]) -> Self {
+        let items = indices
+            .iter()
+            .filter_map(|&index| self.items.get(index).cloned());
+        Self {
+            classes: self.classes.clone(),
+            items: items.collect(),
+        }
+    }
+
+    /// At most `most` of the images, drawn evenly from the classes; all of them where there are no more.
+    #[must_use]
+    pub fn limit(&self, most: usize) -> Self {
+        let mut queues = vec![vec![]; self.classes.len()];
+        for (index, item) in self.items.iter().enumerate().rev() {
+            queues[item.label].push(index);
+        }
+        let mut kept = vec![];
+        while kept.len() < most.min(self.items.len()) {
+            let round = queues.iter_mut().filter_map(Vec::pop);
+            let room = most - kept.len();
+            kept.extend(round.take(room));
+        }
+        kept.sort_unstable();
+        self.select(&kept)
+    }
+
+    /// How many images each class has.
+    #[must_use]
+    pub fn counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.classes.len()];
+        for item in &self.items {
+            counts[item.label] += 1;
+        }
+        counts
+    }
+}
+
+impl Picture {
+    /// The pixels, upright and unscaled. A phantom is drawn at twice the `side` that it will be reduced to, so that its
+    /// edges are as smooth as a photograph's.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, or is truncated, damaged, too small, too large or no image; the error names it.
+    pub fn read(&self, side: u32) -> Result<RgbImage> {
+        match self {
+            Self::File(path) => {
+                let bytes = std::fs::read(path)
+                    .with_context(|| format!("the image {} cannot be read", path.display()))?;
+                decode(&bytes)
+                    .with_context(|| format!("the image {} cannot be used", path.display()))
+            }
+            Self::Phantom { population, index } => {
+                let options = PhantomOptions::new(2 * side, *population);
+                Ok(phantom::generate(*index, &options).image)
+            }
+        }
+    }
+}
+
+fn existing(folder: &Path) -> Result<&Path> {
+    ensure!(
+        folder.is_dir(),
+        "there is no folder {}: check the path",
+        folder.display()
+    );
+    Ok(folder)
+}
+
+/// Phantoms `0..count` of a population.
+fn phantoms(count: u64, population: u64, classes: Option<&[String]>) -> Result<Dataset> {
+    let known: Vec<Class> = phantom::Class::ALL
+        .iter()
+        .map(|class| Class {
+            code: class.code().into(),
+            name: class.name().into(),
+        })
+        .collect();
+    let classes = choose(&known, classes)?;
+    let items = (0..count).filter_map(|index| {
+        let class = phantom::class_of(index, population);
+        let label = classes.iter().position(|c| c.code == class.code())?;
+        let id = format!("phantom-{population}-{index:06}");
+        Some(Item {
+            group: id.clone(),
+            id,
+            picture: Picture::Phantom { population, index },
+            label,
+            mask: None,
+        })
+    });
+    Ok(Dataset {
+        items: items.collect(),
+        classes,
+    })
+}
+
+/// The classes of these codes in their order, or all that are known.
+pub(super) fn choose(known: &[Class], codes: Option<&[String]>) -> Result<Vec<Class>> {
+    let Some(codes) = codes else {
+        return Ok(known.to_vec());
+    };
+    let mut chosen: Vec<Class> = vec![];
+    for code in codes {
+        let class = known
+            .iter()
+            .find(|class| class.code == *code)
+            .with_context(|| {
+                let codes = list(known.iter().map(|class| &class.code));
+                format!("there is no class `{code}` in this data: choose --classes from {codes}")
+            })?;
+        ensure!(
+            !chosen.contains(class),
+            "the class `{code}` stands twice in --classes: name it once"
+        );
+        chosen.push(class.clone());
+    }
+    ensure!(
+        !chosen.is_empty(),
+        "--classes is empty: name at least one class"
+    );
+    Ok(chosen)
+}
+
+pub(super) fn list<'a>(codes: impl Iterator<Item = &'a String>) -> String {
+    codes.map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    fn phantoms(source: &str, classes: Option<&[String]>) -> Result<Dataset> {
+        Dataset::open(&source.parse().unwrap(), classes, 5)
+    }
+
+    #[test]
+    fn phantoms_carry_the_class_that_is_drawn() {
+        let dataset = phantoms("phantom:9", None).unwrap();
+        assert_eq!(dataset.counts(), [3, 3, 3]);
+        for item in &dataset.items {
+            let Picture::Phantom { population, index } = item.picture else {
+                panic!("{item:?}")
+            };
+            let drawn = phantom::generate(index, &PhantomOptions::new(64, population));
+            assert_eq!(drawn.class.code(), dataset.classes[item.label].code);
+            assert_eq!(item.picture.read(32).unwrap(), drawn.image);
+        }
+    }
+
+    #[test]
+    fn classes_are_chosen_and_ordered_by_code() {
+        let codes = ["bkl".to_owned(), "nv".to_owned()];
+        let dataset = phantoms("phantom:9:2", Some(&codes)).unwrap();
+        assert_eq!(dataset.counts(), [3, 3]);
+        assert_eq!(dataset.classes[0].code, "bkl");
+        assert!(dataset.items[0].id.starts_with("phantom-2-"));
+        for (code, reason) in [("wart", "no class `wart`"), ("nv", "twice")] {
+            let codes = ["nv".to_owned(), code.to_owned()];
+            let error = phantoms("phantom:9", Some(&codes)).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_limit_takes_evenly_from_the_classes() {
+        let dataset = phantoms("phantom:30", None).unwrap();
+        assert_eq!(dataset.limit(9).counts(), [3, 3, 3]);
+        assert_eq!(dataset.limit(7).items.len(), 7);
+        assert_eq!(dataset.limit(99).items.len(), 30);
+        let uneven = dataset.select(
+            &(0..30)
+                .filter(|i| dataset.items[*i].label != 1 || *i < 4)
+                .collect::<Vec<_>>(),
+        );
+        let counts = uneven.limit(12).counts();
+        assert_eq!(counts.iter().sum::<usize>(), 12);
+        assert_eq!(counts[1], uneven.counts()[1]);
+    }
+
+    #[test]
+    fn a_missing_folder_is_named() {
+        for kind in ["ham10000", "folder"] {
+            let error = phantoms(&format!("{kind}:/no/such/place"), None).unwrap_err();
+            assert!(error.to_string().contains("/no/such/place"), "{error}");
+        }
+    }
+}

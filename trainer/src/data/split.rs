@@ -1,0 +1,395 @@
+//! Training, validation and test: parts of a dataset that share no lesion.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use pellucid_shared::files::write_atomic;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::{Dataset, Item};
+
+/// A part of a split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// What weights are learnt from.
+    Train,
+    /// What the best epoch and the learning rate are chosen by.
+    Validation,
+    /// What is measured once, at the end.
+    Test,
+}
+
+impl Part {
+    /// Every part.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
+
+    /// `train`, `validation` or `test`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+
+    /// The part of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|part| part.name() == name)
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// How much of the images goes to validation and test; the rest is for training.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shares {
+    /// Share for validation, in (0, 1).
+    pub validation: f64,
+    /// Share for test, in (0, 1).
+    pub test: f64,
+}
+
+impl Default for Shares {
+    fn default() -> Self {
+        Self {
+            validation: 0.15,
+            test: 0.15,
+        }
+    }
+}
+
+/// Which part each item of a dataset belongs to; none for items that a split file leaves out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    parts: Vec<Option<Part>>,
+}
+
+const COLUMNS: [&str; 4] = ["image_id", "label", "group", "split"];
+
+impl Split {
+    /// Splits at random, class by class, so that every part holds every class in nearly the same share and all images of
+    /// a group (a lesion) are in one part. The same seed gives the same split.
+    ///
+    /// # Errors
+    /// Where the shares leave no room for training, or a class has fewer than three groups.
+    pub fn stratified(dataset: &Dataset, shares: Shares, seed: u64) -> Result<Self> {
+        let Shares { validation, test } = shares;
+        ensure!(
+            validation > 0.0 && test > 0.0 && validation + test < 1.0,
+            "validation {validation} and test {test} must be above 0 and leave something for training: choose 0.15 each"
+        );
+        let mut parts = vec![None; dataset.items.len()];
+        for (label, class) in dataset.classes.iter().enumerate() {
+            let mut groups = groups_of(dataset, label);
+            ensure!(
+                groups.len() >= Part::ALL.len(),
+                "the class `{}` has {} separate images or lesions, and every part of the split needs one: add images, \
+                 or leave the class out with --classes",
+                class.code,
+                groups.len()
+            );
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            rng.set_stream(label as u64);
+            groups.shuffle(&mut rng);
+            let images: usize = groups.iter().map(Vec::len).sum();
+            // Each part takes groups until it has its share, and leaves one for each part behind it.
+            let mut groups = groups.into_iter();
+            for (part, share) in [(Part::Test, test), (Part::Validation, validation)] {
+                let wanted = (share * images as f64).round().max(1.0) as usize;
+                let mut taken = 0;
+                let behind = if part == Part::Test { 2 } else { 1 };
+                while taken < wanted && groups.len() > behind {
+                    for index in groups.next().into_iter().flatten() {
+                        parts[index] = Some(part);
+                        taken += 1;
+                    }
+                }
+            }
+            for index in groups.flatten() {
+                parts[index] = Some(Part::Train);
+            }
+        }
+        Ok(Self { parts })
+    }
+
+    /// Reads a split that [`Split::write`] wrote, or one made by hand: a CSV with the columns `image_id`, `label`,
+    /// `group` and `split`. Images of the dataset that it does not list belong to no part.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, lacks a column, names an image, class or part that there is not, or puts one group
+    /// into two parts.
+    pub fn read(path: &Path, dataset: &Dataset) -> Result<Self> {
+        let place = path.display();
+        let text = fs::read_to_string(path)
+            .with_context(|| format!("the split {place} cannot be read"))?;
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let damaged = || format!("the split {place} is damaged: write it again");
+        let header = reader.headers().with_context(damaged)?.clone();
+        let mut columns = [0; COLUMNS.len()];
+        for (column, name) in columns.iter_mut().zip(COLUMNS) {
+            *column = header.iter().position(|h| h == name).with_context(|| {
+                format!(
+                    "the split {place} has no column `{name}`: it needs {}",
+                    COLUMNS.join(", ")
+                )
+            })?;
+        }
+        let by_id: HashMap<&str, usize> = (0..)
+            .zip(&dataset.items)
+            .map(|(index, item)| (&item.id[..], index))
+            .collect();
+        let mut parts = vec![None; dataset.items.len()];
+        for record in reader.records() {
+            let record = record.with_context(damaged)?;
+            let [id, label, _, part] = columns.map(|c| record.get(c).unwrap_or_default());
+            let index = *by_id.get(id).with_context(|| {
+                format!(
+                    "the split {place} lists the image `{id}`, which this data does not have: give the data and \
+                     --classes that it was made from"
+                )
+            })?;
+            let code = &dataset.classes[dataset.items[index].label].code;
+            ensure!(
+                label == code,
+                "the split {place} says that `{id}` is `{label}`, and the data that it is `{code}`: correct one of them"
+            );
+            ensure!(
+                parts[index].is_none(),
+                "the split {place} lists `{id}` twice: remove one of the rows"
+            );
+            parts[index] = Some(Part::from_name(part).with_context(|| {
+                format!("the split {place} puts `{id}` into `{part}`: it must be train, validation or test")
+            })?);
+        }
+        let split = Self { parts };
+        if let Some(group) = split.torn_group(&dataset.items) {
+            bail!(
+                "the split {place} has images of `{group}` in two parts, so that a network would be tested on what it \
+                 was trained on: put them into one"
+            );
+        }
+        Ok(split)
+    }
+
+    /// Writes the split as a CSV: `image_id,label,group,split`.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn write(&self, path: &Path, dataset: &Dataset) -> Result<()> {
+        let mut writer = csv::Writer::from_writer(vec![]);
+        writer.write_record(COLUMNS)?;
+        for (item, part) in dataset.items.iter().zip(&self.parts) {
+            if let Some(part) = part {
+                let label = &dataset.classes[item.label].code;
+                writer.write_record([&item.id, label, &item.group, part.name()])?;
+            }
+        }
+        let bytes = writer.into_inner().context("the split cannot be written")?;
+        write_atomic(path, &bytes)
+            .with_context(|| format!("the split {} cannot be written", path.display()))
+    }
+
+    /// The indices of a part's items, ascending.
+    #[must_use]
+    pub fn indices(&self, part: Part) -> Vec<usize> {
+        let numbered = self.parts.iter().enumerate();
+        numbered
+            .filter(|(_, p)| **p == Some(part))
+            .map(|(index, _)| index)
+            .collect()
+    }
+
+    /// A group that is in two parts.
+    fn torn_group<'a>(&self, items: &'a [Item]) -> Option<&'a str> {
+        let mut part_of: HashMap<&str, Part> = HashMap::new();
+        for (item, part) in items.iter().zip(&self.parts) {
+            if let Some(part) = part
+                && *part_of.entry(&item.group).or_insert(*part) != *part
+            {
+                return Some(&item.group);
+            }
+        }
+        None
+    }
+}
+
+/// The items of each group whose first item has this label, in the order of the groups' names.
+fn groups_of(dataset: &Dataset, label: usize) -> Vec<Vec<usize>> {
+    let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (index, item) in dataset.items.iter().enumerate() {
+        groups.entry(&item.group).or_default().push(index);
+    }
+    groups
+        .into_values()
+        .filter(|group| dataset.items[group[0]].label == label)
+        .collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::super::testing::real_data;
+    use super::*;
+
+    fn open(source: &str) -> Dataset {
+        let source = source.parse().unwrap();
+        Dataset::open(&source, None, 0).unwrap()
+    }
+
+    /// Ninety phantoms; every third shares its group with the one before.
+    fn paired() -> Dataset {
+        let mut dataset = open("phantom:90");
+        let mut order: Vec<usize> = (0..90).collect();
+        order.sort_by_key(|&i| dataset.items[i].label);
+        for pair in order.chunks(3) {
+            dataset.items[pair[1]].group = dataset.items[pair[0]].group.clone();
+        }
+        dataset
+    }
+
+    fn sizes(split: &Split) -> [usize; 3] {
+        Part::ALL.map(|part| split.indices(part).len())
+    }
+
+    #[test]
+    fn parts_are_stratified_and_tear_no_group() {
+        let dataset = paired();
+        let split = Split::stratified(&dataset, Shares::default(), 4).unwrap();
+        assert_eq!(split.torn_group(&dataset.items), None);
+        assert_eq!(sizes(&split).iter().sum::<usize>(), 90);
+        for part in [Part::Validation, Part::Test] {
+            let counts = dataset.select(&split.indices(part)).counts();
+            // 15 % of 30 is 4.5; a pair may go one beyond.
+            assert!(counts.iter().all(|c| (4..=6).contains(c)), "{counts:?}");
+        }
+        assert_eq!(
+            split,
+            Split::stratified(&dataset, Shares::default(), 4).unwrap()
+        );
+        assert_ne!(
+            split,
+            Split::stratified(&dataset, Shares::default(), 5).unwrap()
+        );
+    }
+
+    #[test]
+    fn every_part_has_every_class_however_rare() {
+        let dataset = open("phantom:9");
+        let split = Split::stratified(&dataset, Shares::default(), 0).unwrap();
+        for part in Part::ALL {
+            assert_eq!(dataset.select(&split.indices(part)).counts(), [1; 3]);
+        }
+        let error = Split::stratified(&open("phantom:8"), Shares::default(), 0).unwrap_err();
+        assert!(error.to_string().contains("has 2 separate"), "{error}");
+        let shares = Shares {
+            validation: 0.5,
+            test: 0.5,
+        };
+        assert!(Split::stratified(&dataset, shares, 0).is_err());
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("split.csv");
+        let dataset = paired();
+        let split = Split::stratified(&dataset, Shares::default(), 1).unwrap();
+        split.write(&path, &dataset).unwrap();
+        assert_eq!(Split::read(&path, &dataset).unwrap(), split);
+        // A part of the rows leaves the other images out.
+        let text = fs::read_to_string(&path).unwrap();
+        let few: Vec<&str> = text.lines().take(11).collect();
+        fs::write(&path, few.join("\n")).unwrap();
+        let partial = Split::read(&path, &dataset).unwrap();
+        assert_eq!(sizes(&partial).iter().sum::<usize>(), 10);
+    }
+
+    #[test]
+    fn each_fault_of_a_split_file_is_named() {
+        let dataset = paired();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("split.csv");
+        let (first, second) = (&dataset.items[0], &dataset.items[1]);
+        let code = |item: &Item| dataset.classes[item.label].code.clone();
+        let (id, a, b) = (&first.id, code(first), code(second));
+        for (rows, reason) in [
+            (
+                format!("image_id,label,group\n{id},{a},g"),
+                "no column `split`",
+            ),
+            (
+                format!("image_id,label,group,split\nX1,{a},g,train"),
+                "`X1`",
+            ),
+            (
+                format!("image_id,label,group,split\n{id},{b},g,train"),
+                "correct one",
+            ),
+            (
+                format!("image_id,label,group,split\n{id},{a},g,dev"),
+                "`dev`",
+            ),
+            (format!("image_id,label,group,split\n{id},{a},g"), "damaged"),
+            (
+                format!("image_id,label,group,split\n{id},{a},g,test\n{id},{a},g,train"),
+                "twice",
+            ),
+        ] {
+            fs::write(&path, rows).unwrap();
+            let error = Split::read(&path, &dataset).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+        let twin = dataset.items.iter().position(|i| i.id != i.group);
+        let twin = &dataset.items[twin.unwrap()];
+        let whole = dataset.items.iter().find(|i| i.id == twin.group).unwrap();
+        let label = code(twin);
+        let rows = format!(
+            "image_id,label,group,split\n{},{label},x,train\n{},{label},y,test",
+            whole.id, twin.id
+        );
+        fs::write(&path, rows).unwrap();
+        let error = Split::read(&path, &dataset).unwrap_err().to_string();
+        assert!(error.contains("in two parts"), "{error}");
+    }
+
+    #[test]
+    fn no_real_lesion_is_torn_and_twins_stay_together() {
+        for name in ["ham10000", "ham10000-224"] {
+            let Some(folder) = real_data(name) else {
+                continue;
+            };
+            let dataset = open(&format!("ham10000:{}", folder.display()));
+            let split = Split::stratified(&dataset, Shares::default(), 0).unwrap();
+            assert_eq!(split.torn_group(&dataset.items), None);
+            let [train, validation, test] = sizes(&split).map(|size| size as f64);
+            let all = dataset.items.len() as f64;
+            assert!((train / all - 0.7).abs() < 0.01);
+            assert!((validation / all - 0.15).abs() < 0.01);
+            assert!((test / all - 0.15).abs() < 0.01);
+            // The pairs of identical images (see the data's README).
+            for pair in [
+                ["ISIC_0024366", "ISIC_0029861"],
+                ["ISIC_0024777", "ISIC_0029938"],
+            ] {
+                let groups: Vec<&str> = dataset
+                    .items
+                    .iter()
+                    .filter(|item| pair.contains(&&item.id[..]))
+                    .map(|item| &item.group[..])
+                    .collect();
+                assert!(groups.windows(2).all(|g| g[0] == g[1]), "{groups:?}");
+            }
+        }
+    }
+}

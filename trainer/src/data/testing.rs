@@ -1,0 +1,28 @@
+//! What the tests of this module share.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr
+)]
+
+use std::path::PathBuf;
+
+use pellucid_shared::image::{Rgb, RgbImage, encode_png};
+
+/// A grey square as a PNG file.
+pub(crate) fn png(side: u32, shade: u8) -> Vec<u8> {
+    encode_png(&RgbImage::from_pixel(side, side, Rgb([shade; 3]))).unwrap()
+}
+
+/// A folder of the real data that stands beside the checkout; says so where it is missing.
+pub(crate) fn real_data(name: &str) -> Option<PathBuf> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../shared/data")
+        .join(name);
+    if !folder.is_dir() {
+        eprintln!("skipped: no ../shared/data/{name}");
+        return None;
+    }
+    Some(folder)
+}
