@@ -1,1 +1,30 @@
-//! Standard and adversarial training.
+//! Training, on clean images or against an attack.
+//!
+//! [`train`] goes from [`Settings`] to a folder with the best network: it splits the data, builds or loads a network,
+//! trains it ([`Settings::head`], then [`Settings::whole`]), validates and saves it after every epoch, and measures and
+//! verifies the best at the end.
+
+mod attack;
+mod augment;
+mod batch;
+mod checkpoint;
+mod epoch;
+mod init;
+mod log;
+mod optimizer;
+mod random;
+mod run;
+mod schedule;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use attack::{Attack, pgd};
+pub use augment::Augment;
+pub(crate) use batch::batch;
+pub use init::{Start, usual_size};
+pub use log::EpochRecord;
+pub use optimizer::OptimizerChoice;
+pub use run::{Outcome, train};
+pub use schedule::Schedule;
+pub use settings::{Defaults, Recipe, Settings};

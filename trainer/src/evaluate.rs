@@ -1,1 +1,0 @@
-//! Accuracy, clean and attacked.

@@ -1,0 +1,344 @@
+//! The network that a training begins with.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use pellucid_shared::attribution::Signature;
+use pellucid_shared::onnx::{Model, floats, set_floats, tensor_shape};
+use pellucid_shared::zoo::{Architecture, Blueprint, build};
+use safetensors::{Dtype, SafeTensors};
+
+/// What to begin with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Start {
+    /// The architecture; with `init` and without it, the file's own graph is trained.
+    pub architecture: Option<Architecture>,
+    /// Side of the input in pixels; otherwise the graph's own, or [`usual_size`].
+    pub size: Option<u32>,
+    /// An `.onnx` model or torchvision-named `.safetensors` weights.
+    pub init: Option<PathBuf>,
+}
+
+/// A model to train, and what there is to say about it.
+#[derive(Debug)]
+pub(super) struct Initial {
+    pub(super) model: Model,
+    /// Side of the input in pixels.
+    pub(super) size: u32,
+    /// The architecture's name for the card.
+    pub(super) architecture: String,
+    pub(super) notices: Vec<String>,
+}
+
+/// The input's side where nobody says: 224 pixels as on ImageNet, 64 for the small network.
+#[must_use]
+pub fn usual_size(architecture: Architecture) -> u32 {
+    match architecture {
+        Architecture::ResnetSmall => 64,
+        _ => 224,
+    }
+}
+
+/// Builds or loads the model for `classes` classes.
+pub(super) fn initial_model(start: &Start, classes: usize, seed: u64) -> Result<Initial> {
+    match (&start.init, start.architecture) {
+        (Some(file), None) if !is_safetensors(file) => own_graph(file, start.size, classes),
+        (init, architecture) => {
+            let architecture = architecture.unwrap_or(Architecture::Resnet18);
+            let size = start.size.unwrap_or_else(|| usual_size(architecture));
+            let blueprint = Blueprint::new(architecture, classes, size as usize, seed);
+            let mut model = build(&blueprint)?;
+            let mut notices = vec![];
+            if let Some(file) = init {
+                let weights = read_weights(file)?;
+                let skipped = load_by_name(&mut model, &weights).with_context(|| {
+                    format!(
+                        "{} holds no weights of a {}: choose another --arch",
+                        file.display(),
+                        architecture.name()
+                    )
+                })?;
+                if !skipped.is_empty() {
+                    notices.push(format!(
+                        "The head ({}) of {} is for other classes: it starts afresh.",
+                        skipped.join(", "),
+                        file.display()
+                    ));
+                }
+            }
+            Ok(Initial {
+                model,
+                size,
+                architecture: architecture.name().to_owned(),
+                notices,
+            })
+        }
+    }
+}
+
+/// Trains the graph of an ONNX file as it is.
+fn own_graph(file: &Path, size: Option<u32>, classes: usize) -> Result<Initial> {
+    let place = file.display();
+    let model = Model::load(file).with_context(|| format!("{place} cannot be trained further"))?;
+    let signature = Signature::of(&model, None)
+        .with_context(|| format!("{place} cannot be trained further"))?;
+    ensure!(
+        !signature.differentiated,
+        "{place} holds its gradient as well: train the file that it was made from"
+    );
+    ensure!(
+        signature.classes == classes,
+        "{place} tells {} classes apart and the data have {classes}: choose --classes, or give --arch to take its \
+         weights into a network with a new head",
+        signature.classes
+    );
+    let size = match (signature.size(), size) {
+        (Some((height, width)), _) if height != width => {
+            bail!("{place} takes images of {height}×{width}: only square ones are trained on")
+        }
+        (Some((side, _)), Some(size)) if side != size as usize => bail!(
+            "{place} takes images of {side}×{side}, not {size}: leave --size out, or give --arch to build the network anew"
+        ),
+        (Some((side, _)), _) => u32::try_from(side)?,
+        (None, Some(size)) => size,
+        (None, None) => bail!("{place} does not say how large its images are: give --size"),
+    };
+    let architecture = model.graph().name.clone();
+    Ok(Initial {
+        model,
+        size,
+        architecture,
+        notices: vec![],
+    })
+}
+
+fn is_safetensors(file: &Path) -> bool {
+    file.extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("safetensors"))
+}
+
+/// Shape and values by name.
+type Weights = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+
+fn read_weights(file: &Path) -> Result<Weights> {
+    let place = file.display();
+    if !is_safetensors(file) {
+        let model = Model::load(file).with_context(|| format!("{place} cannot be read"))?;
+        let floats = model.graph().initializer.iter().filter_map(|tensor| {
+            let values = floats(tensor).ok()?;
+            let flat = values.iter().copied().collect();
+            Some((tensor.name.clone(), (values.shape().to_vec(), flat)))
+        });
+        return Ok(floats.collect());
+    }
+    let bytes = std::fs::read(file).with_context(|| format!("{place} cannot be read"))?;
+    let tensors = SafeTensors::deserialize(&bytes).with_context(|| {
+        format!("{place} is not a whole .safetensors file: copy or download it again")
+    })?;
+    let mut weights = Weights::new();
+    for (name, tensor) in tensors.tensors() {
+        let data = tensor.data();
+        let values = match tensor.dtype() {
+            Dtype::F32 => numbers(data, f32::from_le_bytes),
+            Dtype::F64 => numbers(data, |bytes| f64::from_le_bytes(bytes) as f32),
+            Dtype::BF16 => numbers(data, |bytes| {
+                f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)
+            }),
+            // Counters such as `num_batches_tracked` are no weights.
+            Dtype::I64 | Dtype::I32 => continue,
+            other => bail!(
+                "`{name}` in {place} is of type {other:?}: save the weights as float32, float64 or bfloat16"
+            ),
+        };
+        weights.insert(name, (tensor.shape().to_vec(), values));
+    }
+    Ok(weights)
+}
+
+fn numbers<const N: usize>(data: &[u8], from: fn([u8; N]) -> f32) -> Vec<f32> {
+    data.as_chunks::<N>()
+        .0
+        .iter()
+        .map(|&bytes| from(bytes))
+        .collect()
+}
+
+/// Takes every weight of the model by name, but a head of another shape; returns what it left.
+fn load_by_name(model: &mut Model, weights: &Weights) -> Result<Vec<String>> {
+    let head = head(model);
+    let mut skipped = vec![];
+    for tensor in model.initializers_mut() {
+        // The normalization's constants are this model's own.
+        if tensor.name.starts_with("normalize.") {
+            continue;
+        }
+        let shape = tensor_shape(tensor)?;
+        match weights.get(&tensor.name) {
+            Some((found, values)) if *found == shape => set_floats(tensor, values)?,
+            Some(_) | None if head.contains(&tensor.name) => skipped.push(tensor.name.clone()),
+            Some((found, _)) => bail!(
+                "`{}` has the shape {found:?} there and {shape:?} in the network",
+                tensor.name
+            ),
+            None => bail!("`{}` is missing", tensor.name),
+        }
+    }
+    Ok(skipped)
+}
+
+/// The names of the weights of the last layer: what turns features into logits.
+pub(super) fn head(model: &Model) -> Vec<String> {
+    let graph = model.graph();
+    let stored = |name: &&String| graph.initializer.iter().any(|t| t.name == **name);
+    let last = graph.node.iter().rev().find(|node| {
+        matches!(&node.op_type[..], "Gemm" | "MatMul" | "Conv")
+            && node.input.get(1).is_some_and(|name| stored(&name))
+    });
+    let inputs = last.map_or(&[][..], |node| &node.input[..]);
+    inputs.iter().filter(stored).cloned().collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use std::collections::HashMap;
+
+    use safetensors::tensor::TensorView;
+
+    use super::*;
+
+    fn small(classes: usize, seed: u64) -> Model {
+        build(&Blueprint::new(
+            Architecture::ResnetSmall,
+            classes,
+            32,
+            seed,
+        ))
+        .unwrap()
+    }
+
+    /// A model's weights as torchvision would save them: without the normalization, with counters.
+    fn safetensors(model: &Model, path: &Path, leave_out: &str) {
+        let mut stored: HashMap<String, (Vec<usize>, Vec<u8>, Dtype)> = HashMap::new();
+        for tensor in &model.graph().initializer {
+            if !tensor.name.starts_with("normalize.") && tensor.name != leave_out {
+                let shape = tensor_shape(tensor).unwrap();
+                stored.insert(
+                    tensor.name.clone(),
+                    (shape, tensor.raw_data.clone(), Dtype::F32),
+                );
+            }
+        }
+        let counter = (vec![], 7_i64.to_le_bytes().to_vec(), Dtype::I64);
+        stored.insert("bn1.num_batches_tracked".into(), counter);
+        let views: Vec<(&String, TensorView<'_>)> = stored
+            .iter()
+            .map(|(name, (shape, data, kind))| {
+                (name, TensorView::new(*kind, shape.clone(), data).unwrap())
+            })
+            .collect();
+        std::fs::write(path, ::safetensors::serialize(views, None).unwrap()).unwrap();
+    }
+
+    fn start(init: &Path, architecture: Option<Architecture>) -> Start {
+        Start {
+            architecture,
+            size: Some(32),
+            init: Some(init.to_owned()),
+        }
+    }
+
+    #[test]
+    fn torchvisions_names_load_and_a_head_for_other_classes_starts_afresh() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.safetensors");
+        let pretrained = small(5, 1);
+        safetensors(&pretrained, &path, "");
+        let start = start(&path, Some(Architecture::ResnetSmall));
+
+        let same = initial_model(&start, 5, 2).unwrap();
+        assert_eq!(
+            same.model.graph().initializer,
+            pretrained.graph().initializer
+        );
+        assert!(same.notices.is_empty());
+
+        let other = initial_model(&start, 3, 2).unwrap();
+        assert!(
+            other.notices[0].contains("fc.weight, fc.bias"),
+            "{:?}",
+            other.notices
+        );
+        let fresh = small(3, 2);
+        for tensor in &other.model.graph().initializer {
+            let from = if tensor.name.starts_with("fc.") {
+                &fresh
+            } else {
+                &pretrained
+            };
+            assert_eq!(Some(tensor), from.initializer(&tensor.name));
+        }
+    }
+
+    #[test]
+    fn weights_of_something_else_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.safetensors");
+        safetensors(&small(3, 1), &path, "layer2.0.conv1.weight");
+        for (architecture, reason) in [
+            (
+                Architecture::ResnetSmall,
+                "`layer2.0.conv1.weight` is missing",
+            ),
+            (Architecture::Resnet18, "has the shape"),
+        ] {
+            let error = initial_model(&start(&path, Some(architecture)), 3, 0).unwrap_err();
+            let error = format!("{error:#}");
+            assert!(
+                error.contains(reason) && error.contains("choose another --arch"),
+                "{error}"
+            );
+        }
+        std::fs::write(&path, "{}").unwrap();
+        let error = initial_model(&start(&path, None), 3, 0)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("not a whole .safetensors"), "{error}");
+    }
+
+    #[test]
+    fn an_onnx_file_is_trained_as_it_is_or_lends_its_weights() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.onnx");
+        small(3, 1).save(&path).unwrap();
+        let own = initial_model(&start(&path, None), 3, 2).unwrap();
+        assert_eq!((own.size, own.model), (32, small(3, 1)));
+        let error = initial_model(&start(&path, None), 4, 2)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("3 classes apart and the data have 4"),
+            "{error}"
+        );
+        let lent = initial_model(&start(&path, Some(Architecture::ResnetSmall)), 4, 2).unwrap();
+        assert_eq!(lent.notices.len(), 1);
+        let larger = Start {
+            size: Some(64),
+            ..start(&path, None)
+        };
+        let error = initial_model(&larger, 3, 2).unwrap_err().to_string();
+        assert!(error.contains("32×32, not 64"), "{error}");
+        std::fs::write(&path, "not a model").unwrap();
+        let error = format!(
+            "{:#}",
+            initial_model(&start(&path, None), 3, 2).unwrap_err()
+        );
+        assert!(error.contains("not an ONNX model"), "{error}");
+    }
+
+    #[test]
+    fn the_head_is_the_last_layer() {
+        assert_eq!(head(&small(3, 0)), ["fc.weight", "fc.bias"]);
+    }
+}

@@ -1,0 +1,205 @@
+//! Everything that decides a training.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+use pellucid_shared::zoo::Architecture;
+use serde::Serialize;
+use serde_json::json;
+
+use super::{Attack, Augment, OptimizerChoice, Schedule, Start};
+use crate::data::{Balance, Shares, Source};
+use crate::torch::DeviceChoice;
+
+/// Everything that decides a training.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What to learn from.
+    pub data: Source,
+    /// The classes by code, in the order of the logits; `None` means the data's usual ones.
+    pub classes: Option<Vec<String>>,
+    /// A split file to use instead of splitting at random.
+    pub split: Option<PathBuf>,
+    /// How much goes to validation and test where no split file is given.
+    pub shares: Shares,
+    /// The folder of the run.
+    pub out: PathBuf,
+    /// Whether a run that is in the folder may be replaced.
+    pub overwrite: bool,
+    /// What to call the model in its card; `None` makes a name.
+    pub name: Option<String>,
+    /// The network to begin with.
+    pub start: Start,
+    /// Decides the weights, the split, the order, the alterations and the attacks.
+    pub seed: u64,
+    /// The head's stage, before the rest is unfrozen.
+    pub head: Recipe,
+    /// The stage in which the whole network learns.
+    pub whole: Recipe,
+    /// In the second stage, only parameters whose names begin with one of these learn; all where it is empty.
+    pub trainable: Vec<String>,
+    /// Which optimiser.
+    pub optimizer: OptimizerChoice,
+    /// Weight decay, at least 0.
+    pub weight_decay: f64,
+    /// How the learning rate falls in the second stage; in the head's it stays.
+    pub schedule: Schedule,
+    /// Epochs without a better validation after which training stops; 0 means never.
+    pub early_stop: usize,
+    /// How training images are altered.
+    pub augment: Augment,
+    /// How often each class is shown.
+    pub balance: Balance,
+    /// The attack that the network learns to withstand; `None` trains on clean images.
+    pub adversarial: Option<Attack>,
+    /// The attack that validation measures, whether or not it is trained against.
+    pub validation_attack: Option<Attack>,
+    /// The most validation images that are attacked after every epoch.
+    pub validation_images: usize,
+    /// Where to compute.
+    pub device: DeviceChoice,
+    /// Threads of libtorch; `None` leaves its choice.
+    pub threads: Option<usize>,
+    /// Training stops after the epoch that passes this many minutes.
+    pub max_minutes: Option<f64>,
+}
+
+/// One stage of a training.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Recipe {
+    /// Passes over the training images, at most.
+    pub epochs: usize,
+    /// Images per step.
+    pub batch: usize,
+    /// The learning rate at its highest.
+    pub learning_rate: f64,
+}
+
+/// What is left to the user to decide, for an architecture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Defaults {
+    /// The head's stage, where there is a trained body.
+    pub head: Recipe,
+    /// The whole network's stage.
+    pub whole: Recipe,
+    /// How the learning rate falls.
+    pub schedule: Schedule,
+    /// Weight decay.
+    pub weight_decay: f64,
+    /// Steps of the training's attack.
+    pub steps: usize,
+}
+
+impl Defaults {
+    /// Those of Margeloiu et al. (2020), but for the small network, which a CPU trains in minutes.
+    #[must_use]
+    pub fn of(architecture: Architecture) -> Self {
+        let head = Recipe {
+            epochs: 10,
+            batch: 32,
+            learning_rate: 1e-3,
+        };
+        match architecture {
+            Architecture::ResnetSmall => Self {
+                head,
+                whole: Recipe {
+                    epochs: 15,
+                    batch: 32,
+                    learning_rate: 3e-3,
+                },
+                schedule: Schedule::Cosine,
+                weight_decay: 5e-4,
+                steps: 3,
+            },
+            _ => Self {
+                head,
+                whole: Recipe {
+                    epochs: 50,
+                    batch: 16,
+                    learning_rate: 3e-4,
+                },
+                schedule: Schedule::Plateau,
+                weight_decay: 5e-4,
+                steps: 7,
+            },
+        }
+    }
+}
+
+impl Settings {
+    /// Whether the numbers make sense.
+    ///
+    /// # Errors
+    /// Names the first that does not.
+    pub fn check(&self) -> Result<()> {
+        ensure!(
+            self.whole.epochs > 0,
+            "0 epochs train nothing: use --epochs 1 or more"
+        );
+        for (stage, recipe) in [("", self.whole), ("head-", self.head)] {
+            ensure!(
+                recipe.epochs == 0 || recipe.batch >= 2,
+                "--{stage}batch {} is too small: batch normalization needs 2 images or more",
+                recipe.batch
+            );
+            let rate = recipe.learning_rate;
+            ensure!(
+                rate.is_finite() && rate > 0.0,
+                "--{stage}lr {rate} must be above 0, such as 0.0003"
+            );
+        }
+        ensure!(
+            self.weight_decay.is_finite() && self.weight_decay >= 0.0,
+            "--weight-decay {} must be 0 or more",
+            self.weight_decay
+        );
+        ensure!(
+            self.validation_images > 0,
+            "--validation-images must be 1 or more"
+        );
+        ensure!(
+            self.max_minutes.is_none_or(|m| m > 0.0),
+            "--max-minutes must be above 0"
+        );
+        if let Some(size) = self.start.size {
+            ensure!(
+                (32..=4096).contains(&size),
+                "--size {size} must be 32 to 4096 pixels"
+            );
+        }
+        for attack in [self.adversarial, self.validation_attack].iter().flatten() {
+            attack.check()?;
+        }
+        Ok(())
+    }
+
+    /// The settings as they are written to `settings.json`.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        json!({
+            "data": self.data.to_string(),
+            "classes": self.classes,
+            "split": self.split,
+            "validation_share": self.shares.validation,
+            "test_share": self.shares.test,
+            "architecture": self.start.architecture.map(Architecture::name),
+            "size": self.start.size,
+            "init": self.start.init,
+            "seed": self.seed,
+            "head": self.head,
+            "whole": self.whole,
+            "trainable": self.trainable,
+            "optimizer": self.optimizer,
+            "weight_decay": self.weight_decay,
+            "schedule": self.schedule,
+            "early_stop": self.early_stop,
+            "augment": self.augment,
+            "balance": self.balance,
+            "adversarial": self.adversarial,
+            "validation_attack": self.validation_attack,
+            "validation_images": self.validation_images,
+            "max_minutes": self.max_minutes,
+            "version": env!("CARGO_PKG_VERSION"),
+        })
+    }
+}
