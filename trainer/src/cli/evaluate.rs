@@ -1,1 +1,269 @@
 //! `pellucid evaluate`.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail, ensure};
+use pellucid_shared::attribution::Signature;
+use pellucid_shared::card::{Card, Class, Input, Norm};
+use pellucid_shared::image::Preprocessing;
+use pellucid_shared::onnx::Model;
+
+use super::quantities::{at_least_zero, norm};
+use crate::data::{
+    Dataset, EVALUATION_POPULATION, Examples, Part, Source, Split, TRAINING_POPULATION,
+};
+use crate::evaluate::Evaluation;
+use crate::progress::Progress;
+
+/// Measures a model on clean images and, with --epsilon, under attack.
+///
+/// Of a run's own data, --split RUN/split.csv picks the test images. phantom:COUNT without a split means phantoms of
+/// another population than training's, so that none of them has been trained on.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  pellucid evaluate runs/robust/best.onnx --data phantom:300 --epsilon 1
+  pellucid evaluate runs/ham/best.onnx --data ham10000:HAM10000 --split runs/ham/split.csv --norm linf --epsilon 0.01 --json")]
+pub struct Args {
+    /// The ONNX model
+    model: PathBuf,
+    /// What to measure on: phantom:COUNT, ham10000:FOLDER or folder:FOLDER
+    #[arg(long)]
+    data: Source,
+    /// A split whose part --subset is measured [default: all images]
+    #[arg(long, value_name = "FILE")]
+    split: Option<PathBuf>,
+    /// The part of the split: train, validation or test
+    #[arg(long, default_value = "test", value_parser = part)]
+    subset: Part,
+    /// The classes of the data by code, for a model without a card [default: the card's]
+    #[arg(long, value_delimiter = ',')]
+    classes: Option<Vec<String>>,
+    /// Side of the input in pixels, for a model that does not say it
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    size: Option<u32>,
+    /// At most so many images, taken evenly from the classes
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+    /// The ball of the attack: l2 or linf
+    #[arg(long, default_value = "l2", value_parser = norm)]
+    norm: Norm,
+    /// The ball's radius, with pixels in [0, 1]; without it nothing is attacked
+    #[arg(long, value_parser = at_least_zero, allow_negative_numbers = true)]
+    epsilon: Option<f64>,
+    /// Steps of the attack
+    #[arg(long, default_value_t = 20)]
+    steps: usize,
+    /// Length of a step [default: 2.5 ε / steps]
+    #[arg(long, value_parser = at_least_zero, allow_negative_numbers = true)]
+    step_size: Option<f64>,
+    /// Attacks on each image, from other starts; the worst counts
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    restarts: u64,
+    /// Decides the attacks' starts
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Where to compute: auto, cpu or cuda
+    #[cfg(feature = "torch")]
+    #[arg(long, default_value = "auto")]
+    device: crate::torch::DeviceChoice,
+    /// Prints the answer as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn part(text: &str) -> Result<Part, String> {
+    Part::from_name(text)
+        .ok_or_else(|| format!("`{text}` is no part of a split: train, validation or test"))
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Where the model, the data and the options do not fit together; each error says what to do.
+pub fn run(args: Args) -> Result<()> {
+    let progress = Progress::visible();
+    let place = args.model.display();
+    let model = Model::load(&args.model).with_context(|| format!("{place} cannot be measured"))?;
+    let subject = Subject::of(&model, &args)?;
+    let dataset = dataset(&args, &subject.classes)?;
+    let classes = dataset.classes.clone();
+    ensure!(
+        subject.signature.classes == classes.len(),
+        "{place} tells {} classes apart and the data have {}: name the model's with --classes, in its order",
+        subject.signature.classes,
+        classes.len()
+    );
+    let how = &subject.input.preprocessing;
+    let examples = Examples::read(dataset, how, "images", &progress)?;
+    let evaluation = measure(&args, &model, &subject, &examples, &progress)?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&evaluation)?);
+    } else {
+        print!("{}", evaluation.to_text(&classes));
+    }
+    Ok(())
+}
+
+/// What is measured: how it wants its images, and which classes it tells apart.
+struct Subject {
+    signature: Signature,
+    input: Input,
+    /// The codes in the order of the logits; `None` where neither card nor user names them.
+    classes: Option<Vec<String>>,
+}
+
+impl Subject {
+    fn of(model: &Model, args: &Args) -> Result<Self> {
+        let place = args.model.display();
+        let signature =
+            Signature::of(model, None).with_context(|| format!("{place} cannot be measured"))?;
+        let card = Card::from_model(model)
+            .with_context(|| format!("the card of {place} cannot be used"))?;
+        let classes = match (&card, &args.classes) {
+            (_, Some(classes)) => Some(classes.clone()),
+            (Some(card), None) if !card.classes.is_empty() => {
+                Some(card.classes.iter().map(|c| c.code.clone()).collect())
+            }
+            _ => None,
+        };
+        if let Some(classes) = &classes {
+            ensure!(
+                classes.len() == signature.classes,
+                "{place} tells {} classes apart, and {} are named: name them all with --classes, in the model's order",
+                signature.classes,
+                classes.len()
+            );
+        }
+        let mut input = match card {
+            Some(card) => card.input,
+            None => Input::plain(Preprocessing::square(side(args, &signature)?)),
+        };
+        if let Some(size) = args.size {
+            input.preprocessing.size = size;
+        }
+        if let Some((height, width)) = signature.size() {
+            let size = input.preprocessing.size as usize;
+            ensure!(
+                (height, width) == (size, size),
+                "{place} takes images of {width}×{height} pixels, not {size}×{size}: correct --size"
+            );
+        }
+        Ok(Self {
+            signature,
+            input,
+            classes,
+        })
+    }
+}
+
+/// The side of the input of a model without a card.
+fn side(args: &Args, signature: &Signature) -> Result<u32> {
+    match (args.size, signature.size()) {
+        (Some(size), _) => Ok(size),
+        (None, Some((height, _))) => Ok(u32::try_from(height)?),
+        (None, None) => bail!(
+            "{} does not say how large its images are: give --size",
+            args.model.display()
+        ),
+    }
+}
+
+fn dataset(args: &Args, classes: &Option<Vec<String>>) -> Result<Dataset> {
+    let population = match args.split {
+        Some(_) => TRAINING_POPULATION,
+        None => EVALUATION_POPULATION,
+    };
+    let dataset = Dataset::open(&args.data, classes.as_deref(), population)?;
+    let dataset = match &args.split {
+        Some(path) => {
+            let split = Split::read(path, &dataset)?;
+            dataset.select(&split.indices(args.subset))
+        }
+        None => dataset,
+    };
+    ensure!(
+        !dataset.items.is_empty(),
+        "the split has no {} image: choose another --subset",
+        args.subset
+    );
+    Ok(match args.limit {
+        Some(limit) => dataset.limit(usize::try_from(limit).unwrap_or(usize::MAX)),
+        None => dataset,
+    })
+}
+
+fn evaluation(args: &Args, examples: &Examples, clean: crate::evaluate::Figures) -> Evaluation {
+    let part = match args.split {
+        Some(_) => format!(", {}", args.subset),
+        None => String::new(),
+    };
+    let codes = |classes: &[Class]| classes.iter().map(|c| c.code.clone()).collect();
+    Evaluation {
+        model: args.model.display().to_string(),
+        data: format!("{}{part}", args.data),
+        images: examples.len(),
+        classes: codes(&examples.dataset.classes),
+        clean,
+        adversarial: None,
+    }
+}
+
+#[cfg(feature = "torch")]
+fn measure(
+    args: &Args,
+    model: &Model,
+    subject: &Subject,
+    examples: &Examples,
+    progress: &Progress,
+) -> Result<Evaluation> {
+    use crate::evaluate::{Figures, attacked, clean};
+    use crate::torch::{Network, choose_device};
+    use crate::train::Attack;
+
+    let attack = args
+        .epsilon
+        .map(|epsilon| Attack::for_evaluation(args.norm, epsilon, args.steps, args.step_size))
+        .transpose()?;
+    let model = crate::evaluate::normalising(model, &subject.input)?;
+    let network = Network::new(&model, choose_device(args.device)?)?;
+    let bar = progress.bar("clean", examples.len());
+    let measured = clean(&network, examples, &bar)?;
+    bar.finish_and_clear();
+    let mut evaluation = evaluation(args, examples, Figures::of(&measured, None));
+    if let Some(attack) = attack {
+        let bar = progress.bar("attacked", examples.len());
+        let restarts = usize::try_from(args.restarts)?;
+        let measured = attacked(&network, examples, &attack, restarts, args.seed, &bar)?;
+        bar.finish_and_clear();
+        let mut name = attack.describe();
+        if restarts > 1 {
+            name.push_str(&format!(", worst of {restarts}"));
+        }
+        evaluation.adversarial = Some(Figures::of(&measured, Some(name)));
+    }
+    Ok(evaluation)
+}
+
+/// Without libtorch, tract measures on clean images.
+#[cfg(not(feature = "torch"))]
+fn measure(
+    args: &Args,
+    model: &Model,
+    subject: &Subject,
+    examples: &Examples,
+    progress: &Progress,
+) -> Result<Evaluation> {
+    use crate::evaluate::{Figures, predict};
+    use pellucid_shared::engine::TractEngine;
+
+    ensure!(
+        args.epsilon.is_none(),
+        "this pellucid was built without libtorch, which attacks: leave --epsilon out, or build it with the feature torch"
+    );
+    let mut engine = TractEngine::new(model)?;
+    let names = (&subject.signature.input[..], &subject.signature.output[..]);
+    let bar = progress.bar("clean", examples.len());
+    let measured = predict(&mut engine, names, &subject.input, examples, &bar)?;
+    bar.finish_and_clear();
+    Ok(evaluation(args, examples, Figures::of(&measured, None)))
+}

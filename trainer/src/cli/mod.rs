@@ -5,6 +5,7 @@ pub mod evaluate;
 pub mod explain;
 pub mod inspect;
 pub mod phantom;
+mod quantities;
 pub mod serve;
 #[cfg(feature = "torch")]
 pub mod train;

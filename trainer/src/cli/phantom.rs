@@ -1,1 +1,78 @@
 //! `pellucid phantom`.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+use pellucid_shared::phantom::{Class, MAX_SIZE, MIN_SIZE, PhantomOptions, Shortcut, ShortcutKind};
+
+use super::quantities::share;
+use crate::data::write_phantoms;
+use crate::progress::Progress;
+
+/// Draws dermoscopy phantoms into a folder, with masks of the lesion and of what decides its class.
+///
+/// The folder has HAM10000's layout, so that ham10000:OUT trains on it: HAM10000_metadata.csv, HAM10000_images_part_1
+/// and HAM10000_segmentations_lesion_tschandl. Beside these stand masks_cause, masks_shortcut and manifest.json.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  pellucid phantom phantoms --count 300 --size 256
+  pellucid phantom biased --count 900 --shortcut patch --shortcut-class mel --correlation 0.9")]
+pub struct Args {
+    /// The folder, made anew
+    out: PathBuf,
+    /// How many
+    #[arg(long, default_value_t = 100)]
+    count: u64,
+    /// Side of the square images in pixels
+    #[arg(long, default_value_t = 256)]
+    size: u32,
+    /// The population: another seed, other phantoms
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Plants an object that betrays a class: patch or ruler
+    #[arg(long, value_parser = shortcut_kind, requires = "shortcut_class")]
+    shortcut: Option<ShortcutKind>,
+    /// The class that it betrays: nv, mel or bkl
+    #[arg(long, value_parser = class, requires = "shortcut")]
+    shortcut_class: Option<Class>,
+    /// How surely: its share on that class, and one minus its share on the others
+    #[arg(long, default_value = "0.9", value_parser = share, allow_negative_numbers = true)]
+    correlation: f64,
+}
+
+fn shortcut_kind(text: &str) -> Result<ShortcutKind, String> {
+    match text {
+        "patch" => Ok(ShortcutKind::Patch),
+        "ruler" => Ok(ShortcutKind::Ruler),
+        _ => Err(format!("`{text}` is no shortcut: patch or ruler")),
+    }
+}
+
+fn class(text: &str) -> Result<Class, String> {
+    Class::from_code(text).ok_or_else(|| format!("`{text}` is no class: nv, mel or bkl"))
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Where the folder holds something already or cannot be written, or a number is out of range.
+pub fn run(args: Args) -> Result<()> {
+    ensure!(
+        (MIN_SIZE..=MAX_SIZE).contains(&args.size),
+        "--size {} must be {MIN_SIZE} to {MAX_SIZE} pixels",
+        args.size
+    );
+    ensure!(args.count > 0, "--count 0 draws nothing: ask for 1 or more");
+    let shortcut = args.shortcut.zip(args.shortcut_class);
+    let options = PhantomOptions {
+        shortcut: shortcut.map(|(kind, class)| Shortcut {
+            kind,
+            class,
+            correlation: args.correlation as f32,
+        }),
+        ..PhantomOptions::new(args.size, args.seed)
+    };
+    write_phantoms(&args.out, args.count, &options, &Progress::visible())?;
+    println!("{} phantoms are in {}.", args.count, args.out.display());
+    Ok(())
+}

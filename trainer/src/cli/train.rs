@@ -1,1 +1,319 @@
 //! `pellucid train`.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Result, ensure};
+use pellucid_shared::card::Norm;
+use pellucid_shared::zoo::Architecture;
+
+use super::quantities::{above_zero, architecture, at_least_zero, norm, share};
+use crate::data::{Balance, Shares, Source};
+use crate::progress::Progress;
+use crate::torch::DeviceChoice;
+use crate::train::{
+    Attack, Augment, Defaults, OptimizerChoice, Outcome, Recipe, Schedule, Settings, Start, train,
+};
+
+/// Trains a classifier, on clean images or against an attack.
+///
+/// OUT then holds best.onnx (the best network by validation, with its model card, verified on libtorch, ONNX Runtime
+/// and tract), latest.onnx, log.jsonl (a line per epoch), split.csv and settings.json. Ctrl-C ends after the step at
+/// hand and keeps what was reached.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  A small network on phantoms, in minutes on a CPU, standard and robust:
+    pellucid train --data phantom:1200 --arch resnet-small --out runs/standard
+    pellucid train --data phantom:1200 --arch resnet-small --adversarial l2 --epsilon 1 --out runs/robust
+
+  A robust ResNet-18 on HAM10000, from ImageNet weights:
+    pellucid train --data ham10000:HAM10000 --init resnet18.safetensors --adversarial l2 --epsilon 7 --out runs/ham")]
+pub struct Args {
+    /// What to learn from: phantom:COUNT, ham10000:FOLDER or folder:FOLDER (one sub-folder per class)
+    #[arg(long)]
+    data: Source,
+    /// The folder of the run
+    #[arg(long, short)]
+    out: PathBuf,
+    /// Replaces a run that is in the folder
+    #[arg(long)]
+    overwrite: bool,
+    /// What to call the model [default: such as "robust resnet18"]
+    #[arg(long)]
+    name: Option<String>,
+    /// The classes by code, in the order of the outputs [default: nv,mel,bkl for ham10000, else all]
+    #[arg(long, value_delimiter = ',')]
+    classes: Option<Vec<String>>,
+    /// A split to use again: a CSV with image_id, label, group and split
+    #[arg(long, value_name = "FILE")]
+    split: Option<PathBuf>,
+    /// Share of the images for validation, where no split is given
+    #[arg(long, default_value = "0.15", value_parser = share, allow_negative_numbers = true)]
+    validation: f64,
+    /// Share of the images for the test, where no split is given
+    #[arg(long, default_value = "0.15", value_parser = share, allow_negative_numbers = true)]
+    test: f64,
+
+    /// The network: resnet18, resnet34 or resnet-small [default: resnet18, or the graph of an ONNX --init]
+    #[arg(long, value_parser = architecture)]
+    arch: Option<Architecture>,
+    /// Side of the square input in pixels [default: 224, resnet-small 64]
+    #[arg(long)]
+    size: Option<u32>,
+    /// Weights to begin with: an ONNX model, or .safetensors with torchvision's names
+    #[arg(long, value_name = "FILE")]
+    init: Option<PathBuf>,
+    /// Decides weights, split, order, alterations and attacks
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+
+    /// Epochs at most [default: 50, resnet-small 15]
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// Images per step [default: 16, resnet-small 32]
+    #[arg(long)]
+    batch: Option<usize>,
+    /// Learning rate [default: 0.0003, resnet-small 0.003]
+    #[arg(long, value_parser = above_zero, allow_negative_numbers = true)]
+    lr: Option<f64>,
+    /// Epochs in which the head alone learns, before the rest [default: 10 with --init and --arch, else 0]
+    #[arg(long)]
+    head_epochs: Option<usize>,
+    /// Images per step in these
+    #[arg(long, default_value_t = 32)]
+    head_batch: usize,
+    /// Learning rate in these
+    #[arg(long, default_value = "0.001", value_parser = above_zero, allow_negative_numbers = true)]
+    head_lr: f64,
+    /// After the head's epochs, only layers whose names begin so learn, such as layer4,fc [default: all]
+    #[arg(long, value_delimiter = ',')]
+    trainable: Vec<String>,
+    /// adam, sgd or nesterov
+    #[arg(long, default_value = "adam")]
+    optimizer: OptimizerChoice,
+    /// Weight decay
+    #[arg(long, default_value = "0.0005", value_parser = at_least_zero, allow_negative_numbers = true)]
+    weight_decay: f64,
+    /// How the learning rate falls: plateau, cosine or constant [default: plateau, resnet-small cosine]
+    #[arg(long)]
+    schedule: Option<Schedule>,
+    /// Stops after so many epochs without a better validation; 0: never
+    #[arg(long, default_value_t = 10)]
+    early_stop: usize,
+    /// How training images are altered: paper (colours, flips, turns), flips or none
+    #[arg(long, default_value = "paper")]
+    augment: Augment,
+    /// How often each class is shown: auto (equally), off, or the number of images in a balanced epoch
+    #[arg(long, default_value = "auto")]
+    balance: Balance,
+
+    /// The ball of the attack to withstand: none, l2 or linf
+    #[arg(long, default_value = "none", value_parser = ball)]
+    adversarial: Ball,
+    /// The ball's radius, with pixels in [0, 1]; without --adversarial it is only measured in validation (L2)
+    #[arg(long, value_parser = at_least_zero, allow_negative_numbers = true)]
+    epsilon: Option<f64>,
+    /// Steps of the attack [default: 7, resnet-small 3]
+    #[arg(long)]
+    steps: Option<usize>,
+    /// Length of a step [default: 1.4 ε / steps, which is ε / 5 at seven steps]
+    #[arg(long, value_parser = at_least_zero, allow_negative_numbers = true)]
+    step_size: Option<f64>,
+    /// The most validation images that are attacked after every epoch
+    #[arg(long, default_value_t = 200)]
+    validation_images: usize,
+
+    /// Where to compute: auto, cpu or cuda
+    #[arg(long, default_value = "auto")]
+    device: DeviceChoice,
+    /// Threads of the CPU [default: one per core]
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Stops after the epoch that passes this many minutes
+    #[arg(long, value_parser = above_zero, allow_negative_numbers = true)]
+    max_minutes: Option<f64>,
+}
+
+/// The ball of the attack, if any.
+#[derive(Clone, Copy, Debug)]
+struct Ball(Option<Norm>);
+
+fn ball(text: &str) -> Result<Ball, String> {
+    if text == "none" {
+        return Ok(Ball(None));
+    }
+    norm(text)
+        .map(|norm| Ball(Some(norm)))
+        .map_err(|_| format!("`{text}` is no ball: none, l2 or linf"))
+}
+
+/// Set by Ctrl-C.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Runs the command.
+///
+/// # Errors
+/// As [`train`].
+pub fn run(args: Args) -> Result<()> {
+    let settings = settings(args)?;
+    let handler = || {
+        // Who presses twice does not want to wait for the step.
+        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    };
+    let progress = Progress::visible();
+    if ctrlc::set_handler(handler).is_err() {
+        progress.say("Ctrl-C will end this at once: its handler could not be set.");
+    }
+    let outcome = train(&settings, &progress, &INTERRUPTED)?;
+    report(&outcome);
+    Ok(())
+}
+
+fn report(outcome: &Outcome) {
+    let epochs = outcome.epochs.len();
+    let Some(test) = &outcome.test else {
+        println!(
+            "Interrupted after {epochs} whole epochs; latest.onnx holds the weights, and --init goes on from them."
+        );
+        return;
+    };
+    println!("{}", test.to_text(&[]));
+    println!(
+        "{epochs} epochs in {:.1} minutes; the best network is {}.",
+        outcome.minutes,
+        outcome.best.display()
+    );
+}
+
+fn settings(args: Args) -> Result<Settings> {
+    let defaults = Defaults::of(args.arch.unwrap_or(Architecture::Resnet18));
+    let steps = args.steps.unwrap_or(defaults.steps);
+    ensure!(
+        args.adversarial.0.is_none() || args.epsilon.is_some(),
+        "--adversarial needs --epsilon, the radius of the ball: such as 1 for l2 at 64 pixels, 7 at 224, 0.01 for linf"
+    );
+    let attack = |norm, training: bool| {
+        let make = if training {
+            Attack::for_training
+        } else {
+            Attack::for_evaluation
+        };
+        let size = if training { args.step_size } else { None };
+        args.epsilon
+            .map(|epsilon| make(norm, epsilon, steps, size))
+            .transpose()
+    };
+    let adversarial = match args.adversarial.0 {
+        Some(norm) => attack(norm, true)?,
+        None => None,
+    };
+    let validation_attack = attack(args.adversarial.0.unwrap_or(Norm::L2), false)?;
+    // A trained body with a new head is what a head's stage is for.
+    let head_epochs = if args.init.is_some() && args.arch.is_some() {
+        defaults.head.epochs
+    } else {
+        0
+    };
+    Ok(Settings {
+        data: args.data,
+        classes: args.classes,
+        split: args.split,
+        shares: Shares {
+            validation: args.validation,
+            test: args.test,
+        },
+        out: args.out,
+        overwrite: args.overwrite,
+        name: args.name,
+        start: Start {
+            architecture: args.arch,
+            size: args.size,
+            init: args.init,
+        },
+        seed: args.seed,
+        head: Recipe {
+            epochs: args.head_epochs.unwrap_or(head_epochs),
+            batch: args.head_batch,
+            learning_rate: args.head_lr,
+        },
+        whole: Recipe {
+            epochs: args.epochs.unwrap_or(defaults.whole.epochs),
+            batch: args.batch.unwrap_or(defaults.whole.batch),
+            learning_rate: args.lr.unwrap_or(defaults.whole.learning_rate),
+        },
+        trainable: args.trainable,
+        optimizer: args.optimizer,
+        weight_decay: args.weight_decay,
+        schedule: args.schedule.unwrap_or(defaults.schedule),
+        early_stop: args.early_stop,
+        augment: args.augment,
+        balance: args.balance,
+        adversarial,
+        validation_attack,
+        validation_images: args.validation_images,
+        device: args.device,
+        threads: args.threads,
+        max_minutes: args.max_minutes,
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn parse(more: &[&str]) -> Result<Settings> {
+        let line = ["train", "--data", "phantom:30", "--out", "run"];
+        settings(Command::try_parse_from(line.iter().chain(more))?.args)
+    }
+
+    #[test]
+    fn defaults_are_the_papers_and_the_small_networks_own() {
+        let paper = parse(&["--adversarial", "l2", "--epsilon", "7"]).unwrap();
+        assert_eq!((paper.whole.epochs, paper.whole.batch), (50, 16));
+        let attack = paper.adversarial.unwrap();
+        assert_eq!(attack.steps, 7);
+        assert!((attack.step_size - 1.4).abs() < 1e-12);
+        let validation = paper.validation_attack.unwrap();
+        assert!((validation.step_size - 2.5).abs() < 1e-12);
+        let small = parse(&["--arch", "resnet-small"]).unwrap();
+        assert_eq!(small.schedule, Schedule::Cosine);
+        assert!(small.adversarial.is_none() && small.validation_attack.is_none());
+    }
+
+    #[test]
+    fn a_head_stage_goes_with_borrowed_weights() {
+        let epochs = |more: &[&str]| parse(more).unwrap().head.epochs;
+        assert_eq!(epochs(&[]), 0);
+        assert_eq!(epochs(&["--init", "a.onnx"]), 0);
+        assert_eq!(epochs(&["--init", "a.onnx", "--arch", "resnet18"]), 10);
+        assert_eq!(epochs(&["--head-epochs", "2"]), 2);
+    }
+
+    #[test]
+    fn wrong_values_are_refused_with_a_reason() {
+        for (arguments, reason) in [
+            (&["--epsilon", "-1"][..], "0 or more"),
+            (&["--epsilon", "NaN"], "0 or more"),
+            (&["--adversarial", "l2"], "needs --epsilon"),
+            (&["--adversarial", "l1"], "none, l2 or linf"),
+            (&["--arch", "vgg"], "resnet18"),
+            (&["--lr", "0"], "above 0"),
+            (&["--balance", "0"], "auto, off"),
+            (&["--steps", "0", "--epsilon", "1"], "0 steps"),
+        ] {
+            let error = parse(arguments).unwrap_err().to_string();
+            assert!(error.contains(reason), "{arguments:?}: {error}");
+        }
+    }
+}
