@@ -278,10 +278,11 @@ impl Card {
     /// The position of the class that is meant: by its code, by its name (capitals do not matter), or by its number.
     #[must_use]
     pub fn class(&self, wanted: &str) -> Option<usize> {
+        let lower = wanted.to_lowercase();
         let by_text = |text: fn(&Class) -> &str| {
-            self.classes
-                .iter()
-                .position(|class| text(class).to_lowercase() == wanted.to_lowercase())
+            // An empty name is no name.
+            let mut texts = self.classes.iter().map(text);
+            texts.position(|text| !text.is_empty() && text.to_lowercase() == lower)
         };
         by_text(|class| &class.code)
             .or_else(|| by_text(|class| &class.name))

@@ -61,10 +61,7 @@ impl Signature {
             .ok_or_else(|| wrong("input", &input.name, declared.as_ref(), "[N, 3, H, W]"))?;
         let inferred = infer_shapes(model)?.get(&output.name).cloned();
         let candidates = [inferred.clone(), declared_shape(output)];
-        let classes = candidates
-            .iter()
-            .flatten()
-            .find_map(|shape| number_of_classes(shape));
+        let classes = candidates.iter().flatten().find_map(number_of_classes);
         let classes = classes.ok_or_else(|| {
             wrong(
                 "output",

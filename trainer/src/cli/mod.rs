@@ -4,16 +4,151 @@ pub mod differentiate;
 pub mod evaluate;
 pub mod explain;
 pub mod inspect;
+mod model;
+mod output;
 pub mod phantom;
 mod quantities;
 pub mod serve;
 #[cfg(feature = "torch")]
 pub mod train;
+mod values;
 
 use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Parser, Subcommand};
+
+/// Trains image classifiers that can be seen through, and looks through them.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pellucid",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = "\
+Examples:
+  pellucid inspect robust.onnx
+  pellucid explain robust.onnx lesion.jpg -o map.png
+  pellucid differentiate robust.onnx -o robust-grad.onnx
+  pellucid serve dist
+
+Each command has examples of its own: pellucid explain --help"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Explain(explain::Args),
+    Differentiate(differentiate::Args),
+    Inspect(inspect::Args),
+    Serve(serve::Args),
+}
 
 /// Parses the command line and runs the command.
 #[must_use]
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
+    let result = match arguments.command {
+        Command::Explain(args) => explain::run(args),
+        Command::Differentiate(args) => differentiate::run(args),
+        Command::Inspect(args) => inspect::run(args),
+        Command::Serve(args) => serve::run(args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads our output has seen enough, as in `pellucid inspect model.onnx | head`.
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints help or what is wrong with the command line.
+fn usage(error: &clap::Error) -> ExitCode {
+    // Where not even that can be printed, the exit code is all that is left to say.
+    let _ = error.print();
+    let wanted = match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(name)) if error.kind() == ErrorKind::InvalidSubcommand => name,
+        _ => "",
+    };
+    if wanted == "train" && !cfg!(feature = "torch") {
+        eprintln!(
+            "\nThis pellucid was built without libtorch and cannot train: run `cargo xtask deps`, then build it with the feature `torch`."
+        );
+    }
+    u8::try_from(error.exit_code()).map_or(ExitCode::from(2), ExitCode::from)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_commands_are_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn wrong_usage_is_found_while_parsing() {
+        for line in [
+            "pellucid",
+            "pellucid explane a.onnx a.png",
+            "pellucid explain a.onnx",
+            "pellucid explain a.onnx a.png --mean 0,0,0",
+            "pellucid explain a.onnx a.png --std 1,1,1",
+            "pellucid explain a.onnx a.png --mean 0,0,0 --std 1,1,0",
+            "pellucid explain a.onnx a.png --size 0",
+            "pellucid explain a.onnx a.png --opacity 2",
+            "pellucid explain a.onnx a.png --outlier-percent -1",
+            "pellucid explain a.onnx a.png --sign both",
+            "pellucid explain a.onnx a.png --engine tensorflow",
+            "pellucid differentiate a.onnx",
+            "pellucid serve . --port 70000",
+            "pellucid serve . --host example.org",
+        ] {
+            let error = parse(line).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn names_of_signs_colours_and_crops_are_the_ones_that_are_offered() {
+        for more in [
+            "--sign absolute",
+            "--sign positive",
+            "--sign negative",
+            "--sign all",
+            "--colours blues",
+            "--colours diverging",
+            "--colours inferno",
+            "--colours grey",
+            "--crop center_square",
+            "--crop stretch",
+            "--mean -1,0,0 --std 1,1,1",
+            "--engine ort",
+            "--engine tract",
+            "--engine torch",
+            "--method gradient",
+        ] {
+            assert!(
+                parse(&format!("pellucid explain a.onnx a.png {more}")).is_ok(),
+                "{more}"
+            );
+        }
+    }
 }

@@ -1,1 +1,81 @@
-//! Engines beside tract: ONNX Runtime.
+//! Engines beside tract: ONNX Runtime, which is loaded when it is first asked for, and libtorch.
+
+mod library;
+mod onnxruntime;
+#[cfg(feature = "torch")]
+mod torch;
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+use pellucid_shared::attribution::{Explainer, Signature};
+use pellucid_shared::engine::{Engine, EngineError, TractEngine};
+use pellucid_shared::onnx::Model;
+use serde::{Deserialize, Serialize};
+
+pub use onnxruntime::OrtEngine;
+#[cfg(feature = "torch")]
+pub use torch::TorchEngine;
+
+/// Which runtime runs a graph.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineKind {
+    /// tract: pure Rust, always there, the one that the browser has.
+    #[default]
+    Tract,
+    /// ONNX Runtime: faster on a CPU.
+    Ort,
+    /// libtorch: the one that trains. Differentiates by its own autograd.
+    Torch,
+}
+
+/// Makes a graph runnable. For [`EngineKind::Torch`] the graph is a plain classifier, and the engine answers with
+/// `grad` too where it is fed a `cotangent`; the others compute what the graph says.
+///
+/// # Errors
+/// Where the runtime is not there or refuses the graph.
+pub fn open(kind: EngineKind, model: &Model) -> Result<Box<dyn Engine>> {
+    match kind {
+        EngineKind::Torch => torch_engine(model),
+        EngineKind::Tract | EngineKind::Ort => Ok(open_graph(kind, model)?),
+    }
+}
+
+/// An engine that explains a classifier: through the differentiated graph, or through autograd for
+/// [`EngineKind::Torch`]. `output` names the logits where the model has several outputs.
+///
+/// # Errors
+/// Where the model is no classifier, cannot be differentiated, or the runtime is not there or refuses it.
+pub fn explainer(kind: EngineKind, model: Model, output: Option<&str>) -> Result<Explainer> {
+    if kind != EngineKind::Torch {
+        return Ok(Explainer::with_output(model, output, |graph| {
+            open_graph(kind, graph)
+        })?);
+    }
+    let signature = Signature::of(&model, output)?;
+    if signature.differentiated {
+        bail!(
+            "this file holds its gradient already, and libtorch differentiates by itself: give it the plain model, or choose --engine ort or tract"
+        );
+    }
+    Ok(Explainer::over(torch_engine(&model)?, signature))
+}
+
+fn open_graph(kind: EngineKind, model: &Model) -> Result<Box<dyn Engine>, EngineError> {
+    Ok(match kind {
+        EngineKind::Ort => Box::new(OrtEngine::new(model, None)?),
+        _ => Box::new(TractEngine::new(model)?),
+    })
+}
+
+#[cfg(feature = "torch")]
+fn torch_engine(model: &Model) -> Result<Box<dyn Engine>> {
+    Ok(Box::new(TorchEngine::new(model, tch::Device::Cpu)?))
+}
+
+#[cfg(not(feature = "torch"))]
+fn torch_engine(_: &Model) -> Result<Box<dyn Engine>> {
+    bail!(
+        "this pellucid was built without libtorch: choose --engine ort or tract, or build it with the feature `torch`"
+    )
+}

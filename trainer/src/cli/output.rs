@@ -1,0 +1,87 @@
+//! Text and JSON for standard output, notes for standard error, and files.
+
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use pellucid_shared::files;
+use serde::Serialize;
+
+/// Writes text to standard output. Unlike `println!`, a reader that has gone away is an error and no panic.
+pub(super) fn print(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Writes a value as indented JSON to standard output.
+pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
+    print(&format!("{}\n", serde_json::to_string_pretty(value)?))
+}
+
+/// Says on standard error what the user should know although the job went well.
+pub(super) fn note(text: &str) {
+    // Nothing is lost but the note where standard error is closed.
+    let _ = writeln!(io::stderr(), "note: {text}");
+}
+
+/// Whether the reader of standard output has gone away.
+pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
+}
+
+/// Writes a file all or nothing.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    files::write_atomic(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Refuses an output that would replace an input, under whatever name or link.
+pub(super) fn protect(input: &Path, output: &Path) -> Result<()> {
+    let same = match (input.canonicalize(), output.canonicalize()) {
+        (Ok(input), Ok(output)) => input == output,
+        _ => input == output,
+    };
+    if same {
+        bail!(
+            "{} would be overwritten by its own result: write to another file",
+            input.display()
+        );
+    }
+    Ok(())
+}
+
+/// A size for people: decimal units, as disks and file managers state it.
+pub(super) fn bytes(count: u64) -> String {
+    match count {
+        0..1_000 => format!("{count} B"),
+        1_000..1_000_000 => format!("{:.1} kB", count as f64 / 1e3),
+        _ => format!("{:.1} MB", count as f64 / 1e6),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_is_known_under_every_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = folder.path().join("model.onnx");
+        std::fs::write(&model, b"x").unwrap();
+        std::fs::create_dir(folder.path().join("sub")).unwrap();
+        assert!(protect(&model, &folder.path().join("sub/../model.onnx")).is_err());
+        assert!(protect(&model, &model).is_err());
+        assert!(protect(&model, &folder.path().join("other.onnx")).is_ok());
+    }
+
+    #[test]
+    fn sizes_read_well() {
+        assert_eq!(bytes(999), "999 B");
+        assert_eq!(bytes(1_500), "1.5 kB");
+        assert_eq!(bytes(44_713_000), "44.7 MB");
+    }
+}

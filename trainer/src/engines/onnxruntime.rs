@@ -1,0 +1,119 @@
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use ndarray::{ArrayD, ArrayViewD, IxDyn};
+use ort::environment::Environment;
+use ort::session::{Session, SessionInputValue};
+use ort::value::TensorRef;
+use pellucid_shared::engine::{Engine, EngineError, Outputs};
+use pellucid_shared::onnx::Model;
+
+use super::library;
+
+const NAME: &str = "ONNX Runtime";
+
+/// ONNX Runtime on the CPU, loaded from its own library when the first model is opened.
+pub struct OrtEngine {
+    session: Session,
+    inputs: Vec<String>,
+}
+
+impl OrtEngine {
+    /// Loads a model. `threads` is the number of threads that one operator may use; `None` takes a thread per core.
+    ///
+    /// # Errors
+    /// Where the library is missing or of another version, or it refuses the model.
+    pub fn new(model: &Model, threads: Option<usize>) -> Result<Self, EngineError> {
+        let environment = environment()?;
+        let mut builder = Session::builder(environment).map_err(load_error)?;
+        if let Some(threads) = threads {
+            builder = builder.with_intra_threads(threads).map_err(load_error)?;
+        }
+        let session = builder
+            // Waiting threads sleep: the machine stays usable, and other engines run beside this one.
+            .with_intra_op_spinning(false)
+            .map_err(load_error)?
+            .commit_from_memory(&model.to_bytes())
+            .map_err(load_error)?;
+        Ok(Self {
+            session,
+            inputs: model.inputs().iter().map(|i| i.name.clone()).collect(),
+        })
+    }
+}
+
+/// ONNX Runtime's one environment per process, or why there is none.
+fn environment() -> Result<&'static Environment, EngineError> {
+    static ENVIRONMENT: OnceLock<Result<Environment, String>> = OnceLock::new();
+    let environment = ENVIRONMENT.get_or_init(|| {
+        let library = library::find()?;
+        let builder = ort::init_from(&library).map_err(|error| {
+            format!("{error}: run `cargo xtask deps` to bring the version that fits")
+        })?;
+        builder
+            .with_name("pellucid")
+            .with_telemetry(false)
+            .build()
+            .map_err(|error| error.to_string())
+    });
+    environment.as_ref().map_err(load_error)
+}
+
+fn load_error(error: impl std::fmt::Display) -> EngineError {
+    let engine = NAME;
+    EngineError::Load {
+        engine,
+        why: one_line(error),
+    }
+}
+
+fn run_error(error: impl std::fmt::Display) -> EngineError {
+    let engine = NAME;
+    EngineError::Run {
+        engine,
+        why: one_line(error),
+    }
+}
+
+fn one_line(error: impl std::fmt::Display) -> String {
+    let text = error.to_string();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+impl Engine for OrtEngine {
+    fn name(&self) -> &'static str {
+        "onnxruntime"
+    }
+
+    fn run(&mut self, inputs: &[(&str, ArrayViewD<'_, f32>)]) -> Result<Outputs, EngineError> {
+        // ONNX Runtime reads C order; an array that lies otherwise is copied.
+        let contiguous = self
+            .inputs
+            .iter()
+            .map(|name| {
+                let given = inputs.iter().find(|(given, _)| given == name);
+                let (_, value) = given.ok_or_else(|| EngineError::MissingInput(name.clone()))?;
+                Ok((name, value.shape().to_vec(), value.as_standard_layout()))
+            })
+            .collect::<Result<Vec<_>, EngineError>>()?;
+        let mut feeds: Vec<(Cow<'_, str>, SessionInputValue<'_>)> = vec![];
+        for (name, shape, values) in &contiguous {
+            let values = values.as_slice().unwrap_or_default();
+            let tensor = TensorRef::from_array_view((shape.clone(), values)).map_err(run_error)?;
+            feeds.push((Cow::Borrowed(&name[..]), tensor.into()));
+        }
+        let results = self.session.run(feeds).map_err(run_error)?;
+        let mut outputs = Outputs::new();
+        for (name, value) in &results {
+            // Integer outputs are of no use to attribution, but a model may have them beside its logits.
+            let Ok((shape, values)) = value.try_extract_tensor::<f32>() else {
+                continue;
+            };
+            let shape: Vec<usize> = shape.iter().map(|&d| d as usize).collect();
+            let array =
+                ArrayD::from_shape_vec(IxDyn(&shape), values.to_vec()).map_err(run_error)?;
+            outputs.insert(name.to_owned(), array);
+        }
+        Ok(outputs)
+    }
+}

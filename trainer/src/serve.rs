@@ -1,1 +1,0 @@
-//! The web server behind `pellucid serve`.

@@ -1,0 +1,50 @@
+//! What every answer carries beside the file.
+
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::Response;
+
+/// What the page may do, as a `<meta http-equiv>` can say it: load its own scripts, compile its own WebAssembly, start its
+/// own worker, fetch from its own origin, show pictures that it made or was given, and nothing else.
+///
+/// The page repeats this text, so that it holds on any web server.
+pub const PAGE_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; \
+     connect-src 'self'; img-src 'self' blob: data:; style-src 'self'; base-uri 'none'; form-action 'none'";
+
+/// What only a header can say beside [`PAGE_POLICY`]: who may frame the page.
+pub const FRAME_POLICY: &str = "frame-ancestors 'self'";
+
+/// Browser features that a page which looks at pictures has no business with.
+const PERMISSIONS: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
+     magnetometer=(), microphone=(), midi=(), payment=(), usb=()";
+
+/// Adds the headers to an answer.
+pub(super) async fn add(mut response: Response) -> Response {
+    let policy = format!("{PAGE_POLICY}; {FRAME_POLICY}");
+    let fixed = [
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        // File names stay the same when the site is built again, so a browser asks each time; what has not changed is
+        // answered with 304 and no body.
+        (CACHE_CONTROL, "no-cache"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
+        (HeaderName::from_static("permissions-policy"), PERMISSIONS),
+    ];
+    let headers = response.headers_mut();
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}

@@ -1,0 +1,507 @@
+//! The real binary: exit codes, what it says, and what it writes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use ndarray::{Array4, ArrayD, arr2};
+use ndarray_npy::{ReadNpyExt, WriteNpyExt};
+use pellucid_shared::card::{Card, Class, Input};
+use pellucid_shared::image::{Preprocessing, Rgb, RgbImage, decode, encode_png};
+use pellucid_shared::onnx::{Dim, GraphBuilder, Model};
+use pellucid_shared::zoo::{Architecture, Blueprint, build};
+use serde_json::Value;
+
+const SIZE: usize = 32;
+/// The linear classifier's weights: class by channel.
+const WEIGHTS: [[f32; 3]; 3] = [[1.0, -2.0, 0.5], [0.0, 3.0, 4.0], [-1.0, 0.0, 2.0]];
+/// One colour, 0.2, 0.4 and 0.8 of 255.
+const COLOUR: [u8; 3] = [51, 102, 204];
+
+/// A folder with models and images of every kind that the tests need.
+struct Bench {
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let bench = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        let picture = encode_png(&RgbImage::from_pixel(50, 40, Rgb(COLOUR))).unwrap();
+        std::fs::write(bench.path("plain.png"), &picture).unwrap();
+        std::fs::write(bench.path("half.png"), &picture[..picture.len() / 2]).unwrap();
+        let dot = encode_png(&RgbImage::new(1, 1)).unwrap();
+        std::fs::write(bench.path("dot.png"), dot).unwrap();
+        std::fs::write(bench.path("notes.txt"), "not a model, not an image").unwrap();
+        linear(SIZE).save(&bench.path("linear.onnx")).unwrap();
+        bench
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pellucid"));
+        command
+            .current_dir(self.folder.path())
+            .args(arguments.split_whitespace());
+        command
+    }
+
+    fn run(&self, arguments: &str) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Standard output of a job that must go well.
+    fn ok(&self, arguments: &str) -> String {
+        let output = self.run(arguments);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{arguments}: {error}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn json(&self, arguments: &str) -> Value {
+        serde_json::from_str(&self.ok(arguments)).unwrap()
+    }
+
+    /// The one sentence of a job that must fail with this exit code.
+    fn error(&self, code: i32, arguments: &str) -> String {
+        let output = self.run(arguments);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{arguments}: {error}");
+        assert!(output.stdout.is_empty(), "{arguments} printed an answer");
+        assert!(
+            !error.contains("panicked") && !error.contains("backtrace"),
+            "{error}"
+        );
+        if code == 1 {
+            let sentences = error.lines().filter(|l| !l.starts_with("note: ")).count();
+            assert_eq!(sentences, 1, "{error}");
+        }
+        error
+    }
+
+    fn npy(&self, name: &str) -> ArrayD<f32> {
+        ArrayD::read_npy(std::fs::File::open(self.path(name)).unwrap()).unwrap()
+    }
+
+    fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.folder.path()).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+/// logit k = Σ w[k, c] · the mean of channel c: value and gradient are known by hand.
+fn linear(size: usize) -> Model {
+    let mut graph = GraphBuilder::new("linear");
+    let side = Dim::Known(size);
+    graph.input(
+        "image",
+        &[Dim::Named("N".into()), Dim::Known(3), side.clone(), side],
+    );
+    let pooled = graph.node("GlobalAveragePool", "pool", &["image"], []);
+    let flat = graph.node("Flatten", "flat", &[&pooled], []);
+    let weights = graph.floats("weights", &arr2(&WEIGHTS).into_dyn());
+    let logits = graph.node("Gemm", "logits", &[&flat, &weights], [("transB", 1.into())]);
+    graph.output(&logits, Some(&[Dim::Named("N".into()), Dim::Known(3)]));
+    graph.finish().unwrap()
+}
+
+fn logits(answer: &Value) -> Vec<f64> {
+    let classes = answer["classes"].as_array().unwrap();
+    classes
+        .iter()
+        .map(|c| c["logit"].as_f64().unwrap())
+        .collect()
+}
+
+fn by_hand(input: [f32; 3]) -> Vec<f64> {
+    let row = |row: &[f32; 3]| row.iter().zip(input).map(|(w, x)| f64::from(w * x)).sum();
+    WEIGHTS.iter().map(row).collect()
+}
+
+fn assert_close(found: &[f64], expected: &[f64]) {
+    assert_eq!(found.len(), expected.len());
+    for (a, b) in found.iter().zip(expected) {
+        // Sums of a thousand float32 numbers.
+        assert!(
+            (a - b).abs() < 1e-5 * (1.0 + b.abs()),
+            "{found:?} is not {expected:?}"
+        );
+    }
+}
+
+#[cfg(feature = "torch")]
+const ENGINES: [&str; 3] = ["tract", "ort", "torch"];
+#[cfg(not(feature = "torch"))]
+const ENGINES: [&str; 2] = ["tract", "ort"];
+
+#[test]
+fn every_engine_gives_the_logits_and_the_gradient_that_are_known_by_hand() {
+    let bench = Bench::new();
+    for engine in ENGINES {
+        let answer = bench.json(&format!(
+            "explain linear.onnx plain.png --engine {engine} --target 1 --raw grad.npy --json"
+        ));
+        assert_close(&logits(&answer), &by_hand([0.2, 0.4, 0.8]));
+        assert_eq!(answer["predicted"], 1);
+        let grad = bench.npy("grad.npy");
+        assert_eq!(grad.shape(), [1, 3, SIZE, SIZE]);
+        for (at, value) in grad.indexed_iter() {
+            let exact = WEIGHTS[1][at[1]] / (SIZE * SIZE) as f32;
+            assert!(
+                (value - exact).abs() < 1e-9,
+                "{engine}: {value} is not {exact}"
+            );
+        }
+    }
+}
+
+#[test]
+fn mean_and_std_are_applied_outside_the_graph_and_the_gradient_is_the_networks_own() {
+    let bench = Bench::new();
+    let answer = bench.json(
+        "explain linear.onnx plain.png --size 32 --mean 0.1,0.5,0.4 --std 0.5,0.25,0.2 --target 0 --raw grad.npy --json",
+    );
+    assert_close(&logits(&answer), &by_hand([0.2, -0.4, 2.0]));
+    // With respect to what the network is fed, not to the pixel: the std does not come in.
+    let exact = WEIGHTS[0][0] / (SIZE * SIZE) as f32;
+    assert!((bench.npy("grad.npy")[[0, 0, 5, 5]] - exact).abs() < 1e-9);
+}
+
+#[test]
+fn a_tensor_is_fed_as_it_is() {
+    let bench = Bench::new();
+    let colours = [-3.0, 0.5, 7.0];
+    let tensor = Array4::from_shape_fn((1, 3, SIZE, SIZE), |(_, c, _, _)| colours[c]);
+    let file = std::fs::File::create(bench.path("input.npy")).unwrap();
+    tensor.write_npy(file).unwrap();
+    let answer = bench.json("explain linear.onnx input.npy --json -o map.png");
+    assert_close(&logits(&answer), &by_hand(colours));
+    let map = decode(&std::fs::read(bench.path("map.png")).unwrap()).unwrap();
+    assert_eq!(map.dimensions(), (SIZE as u32, SIZE as u32));
+}
+
+#[test]
+fn engines_agree_on_a_network_and_with_its_differentiated_file() {
+    let bench = Bench::new();
+    let network = build(&Blueprint::new(Architecture::ResnetSmall, 3, SIZE, 3)).unwrap();
+    network.save(&bench.path("small.onnx")).unwrap();
+    let image = RgbImage::from_fn(48, 48, |x, y| {
+        Rgb([(x * 5) as u8, (y * 5) as u8, (x * y) as u8])
+    });
+    std::fs::write(bench.path("image.png"), encode_png(&image).unwrap()).unwrap();
+    bench.ok("differentiate small.onnx -o small-grad.onnx");
+    bench.ok("explain small-grad.onnx image.png --target 2 --raw file.npy");
+    let file = bench.npy("file.npy");
+    let norm = file.iter().map(|g| g * g).sum::<f32>().sqrt();
+    assert!(norm > 0.0);
+    for engine in ENGINES {
+        bench.ok(&format!(
+            "explain small.onnx image.png --target 2 --engine {engine} --raw {engine}.npy"
+        ));
+        let difference = &bench.npy(&format!("{engine}.npy")) - &file;
+        let distance = difference.iter().map(|d| d * d).sum::<f32>().sqrt();
+        // An engine that puts a pre-activation of 1e-7 on the other side of zero differs by more than rounding.
+        assert!(distance < 1e-2 * norm, "{engine}: {}", distance / norm);
+    }
+}
+
+#[test]
+fn the_card_names_classes_and_size_and_the_text_shows_them() {
+    let bench = Bench::new();
+    let mut model = linear(64);
+    let class = |code: &str, name: &str| Class {
+        code: code.into(),
+        name: name.into(),
+    };
+    let classes = vec![
+        class("nv", "nevus"),
+        class("mel", "melanoma"),
+        class("bkl", ""),
+    ];
+    let card = Card::new("linear", classes, Input::plain(Preprocessing::square(64)));
+    card.write_into(&mut model).unwrap();
+    model.save(&bench.path("carded.onnx")).unwrap();
+
+    let text = bench.ok("explain carded.onnx plain.png --target Nevus -o over.png");
+    assert!(text.lines().next().unwrap().contains("melanoma"), "{text}");
+    let explained = text.lines().find(|l| l.contains("explained")).unwrap();
+    assert!(explained.contains("nevus"), "{text}");
+    let over = decode(&std::fs::read(bench.path("over.png")).unwrap()).unwrap();
+    assert_eq!(over.dimensions(), (64, 64));
+    assert!(
+        bench
+            .error(1, "explain carded.onnx plain.png --target scc")
+            .contains("there are nv, mel, bkl")
+    );
+    assert!(bench.ok("inspect carded.onnx").contains("melanoma"));
+
+    // The same card from a file beside a model that has none.
+    std::fs::write(bench.path("card.json"), card.to_json().unwrap()).unwrap();
+    linear(64).save(&bench.path("bare.onnx")).unwrap();
+    let answer = bench.json("explain bare.onnx plain.png --card card.json --target mel --json");
+    assert_eq!(answer["attribution"]["target"], 1);
+    assert_eq!(answer["classes"][2]["code"], "bkl");
+}
+
+#[test]
+fn labels_must_be_as_many_as_the_logits() {
+    let bench = Bench::new();
+    std::fs::write(bench.path("three.txt"), "cat\ndog\nnewt\n").unwrap();
+    std::fs::write(bench.path("two.txt"), "cat\ndog").unwrap();
+    let answer = bench.json("explain linear.onnx plain.png --labels three.txt --target dog --json");
+    assert_eq!(answer["classes"][1]["code"], "dog");
+    let error = bench.error(1, "explain linear.onnx plain.png --labels two.txt");
+    assert!(
+        error.contains("names 2 classes, but the network has 3 logits"),
+        "{error}"
+    );
+}
+
+#[test]
+fn inspect_tells_what_is_in_the_file() {
+    let bench = Bench::new();
+    let network = build(&Blueprint::new(Architecture::Resnet18, 3, 224, 0)).unwrap();
+    network.save(&bench.path("resnet18.onnx")).unwrap();
+    let answer = bench.json("inspect resnet18.onnx --json");
+    assert_eq!(answer["opset"], 17);
+    assert_eq!(answer["inputs"][0]["shape"], "[N, 3, 224, 224]");
+    assert_eq!(answer["inputs"][0]["type"], "float");
+    let count = |op: &str| {
+        let operators = answer["operators"].as_array().unwrap();
+        operators.iter().find(|o| o["name"] == op).unwrap()["count"].clone()
+    };
+    // He et al. (2016), table 1: 17 convolutions and three projections.
+    assert_eq!(count("Conv"), 20);
+    assert_eq!(count("Relu"), 17);
+    assert_eq!(answer["gradient"]["possible"], true);
+    assert_eq!(answer["card"], Value::Null);
+    assert!(bench.ok("inspect resnet18.onnx").contains("can be derived"));
+}
+
+#[test]
+fn differentiate_says_what_it_added_and_never_replaces_its_input() {
+    let bench = Bench::new();
+    let before = std::fs::read(bench.path("linear.onnx")).unwrap();
+    let text = bench.ok("differentiate linear.onnx -o grad.onnx");
+    assert!(text.contains("`cotangent` [N, 3]"), "{text}");
+    assert!(text.contains("`grad` [N, 3, 32, 32]"), "{text}");
+    assert_eq!(
+        bench.json("inspect grad.onnx --json")["gradient"]["included"],
+        true
+    );
+    for same in ["linear.onnx", "./linear.onnx"] {
+        let error = bench.error(1, &format!("differentiate linear.onnx -o {same}"));
+        assert!(error.contains("overwritten"), "{error}");
+    }
+    assert_eq!(std::fs::read(bench.path("linear.onnx")).unwrap(), before);
+    let twice = bench.error(
+        1,
+        "differentiate grad.onnx -o more.onnx --input image --output logits",
+    );
+    assert!(twice.contains("differentiated already"), "{twice}");
+}
+
+#[test]
+fn bad_input_gets_one_sentence_and_leaves_nothing() {
+    let bench = Bench::new();
+    let odd = |name: &str, op: &str, second: bool| {
+        let mut graph = GraphBuilder::new("odd");
+        let shape = [1, 3, 8, 8].map(Dim::Known);
+        graph.input("image", &shape);
+        let mut x = graph.node(op, "strange_one", &["image"], []);
+        if second {
+            graph.input("other", &shape);
+            x = graph.node("Add", "sum", &[&x, "other"], []);
+        }
+        let y = graph.node("Flatten", "y", &[&x], []);
+        graph.output(&y, None);
+        graph.finish().unwrap().save(&bench.path(name)).unwrap();
+    };
+    odd("erf.onnx", "Celu", false);
+    odd("two.onnx", "Relu", true);
+    let before = bench.files();
+    for (arguments, parts) in [
+        (
+            "explain notes.txt plain.png",
+            &["notes.txt", "not an ONNX model"][..],
+        ),
+        (
+            "explain missing.onnx plain.png",
+            &["missing.onnx", "No such file"],
+        ),
+        (
+            "explain linear.onnx missing.png",
+            &["missing.png", "No such file"],
+        ),
+        (
+            "explain linear.onnx half.png -o map.png",
+            &["half.png", "ends early"],
+        ),
+        (
+            "explain linear.onnx dot.png -o map.png",
+            &["dot.png", "1×1"],
+        ),
+        (
+            "explain linear.onnx notes.txt",
+            &["notes.txt", "not an image"],
+        ),
+        ("explain linear.onnx .", &["cannot read ."]),
+        (
+            "explain linear.onnx plain.png --target 7",
+            &["class 7 of 3"],
+        ),
+        (
+            "explain linear.onnx plain.png --size 48",
+            &["48, 48]", "[N, 3, 32, 32]"],
+        ),
+        (
+            "explain linear.onnx plain.png -o no/such/map.png",
+            &["no/such/map.png"],
+        ),
+        (
+            "explain linear.onnx plain.png -o plain.png",
+            &["overwritten"],
+        ),
+        (
+            "explain linear.onnx plain.png --card notes.txt",
+            &["notes.txt", "docs/model-file.md"],
+        ),
+        (
+            "explain two.onnx plain.png",
+            &["two.onnx", "2 inputs (image, other)"],
+        ),
+        ("explain erf.onnx plain.png", &["Celu", "strange_one"]),
+        (
+            "differentiate erf.onnx -o out.onnx",
+            &["erf.onnx", "Celu", "strange_one"],
+        ),
+        (
+            "differentiate two.onnx -o out.onnx",
+            &["two.onnx", "image, other", "name one"],
+        ),
+        (
+            "differentiate linear.onnx -o out.onnx --input nonsense",
+            &["nonsense"],
+        ),
+        ("inspect notes.txt", &["notes.txt", "not an ONNX model"]),
+        ("serve missing-folder", &["missing-folder is not a folder"]),
+    ] {
+        let error = bench.error(1, arguments);
+        for part in parts {
+            assert!(
+                error.contains(part),
+                "`{arguments}` lacks `{part}`: {error}"
+            );
+        }
+    }
+    assert_eq!(bench.files(), before);
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2() {
+    let bench = Bench::new();
+    for arguments in [
+        "",
+        "explane linear.onnx plain.png",
+        "explain linear.onnx plain.png --opacity 2",
+    ] {
+        bench.error(2, arguments);
+    }
+    assert!(bench.ok("--version").starts_with("pellucid "));
+    assert!(bench.ok("explain --help").contains("Examples:"));
+}
+
+/// Whether the binary can write into a pipe that nobody reads any more.
+#[cfg(unix)]
+#[test]
+fn a_reader_that_goes_away_is_no_panic() {
+    let bench = Bench::new();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = bench
+        .command("inspect linear.onnx")
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && error.is_empty(), "{error}");
+}
+
+/// From a command line in one process to a page in another.
+#[test]
+fn serve_prints_its_address_and_stops_when_asked() {
+    use std::io::{BufRead, BufReader, Read, Write};
+    let bench = Bench::new();
+    std::fs::write(bench.path("index.html"), "<title>hello</title>").unwrap();
+    let mut child = bench
+        .command("serve . --port 0")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let url = line
+        .split_whitespace()
+        .find(|word| word.starts_with("http://"))
+        .unwrap();
+    let authority = url.trim_start_matches("http://").trim_end_matches('/');
+    let mut stream = std::net::TcpStream::connect(authority).unwrap();
+    write!(
+        stream,
+        "GET / HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(
+        answer.contains("<title>hello</title>") && answer.contains("default-src 'none'"),
+        "{answer}"
+    );
+
+    let port = authority.rsplit(':').next().unwrap();
+    let taken = bench.error(1, &format!("serve . --port {port}"));
+    assert!(taken.contains("in use"), "{taken}");
+
+    if cfg!(unix) {
+        let id = child.id().to_string();
+        Command::new("kill").args(["-INT", &id]).status().unwrap();
+        assert!(child.wait().unwrap().success());
+    } else {
+        child.kill().unwrap();
+    }
+}
+
+/// A library that is not there is a sentence and no panic; so is one that is something else.
+#[test]
+fn a_missing_or_wrong_onnx_runtime_says_how_to_get_it() {
+    let bench = Bench::new();
+    let with = |variable: &Path| {
+        let mut command = bench.command("explain linear.onnx plain.png --engine ort");
+        // No cache folder of this user's either.
+        command
+            .env("ORT_DYLIB_PATH", variable)
+            .env("XDG_CACHE_HOME", bench.path("empty"))
+            .env("HOME", bench.path("empty"));
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let missing = with(&bench.path("missing.so"));
+    assert!(missing.contains("cargo xtask deps"), "{missing}");
+    let wrong = with(&bench.path("notes.txt"));
+    assert!(
+        wrong.contains("cargo xtask deps") && !wrong.contains("panicked"),
+        "{wrong}"
+    );
+}
