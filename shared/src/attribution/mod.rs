@@ -1,1 +1,78 @@
-//! Attribution methods, generic over [`crate::engine::Engine`].
+//! Attribution methods, generic over [`Engine`]: which pixels a class's logit hangs on.
+//!
+//! An [`Explainer`] takes a classifier as it is, derives its gradient graph ([`crate::autodiff`]), lets any engine load
+//! that, and answers for one image at a time:
+//!
+//! ```
+//! use ndarray::Array4;
+//! use pellucid_shared::attribution::{Explainer, softmax};
+//! use pellucid_shared::engine::TractEngine;
+//! use pellucid_shared::zoo::{Architecture, Blueprint, build};
+//!
+//! let model = build(&Blueprint::new(Architecture::ResnetSmall, 3, 32, 0))?;
+//! let mut explainer = Explainer::new(model, |graph| Ok(Box::new(TractEngine::new(graph)?)))?;
+//! let gradient = explainer.gradient(Array4::zeros((1, 3, 32, 32)).view(), 2)?;
+//! assert_eq!(gradient.grad.dim(), (3, 32, 32));
+//! assert_eq!(softmax(&gradient.logits).len(), 3);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod error;
+mod gradient;
+mod signature;
+
+pub use error::AttributionError;
+pub use gradient::{Explainer, Gradient, gradient};
+pub use signature::Signature;
+
+/// The probabilities of logits: `exp(xᵢ) / Σ exp(xⱼ)`, computed in float64 and without overflow.
+///
+/// A logit that is not finite makes every probability NaN, because none of them can be known then.
+#[must_use]
+pub fn softmax(logits: &[f32]) -> Vec<f32> {
+    if logits.iter().any(|x| !x.is_finite()) {
+        return vec![f32::NAN; logits.len()];
+    }
+    let highest = logits.iter().copied().fold(f32::MIN, f32::max);
+    let powers: Vec<f64> = logits
+        .iter()
+        .map(|&x| (f64::from(x) - f64::from(highest)).exp())
+        .collect();
+    let total: f64 = powers.iter().sum();
+    powers.iter().map(|p| (p / total) as f32).collect()
+}
+
+/// The position of the highest logit, the first of several equal ones; `None` where no logit is a number.
+#[must_use]
+pub fn predicted(logits: &[f32]) -> Option<usize> {
+    let numbers = logits.iter().enumerate().filter(|(_, x)| !x.is_nan());
+    numbers
+        .reduce(|best, next| if next.1 > best.1 { next } else { best })
+        .map(|(index, _)| index)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn softmax_agrees_with_numbers_worked_by_hand_and_does_not_overflow() {
+        let p = softmax(&[1.0, 2.0, 3.0]);
+        // exp(k) / (e + e² + e³)
+        for (p, exact) in p.iter().zip([0.090_030_57, 0.244_728_47, 0.665_240_96]) {
+            assert!((p - exact).abs() < 1e-7);
+        }
+        assert_eq!(softmax(&[1000.0, 1000.0]), [0.5, 0.5]);
+        assert_eq!(softmax(&[-3e38, 3e38]), [0.0, 1.0]);
+        assert!(softmax(&[]).is_empty());
+        assert!(softmax(&[f32::INFINITY, 0.0]).iter().all(|p| p.is_nan()));
+    }
+
+    #[test]
+    fn the_prediction_is_the_first_highest_number() {
+        assert_eq!(predicted(&[0.0, 2.0, 2.0, f32::NAN]), Some(1));
+        assert_eq!(predicted(&[f32::NAN]), None);
+        assert_eq!(predicted(&[]), None);
+    }
+}

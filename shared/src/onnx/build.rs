@@ -185,7 +185,7 @@ fn dimension(dim: &Dim) -> tensor_shape_proto::Dimension {
 
 /// What a declared value says of its shape; `None` where it says nothing.
 #[must_use]
-pub(super) fn declared_shape(value: &ValueInfoProto) -> Option<Shape> {
+pub fn declared_shape(value: &ValueInfoProto) -> Option<Shape> {
     use tensor_shape_proto::dimension::Value;
     let type_proto::Value::TensorType(tensor) = value.r#type.as_ref()?.value.as_ref()?;
     let dims = tensor.shape.as_ref()?.dim.iter().map(|d| match &d.value {

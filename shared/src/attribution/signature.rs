@@ -1,0 +1,149 @@
+use super::AttributionError;
+use crate::autodiff::{COTANGENT, GRAD};
+use crate::onnx::{Dim, Model, OnnxError, Shape, declared_shape, infer_shapes};
+
+/// What a classifier takes and gives: names and sizes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// The name of the image input.
+    pub input: String,
+    /// Its shape `[N, 3, H, W]`; any of the dimensions but the channels may be open.
+    pub shape: [Dim; 4],
+    /// The name of the output of logits.
+    pub output: String,
+    /// The number of classes, K of `[N, K]`.
+    pub classes: usize,
+    /// Whether the graph holds its gradient already, as `pellucid differentiate` writes it.
+    pub differentiated: bool,
+}
+
+impl Signature {
+    /// Reads the signature off a model. `output` names the logits where the model has several outputs.
+    ///
+    /// # Errors
+    /// [`AttributionError::Inputs`], [`AttributionError::NotAClassifier`], and [`OnnxError`] where several outputs
+    /// leave open which are the logits.
+    pub fn of(model: &Model, output: Option<&str>) -> Result<Self, AttributionError> {
+        let differentiated = model.inputs().iter().any(|i| i.name == COTANGENT)
+            && model.outputs().iter().any(|o| o.name == GRAD);
+        let own = |name: &str| differentiated && (name == COTANGENT || name == GRAD);
+
+        let inputs: Vec<_> = model
+            .inputs()
+            .into_iter()
+            .filter(|i| !own(&i.name))
+            .collect();
+        let &[input] = &inputs[..] else {
+            let names = inputs.iter().map(|i| i.name.clone()).collect();
+            return Err(AttributionError::Inputs { names });
+        };
+        let outputs: Vec<_> = model
+            .outputs()
+            .iter()
+            .filter(|o| !own(&o.name))
+            .map(|o| &o.name[..])
+            .collect();
+        let output = match (output, &outputs[..]) {
+            (None, [one]) => model.output(Some(one))?,
+            (None, _) => {
+                let known = outputs.join(", ");
+                return Err(OnnxError::Ambiguous {
+                    kind: "output",
+                    known,
+                }
+                .into());
+            }
+            (Some(name), _) => model.output(Some(name))?,
+        };
+
+        let declared = declared_shape(input);
+        let shape = image_shape(declared.as_ref())
+            .ok_or_else(|| wrong("input", &input.name, declared.as_ref(), "[N, 3, H, W]"))?;
+        let inferred = infer_shapes(model)?.get(&output.name).cloned();
+        let candidates = [inferred.clone(), declared_shape(output)];
+        let classes = candidates
+            .iter()
+            .flatten()
+            .find_map(|shape| number_of_classes(shape));
+        let classes = classes.ok_or_else(|| {
+            wrong(
+                "output",
+                &output.name,
+                inferred.as_ref(),
+                "[N, K] with a fixed number of classes K",
+            )
+        })?;
+        Ok(Self {
+            input: input.name.clone(),
+            shape,
+            output: output.name.clone(),
+            classes,
+            differentiated,
+        })
+    }
+
+    /// Height and width of the input, where the graph fixes them.
+    #[must_use]
+    pub fn size(&self) -> Option<(usize, usize)> {
+        Some((self.shape[2].known()?, self.shape[3].known()?))
+    }
+
+    /// Whether a tensor of these dimensions may be fed.
+    pub(super) fn accepts(&self, given: &[usize]) -> Result<(), AttributionError> {
+        let fits = given.len() == self.shape.len()
+            && given
+                .iter()
+                .zip(&self.shape)
+                .all(|(&given, dim)| given > 0 && dim.known().is_none_or(|known| known == given));
+        fits.then_some(()).ok_or_else(|| AttributionError::Input {
+            given: given.to_vec(),
+            wanted: text(Some(&self.shape[..])),
+        })
+    }
+}
+
+/// `[N, 3, H, W]`; a graph that says nothing of its input's shape is taken at the caller's word.
+fn image_shape(declared: Option<&Shape>) -> Option<[Dim; 4]> {
+    let Some(shape) = declared else {
+        return Some([Dim::Unknown, Dim::Known(3), Dim::Unknown, Dim::Unknown]);
+    };
+    let mut shape: [Dim; 4] = shape.clone().try_into().ok()?;
+    if shape[1].known().is_some_and(|channels| channels != 3) {
+        return None;
+    }
+    shape[1] = Dim::Known(3);
+    Some(shape)
+}
+
+fn number_of_classes(shape: &Shape) -> Option<usize> {
+    match &shape[..] {
+        [_, Dim::Known(classes)] if *classes > 0 => Some(*classes),
+        _ => None,
+    }
+}
+
+fn wrong(
+    kind: &'static str,
+    name: &str,
+    shape: Option<&Shape>,
+    wanted: &'static str,
+) -> AttributionError {
+    AttributionError::NotAClassifier {
+        kind,
+        name: name.to_owned(),
+        shape: text(shape.map(|s| &s[..])),
+        wanted,
+    }
+}
+
+fn text(shape: Option<&[Dim]>) -> String {
+    shape.map_or_else(
+        || "unknown".to_owned(),
+        |dims| {
+            dims.iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ")
+        },
+    )
+}
