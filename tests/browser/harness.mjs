@@ -1,0 +1,139 @@
+// What the tests of the page share: the site served by the real `pellucid serve`, opened in a real Chromium, and a
+// record of everything that the page asked for and complained about.
+//
+//     import { launch } from './harness.mjs';
+//     const session = await launch();
+//     await session.page.click('...');
+//     await session.screenshot('name');
+//     session.assertQuiet();
+//     await session.close();            // also checks that nothing left the page's own origin
+//
+// Environment: PELLUCID_BIN, PELLUCID_SITE, CHROMIUM (see `run.mjs`).
+
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+import { requestedUrls } from './netlog.mjs';
+import { serve } from './server.mjs';
+
+const checkout = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Paths of the programs and folders under test. */
+export const paths = {
+  pellucid: resolve(process.env.PELLUCID_BIN ?? join(checkout, 'target/debug/pellucid')),
+  site: resolve(process.env.PELLUCID_SITE ?? join(checkout, 'dist/site')),
+  chromium: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  /** Where screenshots go. */
+  pictures: join(checkout, 'target/browser'),
+};
+
+/** No window, no sandbox (containers lack what it needs), and no way out: every name but this machine's is unknown. */
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-proxy-server',
+  '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
+];
+
+/**
+ * Opens the page in a fresh browser with an empty profile.
+ * @param {{path?: string, viewport?: {width: number, height: number}, wait?: 'load' | 'domcontentloaded'}} options
+ *   `path` below the site's origin; `wait` for which event
+ */
+export async function launch({ path = '/', viewport = { width: 1280, height: 900 }, wait = 'load' } = {}) {
+  const scratch = await mkdtemp(join(tmpdir(), 'pellucid-browser-'));
+  const netlog = join(scratch, 'net.json');
+  const server = await serve(paths.pellucid, paths.site);
+  let context;
+  const clean = async () => {
+    await context?.close();
+    await server.stop();
+  };
+  try {
+    context = await chromium.launchPersistentContext(join(scratch, 'profile'), {
+      executablePath: paths.chromium,
+      headless: true,
+      viewport,
+      args: [...FLAGS, `--log-net-log=${netlog}`],
+    });
+    const session = new Session(context, server.origin);
+    session.page = context.pages()[0] ?? (await context.newPage());
+    await session.listen();
+    session.response = await session.page.goto(server.origin + path, { waitUntil: wait });
+    session.close = async () => {
+      await clean();
+      session.allUrls = await requestedUrls(netlog, server.origin);
+      await rm(scratch, { recursive: true, force: true });
+      session.assertOnlyOwnOrigin();
+    };
+    return session;
+  } catch (error) {
+    await clean();
+    await rm(scratch, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** One open page and the record of what it did. */
+class Session {
+  /** URLs of all requests, in order: the page's, its frames' and its workers'. @type {string[]} */
+  requests = [];
+  /** Console errors, uncaught errors, failed requests and violations of the Content-Security-Policy. @type {string[]} */
+  problems = [];
+  /** After `close`: every URL that the page made the browser ask for, by the browser's own log. @type {string[] | null} */
+  allUrls = null;
+
+  constructor(context, origin) {
+    this.context = context;
+    this.origin = origin;
+  }
+
+  async listen() {
+    const { context, page, problems, requests } = this;
+    context.on('request', (request) => requests.push(request.url()));
+    context.on('requestfailed', (request) => problems.push(`request failed: ${request.url()} ${request.failure()?.errorText}`));
+    context.on('response', (response) => {
+      if (response.status() >= 400) problems.push(`status ${response.status()}: ${response.url()}`);
+    });
+    context.on('console', (message) => {
+      if (message.type() === 'error') problems.push(`console: ${message.text()}`);
+    });
+    page.on('pageerror', (error) => problems.push(`uncaught: ${error.stack ?? error.message}`));
+    page.on('crash', () => problems.push('the page crashed'));
+    await page.exposeFunction('__violation', (text) => problems.push(`Content-Security-Policy: ${text}`));
+    await page.addInitScript(() => {
+      document.addEventListener('securitypolicyviolation', (event) => {
+        window.__violation(`${event.violatedDirective} forbids ${event.blockedURI || 'inline code'} (${event.sourceFile}:${event.lineNumber})`);
+      });
+    });
+  }
+
+  /** Fails if the page has complained about anything so far. */
+  assertQuiet() {
+    assert.deepEqual(this.problems, []);
+  }
+
+  /** Fails if anything was asked for outside the page's own origin (`blob:` and `data:` do not leave the machine). */
+  assertOnlyOwnOrigin() {
+    const urls = [...this.requests, ...(this.allUrls ?? [])];
+    assert.ok(this.requests.length > 0, 'the page asked for nothing at all: is the record broken?');
+    const local = (url) => url.startsWith(`${this.origin}/`) || url.startsWith('blob:') || url.startsWith('data:');
+    assert.deepEqual(urls.filter((url) => !local(url)), [], 'requests that left the origin');
+  }
+
+  /** Writes `target/browser/NAME.png` and tells its path. */
+  async screenshot(name, options = {}) {
+    await mkdir(paths.pictures, { recursive: true });
+    const path = join(paths.pictures, `${name}.png`);
+    await this.page.screenshot({ path, ...options });
+    return path;
+  }
+}

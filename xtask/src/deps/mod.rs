@@ -1,0 +1,91 @@
+//! `cargo xtask deps`: libtorch, ONNX Runtime and what the compiler needs, ready for plain `cargo build`.
+
+mod archive;
+mod cache;
+mod links;
+mod pip;
+mod platform;
+mod space;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod toolchain;
+
+use crate::checkout::Checkout;
+use crate::process::Programs;
+use crate::sizes;
+use anyhow::{Context, Result};
+use cache::Cache;
+use std::time::Instant;
+use tables::{Bundle, Flavour};
+
+/// Fetch libtorch and ONNX Runtime, and check the compilers.
+///
+/// Both libraries come out of their PyPI wheels, through pip as you configured it, and each wheel is checked against
+/// the SHA-256 in this source. They lie in your cache folder and serve every checkout; `.pellucid/` in this one links to
+/// them, and `.cargo/config.toml` points the build there. Once they are there, this does nothing.
+#[derive(clap::Args, Clone, Debug, Default)]
+#[command(
+    after_help = "Examples:\n  cargo xtask deps          for a machine without a GPU (550 MB to download, 530 MB kept)\n  cargo xtask deps --cuda   for NVIDIA GPUs with a driver for CUDA 13 (2.8 GB to download, 3.8 GB kept)\n  XDG_CACHE_HOME=/big/disk cargo xtask deps"
+)]
+pub(crate) struct Arguments {
+    /// Fetch the libraries' CUDA halves too. Later calls without it keep them linked.
+    #[arg(long)]
+    cuda: bool,
+    /// Go back to the libraries without CUDA.
+    #[arg(long, conflicts_with = "cuda")]
+    cpu: bool,
+}
+
+/// Carries the chore out for this checkout and the user's cache folder.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let start = Instant::now();
+    let checkout = Checkout::here()?;
+    let programs = Programs::on_path();
+    platform::check(
+        std::env::consts::OS,
+        std::env::consts::ARCH,
+        cfg!(target_env = "gnu"),
+    )?;
+    toolchain::check_cpp_compiler(&programs)?;
+    toolchain::add_wasm_target(&programs, &checkout)?;
+    let cache = Cache::of_user()?;
+    for bundle in tables::bundles(flavour(arguments, &checkout)) {
+        provide(bundle, &cache, &checkout, &programs)?;
+    }
+    eprintln!(
+        "dependencies are ready after {}",
+        sizes::time(start.elapsed())
+    );
+    Ok(())
+}
+
+/// The flavour asked for; without a word, the one that is linked already.
+fn flavour(arguments: &Arguments, checkout: &Checkout) -> Flavour {
+    if arguments.cuda {
+        Flavour::Cuda
+    } else if arguments.cpu {
+        Flavour::Cpu
+    } else {
+        links::linked_flavour(checkout)
+    }
+}
+
+/// Brings one bundle into the cache, unless it is there, and links the checkout to it.
+fn provide(bundle: &Bundle, cache: &Cache, checkout: &Checkout, programs: &Programs) -> Result<()> {
+    let folder = if let Some(folder) = cache.complete(bundle) {
+        folder
+    } else {
+        let lock = cache.lock()?;
+        // Whoever held the lock before us may have brought it.
+        match cache.complete(bundle) {
+            Some(folder) => folder,
+            None => cache
+                .bring(&lock, bundle, programs)
+                .with_context(|| format!("{} could not be fetched", bundle.title))?,
+        }
+    };
+    links::link(checkout, bundle, &folder)?;
+    eprintln!("{} is ready in {}", bundle.title, folder.display());
+    Ok(())
+}
