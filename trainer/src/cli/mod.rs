@@ -8,6 +8,7 @@ mod model;
 mod output;
 pub mod phantom;
 mod quantities;
+pub mod report;
 pub mod serve;
 #[cfg(feature = "torch")]
 pub mod train;
@@ -27,6 +28,8 @@ use clap::{Parser, Subcommand};
     arg_required_else_help = true,
     after_help = "\
 Examples:
+  pellucid train --data phantom:1200 --arch resnet-small --size 64 --adversarial l2 --epsilon 1 --out runs/robust
+  pellucid evaluate runs/robust/best.onnx --data phantom:300 --norm l2 --epsilon 1
   pellucid inspect robust.onnx
   pellucid explain robust.onnx lesion.jpg -o map.png
   pellucid differentiate robust.onnx -o robust-grad.onnx
@@ -41,9 +44,14 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "torch")]
+    Train(Box<train::Args>),
+    Evaluate(Box<evaluate::Args>),
     Explain(explain::Args),
     Differentiate(differentiate::Args),
     Inspect(inspect::Args),
+    Phantom(phantom::Args),
+    Report(report::Args),
     Serve(serve::Args),
 }
 
@@ -55,9 +63,14 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let result = match arguments.command {
+        #[cfg(feature = "torch")]
+        Command::Train(args) => train::run(*args),
+        Command::Evaluate(args) => evaluate::run(*args),
         Command::Explain(args) => explain::run(args),
         Command::Differentiate(args) => differentiate::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::Phantom(args) => phantom::run(args),
+        Command::Report(args) => report::run(args),
         Command::Serve(args) => serve::run(args),
     };
     match result {
