@@ -3,12 +3,14 @@
 //! The trait is what attribution and evaluation are written against; tract implements it here, in pure Rust and in the
 //! browser; the trainer implements it for ONNX Runtime and for libtorch.
 
+mod tape;
 mod tract;
 
 use std::collections::BTreeMap;
 
 use ndarray::{ArrayD, ArrayViewD};
 
+pub use tape::TractTape;
 pub use tract::TractEngine;
 
 /// The outputs of a run, by name.

@@ -7,7 +7,7 @@ use tract_onnx::prelude::*;
 use super::{Engine, EngineError, Outputs};
 use crate::onnx::Model;
 
-const NAME: &str = "tract";
+pub(super) const NAME: &str = "tract";
 
 /// tract: pure Rust, native and in the browser.
 ///
@@ -29,13 +29,8 @@ impl TractEngine {
     /// # Errors
     /// Where tract cannot read an operator.
     pub fn new(model: &Model) -> Result<Self, EngineError> {
-        let parsed = tract_onnx::onnx()
-            .with_ignore_output_shapes(true)
-            .with_ignore_value_info(true)
-            .parse(model.proto(), None)
-            .map_err(load_error)?;
         Ok(Self {
-            model: parsed.model,
+            model: parse(model)?,
             inputs: model.inputs().iter().map(|i| i.name.clone()).collect(),
             outputs: model.outputs().iter().map(|o| o.name.clone()).collect(),
             plans: HashMap::new(),
@@ -52,14 +47,7 @@ impl TractEngine {
             let fact = InferenceFact::dt_shape(f32::datum_type(), shape);
             model.set_input_fact(index, fact).map_err(load_error)?;
         }
-        let typed = model
-            .into_typed()
-            .and_then(TypedModel::into_decluttered)
-            .map_err(load_error)?;
-        let plan = rewrite(typed)
-            .into_optimized()
-            .and_then(|m| m.into_runnable())
-            .map_err(load_error)?;
+        let plan = optimise(model)?;
         if self.plans.len() >= PLANS {
             self.plans.clear();
         }
@@ -68,19 +56,41 @@ impl TractEngine {
     }
 }
 
+/// Hands the graph to tract, which keeps a copy of the weights.
+pub(super) fn parse(model: &Model) -> Result<InferenceModel, EngineError> {
+    tract_onnx::onnx()
+        .with_ignore_output_shapes(true)
+        .with_ignore_value_info(true)
+        .parse(model.proto(), None)
+        .map(|parsed| parsed.model)
+        .map_err(load_error)
+}
+
+/// From a graph whose inputs have a shape to a plan with packed weights.
+pub(super) fn optimise(model: InferenceModel) -> Result<Arc<TypedRunnableModel>, EngineError> {
+    let typed = model
+        .into_typed()
+        .and_then(TypedModel::into_decluttered)
+        .map_err(load_error)?;
+    rewrite(typed)
+        .into_optimized()
+        .and_then(|m| m.into_runnable())
+        .map_err(load_error)
+}
+
 /// The place for operators of our own: a pass over the typed model before it is made runnable.
 fn rewrite(model: TypedModel) -> TypedModel {
     model
 }
 
-fn load_error(error: TractError) -> EngineError {
+pub(super) fn load_error(error: TractError) -> EngineError {
     EngineError::Load {
         engine: NAME,
         why: format!("{error:#}"),
     }
 }
 
-fn run_error(error: TractError) -> EngineError {
+pub(super) fn run_error(error: TractError) -> EngineError {
     EngineError::Run {
         engine: NAME,
         why: format!("{error:#}"),

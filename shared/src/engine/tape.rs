@@ -1,0 +1,397 @@
+use std::collections::{HashMap, HashSet};
+
+use ndarray::{ArrayD, ArrayViewD};
+use tract_onnx::prelude::*;
+use tract_onnx::tract_core::model::TypedSimpleState;
+use tract_onnx::tract_hir::infer::Factoid;
+use tract_onnx::tract_hir::internal::DimLike;
+
+use super::EngineError;
+use super::tract::{NAME, load_error, optimise, parse, run_error};
+use crate::autodiff::{COTANGENT, GRAD};
+use crate::onnx::Model;
+
+/// A differentiated network on tract that remembers its forward pass.
+///
+/// [`TractTape::forward`] gives the output as soon as it is known, [`TractTape::backward`] the gradient of any
+/// combination of outputs without running the forward half again: what a viewer needs that shows predictions first and
+/// then the saliency of one class after another. Holds one packed copy of the weights per direction, and nothing of
+/// the model it was made from.
+pub struct TractTape {
+    state: TypedSimpleState,
+    image: usize,
+    output: OutletId,
+    forward: Vec<Step>,
+    backward: Option<Backward>,
+    progress: Progress,
+}
+
+/// The backward half: what depends on the image alone is computed once per image, the rest once per cotangent.
+struct Backward {
+    cotangent: usize,
+    grad: OutletId,
+    once: Vec<Step>,
+    each: Vec<Step>,
+}
+
+/// A node to compute, and the nodes whose values nobody reads afterwards.
+struct Step {
+    node: usize,
+    frees: Vec<usize>,
+}
+
+/// What the state holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Nothing,
+    Forward,
+    Once,
+}
+
+impl TractTape {
+    /// Makes a model runnable for one input shape, such as `[1, 3, 224, 224]`.
+    ///
+    /// Where the model holds [`COTANGENT`] and [`GRAD`] (see [`crate::autodiff::differentiate`]), so does the tape;
+    /// without them only [`TractTape::forward`] works.
+    ///
+    /// # Errors
+    /// [`EngineError::Load`] where tract cannot run the graph, [`EngineError::MissingInput`] or
+    /// [`EngineError::MissingOutput`] where it has no value of that name.
+    pub fn new(
+        model: Model,
+        input: &str,
+        output: &str,
+        shape: &[usize],
+    ) -> Result<Self, EngineError> {
+        let inputs: Vec<String> = model.inputs().iter().map(|i| i.name.clone()).collect();
+        let outputs: Vec<String> = model.outputs().iter().map(|o| o.name.clone()).collect();
+        let parsed = parse(&model)?;
+        drop(model);
+        let position = |names: &[String], name: &str| names.iter().position(|n| n == name);
+        let image =
+            position(&inputs, input).ok_or_else(|| EngineError::MissingInput(input.to_owned()))?;
+        let output = position(&outputs, output)
+            .ok_or_else(|| EngineError::MissingOutput(output.to_owned()))?;
+        let direction = position(&inputs, COTANGENT).zip(position(&outputs, GRAD));
+
+        let shaped = with_shapes(parsed, image, shape, output, direction.map(|(c, _)| c))
+            .map_err(load_error)?;
+        let plan = optimise(shaped)?;
+        Self::schedule(&plan, image, output, direction).map_err(load_error)
+    }
+
+    /// Sorts the plan's nodes into the steps of the two halves.
+    fn schedule(
+        plan: &Arc<TypedRunnableModel>,
+        image: usize,
+        output: usize,
+        direction: Option<(usize, usize)>,
+    ) -> TractResult<Self> {
+        let model = plan.model();
+        let order = plan.order_without_consts();
+        let outlet = |index: usize| model.output_outlets().map(|outlets| outlets[index]);
+        let output = outlet(output)?;
+        let first = ancestors(model, output.node);
+        let mut phases: [Vec<usize>; 3] = Default::default();
+        phases[0].extend(order.iter().filter(|node| first.contains(node)));
+        let mut kept = vec![output.node];
+        let mut ends = None;
+        if let Some((cotangent, grad)) = direction {
+            let grad = outlet(grad)?;
+            kept.push(grad.node);
+            let varying = descendants(model, order, model.input_outlets()?[cotangent].node);
+            let needed = ancestors(model, grad.node);
+            for node in order
+                .iter()
+                .filter(|&node| needed.contains(node) && !first.contains(node))
+            {
+                phases[1 + usize::from(varying.contains(node))].push(*node);
+            }
+            ends = Some((cotangent, grad));
+        }
+        let [forward, once, each] = steps(model, &phases, &kept);
+        Ok(Self {
+            state: plan.spawn()?,
+            image,
+            output,
+            forward,
+            backward: ends.map(|(cotangent, grad)| Backward {
+                cotangent,
+                grad,
+                once,
+                each,
+            }),
+            progress: Progress::Nothing,
+        })
+    }
+
+    /// Whether [`TractTape::backward`] works.
+    #[must_use]
+    pub fn has_gradient(&self) -> bool {
+        self.backward.is_some()
+    }
+
+    /// Runs the network on an image of the shape given to [`TractTape::new`] and returns its output, such as the
+    /// logits `[1, K]`.
+    ///
+    /// # Errors
+    /// [`EngineError::Run`] where the shape is another, or tract fails.
+    pub fn forward(&mut self, image: ArrayViewD<'_, f32>) -> Result<ArrayD<f32>, EngineError> {
+        self.progress = Progress::Nothing;
+        let output = self.record(image).map_err(run_error)?;
+        self.progress = Progress::Forward;
+        Ok(output)
+    }
+
+    fn record(&mut self, image: ArrayViewD<'_, f32>) -> TractResult<ArrayD<f32>> {
+        // A state that has not run yet has nothing to reset, and tract would not survive the attempt.
+        if !self.state.turn_state.values.is_empty() {
+            self.state.reset_turn()?;
+        }
+        self.state.set_input(self.image, tensor(image))?;
+        run(&mut self.state, &self.forward)?;
+        value(&self.state, self.output)
+    }
+
+    /// The gradient of `cotangent · output` with respect to the image last given to [`TractTape::forward`], in the
+    /// image's shape. The cotangent has the output's shape; a one-hot row picks a class.
+    ///
+    /// # Errors
+    /// [`EngineError::MissingOutput`] where the model was not differentiated, [`EngineError::Run`] where no image has
+    /// been run, the shape is another, or tract fails.
+    pub fn backward(&mut self, cotangent: ArrayViewD<'_, f32>) -> Result<ArrayD<f32>, EngineError> {
+        let Some(backward) = &self.backward else {
+            return Err(EngineError::MissingOutput(GRAD.to_owned()));
+        };
+        if self.progress == Progress::Nothing {
+            return Err(EngineError::Run {
+                engine: NAME,
+                why: "no image has been run forward yet".to_owned(),
+            });
+        }
+        let started = std::mem::replace(&mut self.progress, Progress::Nothing);
+        let grad = gradient(&mut self.state, backward, started, cotangent).map_err(run_error)?;
+        self.progress = Progress::Once;
+        Ok(grad)
+    }
+}
+
+fn gradient(
+    state: &mut TypedSimpleState,
+    backward: &Backward,
+    started: Progress,
+    cotangent: ArrayViewD<'_, f32>,
+) -> TractResult<ArrayD<f32>> {
+    if started == Progress::Forward {
+        run(state, &backward.once)?;
+    }
+    state.set_input(backward.cotangent, tensor(cotangent))?;
+    run(state, &backward.each)?;
+    value(state, backward.grad)
+}
+
+fn run(state: &mut TypedSimpleState, steps: &[Step]) -> TractResult<()> {
+    for step in steps {
+        let inputs = state.prepare_inputs(step.node)?;
+        // Before the operator runs: tract works in place on values that nobody else holds.
+        for &node in &step.frees {
+            state.turn_state.values[node] = None;
+        }
+        state.compute_one_with_inputs(step.node, inputs)?;
+    }
+    Ok(())
+}
+
+/// Gives the graph the image's shape, and its cotangent the shape of the output that follows from it.
+fn with_shapes(
+    mut model: InferenceModel,
+    image: usize,
+    shape: &[usize],
+    output: usize,
+    cotangent: Option<usize>,
+) -> TractResult<InferenceModel> {
+    let fact = |shape: &[usize]| InferenceFact::dt_shape(f32::datum_type(), shape);
+    model.set_input_fact(image, fact(shape))?;
+    if let Some(cotangent) = cotangent {
+        // The copy shares its weights with the original.
+        let mut analysed = model.clone();
+        analysed.analyse(false)?;
+        let dims = analysed.output_fact(output)?.shape.concretize();
+        let sizes = dims.and_then(|dims| dims.iter().map(|dim| dim.to_usize().ok()).collect());
+        let known: Vec<usize> =
+            sizes.ok_or_else(|| TractError::msg("the shape of its output remains open"))?;
+        model.set_input_fact(cotangent, fact(&known))?;
+    }
+    Ok(model)
+}
+
+/// The node and everything that it is computed from.
+fn ancestors(model: &TypedModel, node: usize) -> HashSet<usize> {
+    let mut found = HashSet::from([node]);
+    let mut open = vec![node];
+    while let Some(node) = open.pop() {
+        for input in &model.node(node).inputs {
+            if found.insert(input.node) {
+                open.push(input.node);
+            }
+        }
+    }
+    found
+}
+
+/// The node and everything that is computed from it.
+fn descendants(model: &TypedModel, order: &[usize], node: usize) -> HashSet<usize> {
+    let mut found = HashSet::from([node]);
+    for &node in order {
+        if model
+            .node(node)
+            .inputs
+            .iter()
+            .any(|input| found.contains(&input.node))
+        {
+            found.insert(node);
+        }
+    }
+    found
+}
+
+/// The steps of each phase. A value is freed at its last use, unless a later cotangent needs it again: the last phase
+/// frees only what it computed itself.
+fn steps(model: &TypedModel, phases: &[Vec<usize>; 3], kept: &[usize]) -> [Vec<Step>; 3] {
+    let mut made_in = HashMap::new();
+    let mut last_use = HashMap::new();
+    for (phase, nodes) in phases.iter().enumerate() {
+        for (index, &node) in nodes.iter().enumerate() {
+            made_in.insert(node, phase);
+            for input in &model.node(node).inputs {
+                last_use.insert(input.node, (phase, index));
+            }
+        }
+    }
+    let mut frees: HashMap<(usize, usize), Vec<usize>> = HashMap::new();
+    for (node, at) in last_use {
+        // Constants are made in no phase and stay.
+        let freed = made_in
+            .get(&node)
+            .is_some_and(|&made| at.0 < 2 || made == 2);
+        if freed && !kept.contains(&node) {
+            frees.entry(at).or_default().push(node);
+        }
+    }
+    std::array::from_fn(|phase| {
+        let nodes = phases[phase].iter().enumerate();
+        let step = |(index, &node): (usize, &usize)| Step {
+            node,
+            frees: frees.remove(&(phase, index)).unwrap_or_default(),
+        };
+        nodes.map(step).collect()
+    })
+}
+
+fn tensor(value: ArrayViewD<'_, f32>) -> TValue {
+    Tensor::from(value.to_owned()).into()
+}
+
+fn value(state: &TypedSimpleState, outlet: OutletId) -> TractResult<ArrayD<f32>> {
+    let values = state.turn_state.values[outlet.node].as_ref();
+    let value = values.and_then(|values| values.get(outlet.slot));
+    let value = value.ok_or_else(|| TractError::msg("an output was not computed"))?;
+    value.clone().into_tensor().into_plain_array::<f32>()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use ndarray::{Array, IxDyn};
+
+    use super::*;
+    use crate::autodiff::{Options, differentiate};
+    use crate::engine::{Engine, TractEngine};
+    use crate::zoo::{self, Architecture, Blueprint, IMAGE, LOGITS};
+
+    const SHAPE: [usize; 4] = [1, 3, 32, 32];
+
+    fn network() -> Model {
+        zoo::build(&Blueprint::new(Architecture::ResnetSmall, 3, 32, 7)).unwrap()
+    }
+
+    fn image(phase: f32) -> ArrayD<f32> {
+        let mut index = 0.0;
+        Array::from_shape_simple_fn(IxDyn(&SHAPE), || {
+            index += 1.0;
+            (index * 0.37 + phase).sin() * 0.5 + 0.5
+        })
+    }
+
+    fn one_hot(class: usize) -> ArrayD<f32> {
+        let mut row = ArrayD::zeros(IxDyn(&[1, 3]));
+        row[[0, class]] = 1.0;
+        row
+    }
+
+    /// Two images, classes in any order: what is kept from before must never leak into what is asked now.
+    #[test]
+    fn both_halves_give_what_one_run_gives() {
+        let differentiated = differentiate(network(), &Options::default()).unwrap();
+        let mut whole = TractEngine::new(&differentiated).unwrap();
+        let mut tape = TractTape::new(differentiated, IMAGE, LOGITS, &SHAPE).unwrap();
+        for phase in [0.0, 1.0] {
+            let image = image(phase);
+            let logits = tape.forward(image.view()).unwrap();
+            for class in [2, 0, 0, 1] {
+                let inputs = [
+                    (IMAGE, image.view()),
+                    (COTANGENT, one_hot(class).into_dyn().view()),
+                ]
+                .map(|(name, value)| (name, value.to_owned()));
+                let views: Vec<_> = inputs
+                    .iter()
+                    .map(|(name, value)| (*name, value.view()))
+                    .collect();
+                let expected = whole.run(&views).unwrap();
+                assert_eq!(logits, expected[LOGITS]);
+                assert_eq!(
+                    tape.backward(one_hot(class).view()).unwrap(),
+                    expected[GRAD]
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn order_and_shape_mistakes_are_errors() {
+        let differentiated = differentiate(network(), &Options::default()).unwrap();
+        let mut tape = TractTape::new(differentiated, IMAGE, LOGITS, &SHAPE).unwrap();
+        assert!(matches!(
+            tape.backward(one_hot(0).view()),
+            Err(EngineError::Run { .. })
+        ));
+        let small = ArrayD::zeros(IxDyn(&[1, 3, 16, 16]));
+        assert!(matches!(
+            tape.forward(small.view()),
+            Err(EngineError::Run { .. })
+        ));
+        assert!(
+            tape.backward(one_hot(0).view()).is_err(),
+            "a failed image must not be explained"
+        );
+        tape.forward(image(0.0).view()).unwrap();
+        let wide = ArrayD::zeros(IxDyn(&[1, 4]));
+        assert!(tape.backward(wide.view()).is_err());
+        assert!(matches!(
+            TractTape::new(network(), "picture", LOGITS, &SHAPE),
+            Err(EngineError::MissingInput(_))
+        ));
+    }
+
+    #[test]
+    fn a_plain_model_runs_forward_only() {
+        let mut tape = TractTape::new(network(), IMAGE, LOGITS, &SHAPE).unwrap();
+        assert!(!tape.has_gradient());
+        assert_eq!(tape.forward(image(0.0).view()).unwrap().shape(), [1, 3]);
+        assert!(matches!(
+            tape.backward(one_hot(0).view()),
+            Err(EngineError::MissingOutput(_))
+        ));
+    }
+}
