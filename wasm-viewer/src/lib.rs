@@ -1,1 +1,15 @@
-//! x
+//! The browser's half of Pellucid.
+//!
+//! A Web Worker loads this crate as WebAssembly and holds either a [`Picture`] (decoding, cropping, phantoms) or a
+//! [`Classifier`] (predictions and gradients); `www/` holds the page around it. Everything is computed here, nothing in
+//! JavaScript: what the page shows can be compared number by number with what the command line writes.
+
+mod bindings;
+mod classifier;
+mod error;
+mod picture;
+mod pin;
+
+pub use classifier::{ClassDescription, Classifier, Description, Prediction};
+pub use error::ViewerError;
+pub use picture::Picture;

@@ -1,0 +1,387 @@
+//! One network with its gradient, ready to answer.
+
+use ndarray::{Array2, Array3, ArrayView, Ix4};
+use pellucid_shared::attribution::{Signature, predicted, softmax};
+use pellucid_shared::autodiff::{self, differentiate};
+use pellucid_shared::card::{Card, Class, Input, Norm, Training};
+use pellucid_shared::engine::TractTape;
+use pellucid_shared::image::Preprocessing;
+use pellucid_shared::onnx::Model;
+use pellucid_shared::zoo::{IMAGENET_MEAN, IMAGENET_STD, LOGITS};
+use serde::Serialize;
+
+use crate::ViewerError;
+use crate::pin::pin_input;
+
+/// The input side assumed where neither graph nor card fixes one.
+const USUAL_SIZE: u32 = 224;
+
+/// A classifier on tract, differentiated from the plain model file.
+pub struct Classifier {
+    card: Card,
+    has_card: bool,
+    signature: Signature,
+    tape: TractTape,
+    no_gradient: Option<String>,
+}
+
+/// What the page shows of a model.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Description {
+    /// The card's name for the model; may be empty.
+    pub name: String,
+    /// One per logit.
+    pub classes: Vec<ClassDescription>,
+    /// Side of the network's square input in pixels.
+    pub size: u32,
+    /// Whether the graph itself fixes that side.
+    pub fixed_size: bool,
+    /// Whether model or sidecar say how to use the model; otherwise these are guesses that the user may correct.
+    pub has_card: bool,
+    /// The card's input section as JSON: what [`crate::Picture`] needs to make the network's input.
+    pub input: String,
+    /// One line on the training, such as `resnet-small, phantom:2400, PGD-7 L2 ε = 1.5`; empty where unknown.
+    pub training: String,
+    /// Why there is no gradient, where there is none.
+    pub no_gradient: Option<String>,
+}
+
+/// A class as the page shows it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClassDescription {
+    /// The short name, or the number.
+    pub code: String,
+    /// The name for people.
+    pub title: String,
+}
+
+/// A network's answer to an image.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Prediction {
+    /// The logits.
+    pub logits: Vec<f32>,
+    /// Their softmax.
+    pub probabilities: Vec<f32>,
+    /// The number of the highest logit; `None` where the network answers with something that is no number.
+    pub predicted: Option<usize>,
+}
+
+impl Classifier {
+    /// Opens the bytes of an `.onnx` file, and derives its gradient graph. `sidecar` is a card's JSON that takes the
+    /// place of the model's own.
+    ///
+    /// A model whose gradient is beyond [`differentiate`] still predicts; [`Description::no_gradient`] says why it
+    /// cannot be explained.
+    ///
+    /// # Errors
+    /// Where the file is no classifier of square images that tract can run, or the card does not fit it.
+    pub fn open(bytes: Vec<u8>, sidecar: Option<&str>) -> Result<Self, ViewerError> {
+        let model = Model::parse(&bytes)?;
+        let signature = signature(&model)?;
+        let own = sidecar.map_or_else(
+            || Card::from_model(&model),
+            |text| Card::parse(text).map(Some),
+        )?;
+        let has_card = own.is_some();
+        let card = own.map_or_else(|| guess(&signature), Ok)?;
+        check(&card, &signature)?;
+
+        let side = card.input.preprocessing.size as usize;
+        let (model, no_gradient) = if signature.differentiated {
+            (model, None)
+        } else {
+            let options = autodiff::Options {
+                input: Some(signature.input.clone()),
+                output: Some(signature.output.clone()),
+            };
+            match differentiate(pin_input(model, &signature.input, side)?, &options) {
+                Ok(model) => (model, None),
+                // The attempt consumed the model, and the bytes are still at hand: no copy for the usual case.
+                Err(why) => (Model::parse(&bytes)?, Some(why.to_string())),
+            }
+        };
+        drop(bytes);
+        let shape = [1, 3, side, side];
+        let tape = TractTape::new(model, &signature.input, &signature.output, &shape)?;
+        Ok(Self {
+            card,
+            has_card,
+            signature,
+            tape,
+            no_gradient,
+        })
+    }
+
+    /// What the page shows of the model.
+    ///
+    /// # Errors
+    /// Where the card holds numbers that JSON cannot.
+    pub fn describe(&self) -> Result<Description, ViewerError> {
+        let class = |index: usize| match self.card.classes.get(index) {
+            Some(class) => ClassDescription {
+                code: class.code.clone(),
+                title: class.title().to_owned(),
+            },
+            None => ClassDescription {
+                code: index.to_string(),
+                title: format!("Class {index}"),
+            },
+        };
+        let input = serde_json::to_string(&self.card.input)
+            .map_err(|error| ViewerError::Page(error.to_string()))?;
+        Ok(Description {
+            name: self.card.name.clone(),
+            classes: (0..self.signature.classes).map(class).collect(),
+            size: self.card.input.preprocessing.size,
+            fixed_size: self.signature.size().is_some(),
+            has_card: self.has_card,
+            input,
+            training: self
+                .card
+                .training
+                .as_ref()
+                .map(training_line)
+                .unwrap_or_default(),
+            no_gradient: self.no_gradient.clone(),
+        })
+    }
+
+    /// The prediction for a network input `[3, H, W]`, as [`crate::Picture`] makes it.
+    ///
+    /// # Errors
+    /// Where the number of values does not fit, or tract fails.
+    pub fn classify(&mut self, input: &[f32]) -> Result<Prediction, ViewerError> {
+        let side = self.card.input.preprocessing.size as usize;
+        let view = ArrayView::<f32, Ix4>::from_shape((1, 3, side, side), input);
+        let view = view.map_err(|_| ViewerError::Input {
+            given: input.len(),
+            wanted: 3 * side * side,
+        })?;
+        let logits: Vec<f32> = self.tape.forward(view.into_dyn())?.into_iter().collect();
+        Ok(Prediction {
+            probabilities: softmax(&logits),
+            predicted: predicted(&logits),
+            logits,
+        })
+    }
+
+    /// The gradient `[3, H, W]` of a class's logit with respect to the network's own input, at the image last given to
+    /// [`Classifier::classify`]; neither scaled nor made absolute.
+    ///
+    /// # Errors
+    /// Where there is no such class, no image yet, or no gradient.
+    pub fn gradient(&mut self, class: usize) -> Result<Array3<f32>, ViewerError> {
+        if let Some(why) = &self.no_gradient {
+            return Err(ViewerError::NoGradient(why.clone()));
+        }
+        let classes = self.signature.classes;
+        if class >= classes {
+            return Err(ViewerError::Class { class, classes });
+        }
+        let mut cotangent = Array2::zeros((1, classes));
+        cotangent[[0, class]] = 1.0;
+        let grad = self.tape.backward(cotangent.view().into_dyn())?;
+        let side = self.card.input.preprocessing.size as usize;
+        let (given, wanted) = (grad.len(), 3 * side * side);
+        grad.into_shape_with_order((3, side, side))
+            .map_err(|_| ViewerError::Input { given, wanted })
+    }
+}
+
+/// Where a model has several outputs, the one called `logits` is meant.
+fn signature(model: &Model) -> Result<Signature, ViewerError> {
+    let named = model.outputs().iter().any(|output| output.name == LOGITS);
+    Ok(Signature::of(model, named.then_some(LOGITS))?)
+}
+
+/// For a model without a card: the graph's size and ImageNet's normalization, which most published classifiers take.
+fn guess(signature: &Signature) -> Result<Card, ViewerError> {
+    let size = match signature.size() {
+        None => USUAL_SIZE,
+        Some((height, width)) if height == width => u32::try_from(height).unwrap_or(u32::MAX),
+        Some((height, width)) => return Err(ViewerError::NotSquare { height, width }),
+    };
+    let input = Input {
+        preprocessing: Preprocessing::square(size),
+        mean: Some(IMAGENET_MEAN),
+        std: Some(IMAGENET_STD),
+    };
+    Ok(Card::new("", Vec::<Class>::new(), input))
+}
+
+fn check(card: &Card, signature: &Signature) -> Result<(), ViewerError> {
+    let side = card.input.preprocessing.size;
+    if let Some((height, width)) = signature.size()
+        && (height, width) != (side as usize, side as usize)
+    {
+        return Err(ViewerError::Size {
+            height,
+            width,
+            card: side,
+        });
+    }
+    if !card.classes.is_empty() && card.classes.len() != signature.classes {
+        return Err(ViewerError::Classes {
+            card: card.classes.len(),
+            graph: signature.classes,
+        });
+    }
+    Ok(())
+}
+
+fn training_line(training: &Training) -> String {
+    let mut parts = vec![training.architecture.clone(), training.data.clone()];
+    if let Some(attack) = training.adversarial {
+        let norm = match attack.norm {
+            Norm::L2 => "L2",
+            Norm::Linf => "L∞",
+        };
+        parts.push(format!(
+            "PGD-{} {norm}, ε = {}",
+            attack.steps, attack.epsilon
+        ));
+    }
+    parts.retain(|part| !part.is_empty());
+    parts.join(" · ")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use ndarray::{Array4, ArrayD};
+    use pellucid_shared::attribution::Explainer;
+    use pellucid_shared::engine::{Engine, TractEngine};
+    use pellucid_shared::onnx::{Dim, GraphBuilder};
+    use pellucid_shared::zoo::{Architecture, Blueprint, build};
+
+    use super::*;
+
+    const SIDE: usize = 32;
+
+    fn network() -> Model {
+        build(&Blueprint::new(Architecture::ResnetSmall, 3, SIDE, 5)).unwrap()
+    }
+
+    fn input() -> Vec<f32> {
+        (0..3 * SIDE * SIDE)
+            .map(|i| (i as f32 * 0.37).sin() * 0.5 + 0.5)
+            .collect()
+    }
+
+    /// The reference is the library's own way, which the trainer checks against libtorch.
+    #[test]
+    fn logits_and_gradient_are_those_of_the_library() {
+        let mut classifier = Classifier::open(network().to_bytes(), None).unwrap();
+        let tract = |graph: &Model| Ok(Box::new(TractEngine::new(graph)?) as Box<dyn Engine>);
+        let mut explainer = Explainer::new(network(), tract).unwrap();
+        let image = Array4::from_shape_vec((1, 3, SIDE, SIDE), input()).unwrap();
+        let prediction = classifier.classify(&input()).unwrap();
+        for class in [1, 0, 2] {
+            let expected = explainer.gradient(image.view(), class).unwrap();
+            assert_eq!(prediction.logits, expected.logits);
+            assert_eq!(classifier.gradient(class).unwrap(), expected.grad);
+        }
+        assert_eq!(prediction.predicted, predicted(&prediction.logits));
+    }
+
+    #[test]
+    fn a_model_without_card_gets_guesses_that_say_so() {
+        let described = Classifier::open(network().to_bytes(), None)
+            .unwrap()
+            .describe()
+            .unwrap();
+        assert!(!described.has_card && described.fixed_size);
+        assert_eq!(described.size, 32);
+        assert_eq!(described.classes[2].title, "Class 2");
+        let input: Input = serde_json::from_str(&described.input).unwrap();
+        assert_eq!(input.mean, Some(IMAGENET_MEAN));
+    }
+
+    #[test]
+    fn a_sidecar_takes_the_place_of_the_card_and_must_fit() {
+        let sidecar = |size: u32, codes: &[&str]| {
+            let class = |code: &&str| Class {
+                code: (*code).to_owned(),
+                name: String::new(),
+            };
+            let input = Input::plain(Preprocessing::square(size));
+            let card = Card::new("mine", codes.iter().map(class).collect(), input);
+            Classifier::open(network().to_bytes(), Some(&card.to_json().unwrap()))
+        };
+        let described = sidecar(32, &["a", "b", "c"]).unwrap().describe().unwrap();
+        assert_eq!(
+            (&described.name[..], &described.classes[1].code[..]),
+            ("mine", "b")
+        );
+        assert!(described.has_card);
+        let refusal = |size, codes: &[&str]| sidecar(size, codes).err().unwrap().to_string();
+        assert_eq!(
+            refusal(64, &[]),
+            "the model takes images of 32×32 pixels, but its settings say 64×64: correct the settings"
+        );
+        assert_eq!(
+            refusal(32, &["a"]),
+            "the settings name 1 classes, but the model tells 3 apart: correct the settings"
+        );
+    }
+
+    /// `Erf` has no gradient rule here, as an example of an operator that tract runs and the differentiator lacks.
+    #[test]
+    fn a_model_that_cannot_be_differentiated_still_predicts() {
+        let mut graph = GraphBuilder::new("odd");
+        let shape = [
+            Dim::Named("N".into()),
+            Dim::Known(3),
+            Dim::Unknown,
+            Dim::Unknown,
+        ];
+        graph.input("image", &shape);
+        let odd = graph.node("IsNaN", "odd", &["image"], []);
+        let cast = graph.node("Cast", "cast", &[&odd], [("to", 1.into())]);
+        let sum = graph.node("Add", "sum", &["image", &cast], []);
+        let odd = graph.node("Round", "round", &[&sum], []);
+        let pooled = graph.node("GlobalAveragePool", "pool", &[&odd], []);
+        let logits = graph.node("Flatten", "logits", &[&pooled], []);
+        graph.output(&logits, None);
+        let bytes = graph.finish().unwrap().to_bytes();
+        let mut classifier = Classifier::open(bytes, None).unwrap();
+        let described = classifier.describe().unwrap();
+        let why = described.no_gradient.unwrap();
+        assert!(why.contains("Round"), "{why}");
+        assert_eq!(described.size, 224);
+        let ones = vec![1.0; 3 * 224 * 224];
+        assert_eq!(classifier.classify(&ones).unwrap().logits, [1.0; 3]);
+        assert_eq!(classifier.gradient(0).unwrap_err().to_string(), why);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let mut classifier = Classifier::open(network().to_bytes(), None).unwrap();
+        assert!(classifier.gradient(0).is_err(), "no image yet");
+        assert_eq!(
+            classifier.classify(&[0.0; 3]).unwrap_err().to_string(),
+            "the input holds 3 values, but the model takes 3072"
+        );
+        classifier.classify(&input()).unwrap();
+        assert_eq!(
+            classifier.gradient(3).unwrap_err().to_string(),
+            "there is no class number 3: the model tells 3 apart"
+        );
+        assert!(Classifier::open(b"no model".to_vec(), None).is_err());
+    }
+
+    /// A file that `pellucid differentiate` wrote is used as it is.
+    #[test]
+    fn a_differentiated_file_gives_the_same_gradient() {
+        let differentiated = differentiate(network(), &autodiff::Options::default()).unwrap();
+        let mut of_plain = Classifier::open(network().to_bytes(), None).unwrap();
+        let mut of_file = Classifier::open(differentiated.to_bytes(), None).unwrap();
+        let gradient = |classifier: &mut Classifier| {
+            classifier.classify(&input()).unwrap();
+            classifier.gradient(1).unwrap().into_dyn()
+        };
+        let expected: ArrayD<f32> = gradient(&mut of_plain);
+        assert_eq!(gradient(&mut of_file), expected);
+    }
+}

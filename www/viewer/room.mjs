@@ -1,0 +1,133 @@
+/**
+ * The page's side of one Web Worker: a queue of requests, each answered by a promise, each cancellable.
+ *
+ * A request that waits is cancelled by not sending it. A request that runs cannot be interrupted: its promise is rejected at
+ * once and its answer thrown away; if the worker has not come free within a moment, it is replaced. A worker whose
+ * WebAssembly has trapped is replaced as well. After a replacement the requests marked as `keep` are sent again, so that
+ * the new worker holds what the old one held.
+ */
+
+/** Milliseconds for which a cancelled request may go on before its worker is replaced. */
+const PATIENCE = 1500;
+
+export class Room {
+  #module;
+  #worker;
+  #queue = [];
+  #running;
+  #kept = new Map();
+  #nextId = 0;
+  #patience;
+  #broken;
+
+  /** Counts the workers had so far: an answer from an earlier one says nothing about what this one holds. */
+  generation = 0;
+
+  constructor(module) {
+    this.#module = module;
+    this.#open();
+  }
+
+  /**
+   * Sends a request of `worker.mjs`. With `keep`, a new worker will receive it again, in place of an earlier kept
+   * request of the same name.
+   */
+  ask(name, request, { signal, transfer = [], keep = false } = {}) {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      if (this.#broken) return reject(this.#broken);
+      const job = { id: this.#nextId++, name, request, transfer, keep, resolve, reject };
+      signal?.addEventListener("abort", () => this.#cancel(job, signal.reason), { once: true });
+      this.#queue.push(job);
+      this.#next();
+    });
+  }
+
+  /** Ends the worker and frees its memory. */
+  close() {
+    clearTimeout(this.#patience);
+    this.#worker.terminate();
+    const gone = new DOMException("closed", "AbortError");
+    for (const job of [this.#running, ...this.#queue]) job?.reject(gone);
+    this.#queue = [];
+    this.#running = undefined;
+  }
+
+  #open() {
+    this.generation += 1;
+    this.#worker = new Worker(new URL("worker.mjs", import.meta.url), { type: "module" });
+    this.#worker.onmessage = ({ data }) => this.#answer(data);
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#answer({ id: this.#running?.id, error: event.message || "the worker could not be started", fatal: true });
+    };
+    this.#running = undefined;
+    const again = [["start", { module: this.#module }], ...this.#kept];
+    this.#queue.unshift(...again.map(([name, request]) => this.#silent(name, request)));
+    this.#next();
+  }
+
+  /** A request that nobody waits for. If it fails, the requests behind it will say so. */
+  #silent(name, request) {
+    return { id: this.#nextId++, name, request, transfer: [], again: true, resolve() {}, reject() {} };
+  }
+
+  #next() {
+    if (this.#running || this.#queue.length === 0) return;
+    this.#running = this.#queue.shift();
+    const { id, name, request, transfer } = this.#running;
+    this.#worker.postMessage({ id, name, request }, transfer);
+  }
+
+  #answer({ id, result, error, fatal }) {
+    const job = this.#running;
+    if (!job || job.id !== id) return;
+    this.#running = undefined;
+    clearTimeout(this.#patience);
+    if (error === undefined) {
+      if (job.keep) this.#kept.set(job.name, job.request);
+      job.resolve(result);
+    } else {
+      job.reject(fatal ? new Trap(error) : new Error(error));
+      // What a new worker chokes on is not given to the next one.
+      if (job.again) this.#kept.delete(job.name);
+    }
+    if (error !== undefined && job.name === "start") this.#giveUp(error);
+    else if (fatal) this.#replace();
+    else this.#next();
+  }
+
+  #giveUp(error) {
+    this.#broken = new Error(`The viewer's worker could not be started (${error}): load the page anew.`);
+    for (const job of this.#queue) job.reject(this.#broken);
+    this.#queue = [];
+  }
+
+  #cancel(job, reason) {
+    job.reject(reason);
+    if (job === this.#running) {
+      clearTimeout(this.#patience);
+      this.#patience = setTimeout(() => this.#replace(), PATIENCE);
+    } else {
+      this.#queue = this.#queue.filter((waiting) => waiting !== job);
+    }
+  }
+
+  #replace() {
+    clearTimeout(this.#patience);
+    this.#worker.terminate();
+    this.#open();
+  }
+}
+
+/** The worker's WebAssembly stopped and was started anew. */
+export class Trap extends Error {
+  constructor(why) {
+    const memory = /memory|allocation|RangeError|call stack/i.test(why);
+    super(
+      memory
+        ? "The computation ran out of memory and was restarted: close other tabs, or use a smaller image or model."
+        : `The computation stopped unexpectedly (${why}) and was restarted: try again, or use another image or model.`,
+    );
+  }
+}
