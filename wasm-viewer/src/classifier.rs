@@ -102,8 +102,9 @@ impl Classifier {
             }
         };
         drop(bytes);
-        let shape = [1, 3, side, side];
-        let tape = TractTape::new(model, &signature.input, &signature.output, &shape)?;
+        let input = (&signature.input[..], &[1, 3, side, side][..]);
+        let output = (&signature.output[..], &[1, signature.classes][..]);
+        let tape = TractTape::new(model, input, output)?;
         Ok(Self {
             card,
             has_card,

@@ -7,9 +7,11 @@
 mod bindings;
 mod classifier;
 mod error;
+mod painting;
 mod picture;
 mod pin;
 
 pub use classifier::{ClassDescription, Classifier, Description, Prediction};
 pub use error::ViewerError;
+pub use painting::{Painting, Style, legend, paint_gradient};
 pub use picture::Picture;

@@ -9,7 +9,7 @@ use crate::ViewerError;
 /// A decoded or drawn image.
 pub struct Picture {
     image: RgbImage,
-    /// What the image is known to show: a phantom's class code.
+    /// What the image is known to show: a phantom's class, in words.
     pub truth: Option<&'static str>,
 }
 
@@ -32,7 +32,7 @@ impl Picture {
         let phantom = generate(index, &PhantomOptions::new(size, SAMPLE_SEED));
         Self {
             image: phantom.image,
-            truth: Some(phantom.class.code()),
+            truth: Some(phantom.class.name()),
         }
     }
 

@@ -3,7 +3,7 @@
  * sends the next one only after the answer). Every answer is `{ id, result }` or `{ id, error, fatal }`; `fatal` means that
  * the WebAssembly instance is lost and the worker is to be replaced.
  */
-import start, { Classifier, Picture } from "../pellucid_viewer.js";
+import start, { Classifier, Painting, Picture } from "../pellucid_viewer.js";
 
 let picture;
 let classifier;
@@ -49,6 +49,18 @@ const requests = {
 
   gradient({ index }) {
     return { gradient: held(classifier, "model").gradient(index) };
+  },
+
+  /** The gradient asked for last, as pixels. */
+  paint({ style, side, alone }) {
+    const painting = held(held(classifier, "model").paint(style, side, alone), "gradient");
+    const answer = { pixels: painting.pixels(), scale: painting.scale, flag: painting.flag };
+    painting.free();
+    return answer;
+  },
+
+  legend({ style, width }) {
+    return { pixels: Painting.legend(style, width) };
   },
 };
 

@@ -3,8 +3,6 @@ use std::collections::{HashMap, HashSet};
 use ndarray::{ArrayD, ArrayViewD};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::model::TypedSimpleState;
-use tract_onnx::tract_hir::infer::Factoid;
-use tract_onnx::tract_hir::internal::DimLike;
 
 use super::EngineError;
 use super::tract::{NAME, load_error, optimise, parse, run_error};
@@ -49,7 +47,8 @@ enum Progress {
 }
 
 impl TractTape {
-    /// Makes a model runnable for one input shape, such as `[1, 3, 224, 224]`.
+    /// Makes a model runnable for one shape of its image, such as `[1, 3, 224, 224]`, and so one of its output, such as
+    /// `[1, K]`.
     ///
     /// Where the model holds [`COTANGENT`] and [`GRAD`] (see [`crate::autodiff::differentiate`]), so does the tape;
     /// without them only [`TractTape::forward`] works.
@@ -59,13 +58,12 @@ impl TractTape {
     /// [`EngineError::MissingOutput`] where it has no value of that name.
     pub fn new(
         model: Model,
-        input: &str,
-        output: &str,
-        shape: &[usize],
+        (input, input_shape): (&str, &[usize]),
+        (output, output_shape): (&str, &[usize]),
     ) -> Result<Self, EngineError> {
         let inputs: Vec<String> = model.inputs().iter().map(|i| i.name.clone()).collect();
         let outputs: Vec<String> = model.outputs().iter().map(|o| o.name.clone()).collect();
-        let parsed = parse(&model)?;
+        let mut parsed = parse(&model)?;
         drop(model);
         let position = |names: &[String], name: &str| names.iter().position(|n| n == name);
         let image =
@@ -74,9 +72,12 @@ impl TractTape {
             .ok_or_else(|| EngineError::MissingOutput(output.to_owned()))?;
         let direction = position(&inputs, COTANGENT).zip(position(&outputs, GRAD));
 
-        let shaped = with_shapes(parsed, image, shape, output, direction.map(|(c, _)| c))
-            .map_err(load_error)?;
-        let plan = optimise(shaped)?;
+        let cotangent = direction.map(|(cotangent, _)| (cotangent, output_shape));
+        for (index, shape) in [(image, input_shape)].into_iter().chain(cotangent) {
+            let fact = InferenceFact::dt_shape(f32::datum_type(), shape);
+            parsed.set_input_fact(index, fact).map_err(load_error)?;
+        }
+        let plan = optimise(parsed)?;
         Self::schedule(&plan, image, output, direction).map_err(load_error)
     }
 
@@ -202,29 +203,6 @@ fn run(state: &mut TypedSimpleState, steps: &[Step]) -> TractResult<()> {
     Ok(())
 }
 
-/// Gives the graph the image's shape, and its cotangent the shape of the output that follows from it.
-fn with_shapes(
-    mut model: InferenceModel,
-    image: usize,
-    shape: &[usize],
-    output: usize,
-    cotangent: Option<usize>,
-) -> TractResult<InferenceModel> {
-    let fact = |shape: &[usize]| InferenceFact::dt_shape(f32::datum_type(), shape);
-    model.set_input_fact(image, fact(shape))?;
-    if let Some(cotangent) = cotangent {
-        // The copy shares its weights with the original.
-        let mut analysed = model.clone();
-        analysed.analyse(false)?;
-        let dims = analysed.output_fact(output)?.shape.concretize();
-        let sizes = dims.and_then(|dims| dims.iter().map(|dim| dim.to_usize().ok()).collect());
-        let known: Vec<usize> =
-            sizes.ok_or_else(|| TractError::msg("the shape of its output remains open"))?;
-        model.set_input_fact(cotangent, fact(&known))?;
-    }
-    Ok(model)
-}
-
 /// The node and everything that it is computed from.
 fn ancestors(model: &TypedModel, node: usize) -> HashSet<usize> {
     let mut found = HashSet::from([node]);
@@ -315,6 +293,10 @@ mod tests {
         zoo::build(&Blueprint::new(Architecture::ResnetSmall, 3, 32, 7)).unwrap()
     }
 
+    fn taped(model: Model) -> Result<TractTape, EngineError> {
+        TractTape::new(model, (IMAGE, &SHAPE), (LOGITS, &[1, 3]))
+    }
+
     fn image(phase: f32) -> ArrayD<f32> {
         let mut index = 0.0;
         Array::from_shape_simple_fn(IxDyn(&SHAPE), || {
@@ -334,7 +316,7 @@ mod tests {
     fn both_halves_give_what_one_run_gives() {
         let differentiated = differentiate(network(), &Options::default()).unwrap();
         let mut whole = TractEngine::new(&differentiated).unwrap();
-        let mut tape = TractTape::new(differentiated, IMAGE, LOGITS, &SHAPE).unwrap();
+        let mut tape = taped(differentiated).unwrap();
         for phase in [0.0, 1.0] {
             let image = image(phase);
             let logits = tape.forward(image.view()).unwrap();
@@ -361,7 +343,7 @@ mod tests {
     #[test]
     fn order_and_shape_mistakes_are_errors() {
         let differentiated = differentiate(network(), &Options::default()).unwrap();
-        let mut tape = TractTape::new(differentiated, IMAGE, LOGITS, &SHAPE).unwrap();
+        let mut tape = taped(differentiated).unwrap();
         assert!(matches!(
             tape.backward(one_hot(0).view()),
             Err(EngineError::Run { .. })
@@ -379,14 +361,14 @@ mod tests {
         let wide = ArrayD::zeros(IxDyn(&[1, 4]));
         assert!(tape.backward(wide.view()).is_err());
         assert!(matches!(
-            TractTape::new(network(), "picture", LOGITS, &SHAPE),
+            TractTape::new(network(), ("picture", &SHAPE), (LOGITS, &[1, 3])),
             Err(EngineError::MissingInput(_))
         ));
     }
 
     #[test]
     fn a_plain_model_runs_forward_only() {
-        let mut tape = TractTape::new(network(), IMAGE, LOGITS, &SHAPE).unwrap();
+        let mut tape = taped(network()).unwrap();
         assert!(!tape.has_gradient());
         assert_eq!(tape.forward(image(0.0).view()).unwrap().shape(), [1, 3]);
         assert!(matches!(
