@@ -8,7 +8,8 @@ use pellucid_shared::card::{Card, Class, Input, Norm};
 use pellucid_shared::image::Preprocessing;
 use pellucid_shared::onnx::Model;
 
-use super::quantities::{at_least_zero, norm};
+use super::output::{print, print_json};
+use super::quantities::{at_least_one, at_least_zero, norm};
 use crate::data::{
     Dataset, EVALUATION_POPULATION, Examples, Part, Source, Split, TRAINING_POPULATION,
 };
@@ -42,8 +43,8 @@ pub struct Args {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
     size: Option<u32>,
     /// At most so many images, taken evenly from the classes
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
-    limit: Option<u64>,
+    #[arg(long, value_parser = at_least_one)]
+    limit: Option<usize>,
     /// The ball of the attack: l2 or linf
     #[arg(long, default_value = "l2", value_parser = norm)]
     norm: Norm,
@@ -51,14 +52,14 @@ pub struct Args {
     #[arg(long, value_parser = at_least_zero, allow_negative_numbers = true)]
     epsilon: Option<f64>,
     /// Steps of the attack
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = at_least_one)]
     steps: usize,
     /// Length of a step [default: 2.5 ε / steps]
     #[arg(long, value_parser = at_least_zero, allow_negative_numbers = true)]
     step_size: Option<f64>,
     /// Attacks on each image, from other starts; the worst counts
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
-    restarts: u64,
+    #[arg(long, default_value_t = 1, value_parser = at_least_one)]
+    restarts: usize,
     /// Decides the attacks' starts
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -83,7 +84,7 @@ fn part(text: &str) -> Result<Part, String> {
 pub fn run(args: Args) -> Result<()> {
     let progress = Progress::visible();
     let place = args.model.display();
-    let model = Model::load(&args.model).with_context(|| format!("{place} cannot be measured"))?;
+    let model = super::model::load(&args.model)?;
     let subject = Subject::of(&model, &args)?;
     let dataset = dataset(&args, &subject.classes)?;
     let classes = dataset.classes.clone();
@@ -97,11 +98,10 @@ pub fn run(args: Args) -> Result<()> {
     let examples = Examples::read(dataset, how, "images", &progress)?;
     let evaluation = measure(&args, &model, &subject, &examples, &progress)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&evaluation)?);
+        print_json(&evaluation)
     } else {
-        print!("{}", evaluation.to_text(&classes));
+        print(&evaluation.to_text(&classes))
     }
-    Ok(())
 }
 
 /// What is measured: how it wants its images, and which classes it tells apart.
@@ -187,7 +187,7 @@ fn dataset(args: &Args, classes: &Option<Vec<String>>) -> Result<Dataset> {
         args.subset
     );
     Ok(match args.limit {
-        Some(limit) => dataset.limit(usize::try_from(limit).unwrap_or(usize::MAX)),
+        Some(limit) => dataset.limit(limit),
         None => dataset,
     })
 }
@@ -232,12 +232,11 @@ fn measure(
     let mut evaluation = evaluation(args, examples, Figures::of(&measured, None));
     if let Some(attack) = attack {
         let bar = progress.bar("attacked", examples.len());
-        let restarts = usize::try_from(args.restarts)?;
-        let measured = attacked(&network, examples, &attack, restarts, args.seed, &bar)?;
+        let measured = attacked(&network, examples, &attack, args.restarts, args.seed, &bar)?;
         bar.finish_and_clear();
         let mut name = attack.describe();
-        if restarts > 1 {
-            name.push_str(&format!(", worst of {restarts}"));
+        if args.restarts > 1 {
+            name.push_str(&format!(", worst of {}", args.restarts));
         }
         evaluation.adversarial = Some(Figures::of(&measured, Some(name)));
     }

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use pellucid_shared::phantom::{Class, MAX_SIZE, MIN_SIZE, PhantomOptions, Shortcut, ShortcutKind};
 
+use super::output::print;
 use super::quantities::share;
 use crate::data::write_phantoms;
 use crate::progress::Progress;
@@ -21,10 +22,10 @@ pub struct Args {
     /// The folder, made anew
     out: PathBuf,
     /// How many
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     count: u64,
     /// Side of the square images in pixels
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(i64::from(MIN_SIZE)..=i64::from(MAX_SIZE)))]
     size: u32,
     /// The population: another seed, other phantoms
     #[arg(long, default_value_t = 0)]
@@ -57,12 +58,6 @@ fn class(text: &str) -> Result<Class, String> {
 /// # Errors
 /// Where the folder holds something already or cannot be written, or a number is out of range.
 pub fn run(args: Args) -> Result<()> {
-    ensure!(
-        (MIN_SIZE..=MAX_SIZE).contains(&args.size),
-        "--size {} must be {MIN_SIZE} to {MAX_SIZE} pixels",
-        args.size
-    );
-    ensure!(args.count > 0, "--count 0 draws nothing: ask for 1 or more");
     let shortcut = args.shortcut.zip(args.shortcut_class);
     let options = PhantomOptions {
         shortcut: shortcut.map(|(kind, class)| Shortcut {
@@ -73,6 +68,9 @@ pub fn run(args: Args) -> Result<()> {
         ..PhantomOptions::new(args.size, args.seed)
     };
     write_phantoms(&args.out, args.count, &options, &Progress::visible())?;
-    println!("{} phantoms are in {}.", args.count, args.out.display());
-    Ok(())
+    print(&format!(
+        "{} phantoms are in {}.\n",
+        args.count,
+        args.out.display()
+    ))
 }

@@ -27,6 +27,21 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A whole number that is 1 or more.
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
+    at_least(1, text)
+}
+
+/// A whole number that is 2 or more.
+pub(super) fn at_least_two(text: &str) -> Result<usize, String> {
+    at_least(2, text)
+}
+
+fn at_least(least: usize, text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|&n| n >= least);
+    number.ok_or_else(|| format!("`{text}` must be a whole number that is {least} or more"))
+}
+
 /// `l2` or `linf`.
 pub(super) fn norm(text: &str) -> Result<Norm, String> {
     match text {
@@ -58,5 +73,9 @@ mod tests {
         assert!(above_zero("0").is_err());
         assert!(share("1.1").is_err());
         assert_eq!(share("1"), Ok(1.0));
+        for wrong in ["0", "-1", "1.5", ""] {
+            assert!(at_least_one(wrong).is_err(), "{wrong}");
+        }
+        assert!(at_least_two("1").is_err());
     }
 }

@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use pellucid_shared::card::Norm;
 use pellucid_shared::zoo::Architecture;
 
-use super::quantities::{above_zero, architecture, at_least_zero, norm, share};
+use super::output::print;
+use super::quantities::{
+    above_zero, architecture, at_least_one, at_least_two, at_least_zero, norm, share,
+};
 use crate::data::{Balance, Shares, Source};
 use crate::progress::Progress;
 use crate::torch::DeviceChoice;
@@ -58,7 +61,7 @@ pub struct Args {
     #[arg(long, value_parser = architecture)]
     arch: Option<Architecture>,
     /// Side of the square input in pixels [default: 224, resnet-small 64]
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(32..=4096))]
     size: Option<u32>,
     /// Weights to begin with: an ONNX model, or .safetensors with torchvision's names
     #[arg(long, value_name = "FILE")]
@@ -68,10 +71,10 @@ pub struct Args {
     seed: u64,
 
     /// Epochs at most [default: 50, resnet-small 15]
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_one)]
     epochs: Option<usize>,
     /// Images per step [default: 16, resnet-small 32]
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_two)]
     batch: Option<usize>,
     /// Learning rate [default: 0.0003, resnet-small 0.003]
     #[arg(long, value_parser = above_zero, allow_negative_numbers = true)]
@@ -80,7 +83,7 @@ pub struct Args {
     #[arg(long)]
     head_epochs: Option<usize>,
     /// Images per step in these
-    #[arg(long, default_value_t = 32)]
+    #[arg(long, default_value_t = 32, value_parser = at_least_two)]
     head_batch: usize,
     /// Learning rate in these
     #[arg(long, default_value = "0.001", value_parser = above_zero, allow_negative_numbers = true)]
@@ -108,26 +111,26 @@ pub struct Args {
     balance: Balance,
 
     /// The ball of the attack to withstand: none, l2 or linf
-    #[arg(long, default_value = "none", value_parser = ball)]
+    #[arg(long, default_value = "none", value_parser = ball, requires_ifs = [("l2", "epsilon"), ("linf", "epsilon")])]
     adversarial: Ball,
     /// The ball's radius, with pixels in [0, 1]; without --adversarial it is only measured in validation (L2)
     #[arg(long, value_parser = at_least_zero, allow_negative_numbers = true)]
     epsilon: Option<f64>,
     /// Steps of the attack [default: 7, resnet-small 3]
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_one)]
     steps: Option<usize>,
     /// Length of a step [default: 1.4 ε / steps, which is ε / 5 at seven steps]
     #[arg(long, value_parser = at_least_zero, allow_negative_numbers = true)]
     step_size: Option<f64>,
     /// The most validation images that are attacked after every epoch
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 200, value_parser = at_least_one)]
     validation_images: usize,
 
     /// Where to compute: auto, cpu or cuda
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
     /// Threads of the CPU [default: one per core]
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_one)]
     threads: Option<usize>,
     /// Stops after the epoch that passes this many minutes
     #[arg(long, value_parser = above_zero, allow_negative_numbers = true)]
@@ -167,33 +170,28 @@ pub fn run(args: Args) -> Result<()> {
         progress.say("Ctrl-C will end this at once: its handler could not be set.");
     }
     let outcome = train(&settings, &progress, &INTERRUPTED)?;
-    report(&outcome);
-    Ok(())
+    print(&report(&outcome))
 }
 
-fn report(outcome: &Outcome) {
+/// What is said at the end.
+fn report(outcome: &Outcome) -> String {
     let epochs = outcome.epochs.len();
     let Some(test) = &outcome.test else {
-        println!(
-            "Interrupted after {epochs} whole epochs; latest.onnx holds the weights, and --init goes on from them."
+        return format!(
+            "Interrupted after {epochs} whole epochs; latest.onnx holds the weights, and --init goes on from them.\n"
         );
-        return;
     };
-    println!("{}", test.to_text(&[]));
-    println!(
-        "{epochs} epochs in {:.1} minutes; the best network is {}.",
+    format!(
+        "{}\n{epochs} epochs in {:.1} minutes; the best network is {}.\n",
+        test.to_text(&[]),
         outcome.minutes,
         outcome.best.display()
-    );
+    )
 }
 
 fn settings(args: Args) -> Result<Settings> {
     let defaults = Defaults::of(args.arch.unwrap_or(Architecture::Resnet18));
     let steps = args.steps.unwrap_or(defaults.steps);
-    ensure!(
-        args.adversarial.0.is_none() || args.epsilon.is_some(),
-        "--adversarial needs --epsilon, the radius of the ball: such as 1 for l2 at 64 pixels, 7 at 224, 0.01 for linf"
-    );
     let attack = |norm, training: bool| {
         let make = if training {
             Attack::for_training
@@ -266,7 +264,7 @@ mod tests {
 
     use super::*;
 
-    #[derive(Parser)]
+    #[derive(Debug, Parser)]
     struct Command {
         #[command(flatten)]
         args: Args,
@@ -305,15 +303,19 @@ mod tests {
         for (arguments, reason) in [
             (&["--epsilon", "-1"][..], "0 or more"),
             (&["--epsilon", "NaN"], "0 or more"),
-            (&["--adversarial", "l2"], "needs --epsilon"),
+            (&["--adversarial", "l2"], "--epsilon"),
             (&["--adversarial", "l1"], "none, l2 or linf"),
             (&["--arch", "vgg"], "resnet18"),
             (&["--lr", "0"], "above 0"),
             (&["--balance", "0"], "auto, off"),
-            (&["--steps", "0", "--epsilon", "1"], "0 steps"),
+            (&["--steps", "0"], "1 or more"),
+            (&["--batch", "1"], "2 or more"),
+            (&["--size", "8"], "32..=4096"),
         ] {
-            let error = parse(arguments).unwrap_err().to_string();
-            assert!(error.contains(reason), "{arguments:?}: {error}");
+            let line = ["train", "--data", "phantom:30", "--out", "run"];
+            let error = Command::try_parse_from(line.iter().chain(arguments)).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().contains(reason), "{arguments:?}: {error}");
         }
     }
 }
