@@ -36,7 +36,10 @@ fn fails(folder: &Path, code: i32, arguments: &str) -> String {
 fn phantoms_are_drawn_trained_on_and_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    ok(folder, "phantom drawn --count 30 --size 32 --shortcut ruler --shortcut-class bkl");
+    ok(
+        folder,
+        "phantom drawn --count 30 --size 32 --shortcut ruler --shortcut-class bkl",
+    );
     let small = "--arch resnet-small --size 32 --epochs 1 --batch 8 --threads 1";
     let train = format!(
         "train --data ham10000:drawn --out run {small} --adversarial linf --epsilon 0.02 --steps 1"
@@ -59,7 +62,10 @@ fn phantoms_are_drawn_trained_on_and_told_apart() {
     let accuracy = |part: &str| attacked[part]["accuracy"].as_f64().unwrap();
     assert!(accuracy("adversarial") <= accuracy("clean"));
     let table = ok(folder, "evaluate run/best.onnx --data phantom:12 --limit 6");
-    assert!(table.starts_with("run/best.onnx on 6 images of phantom:12\n"), "{table}");
+    assert!(
+        table.starts_with("run/best.onnx on 6 images of phantom:12\n"),
+        "{table}"
+    );
 }
 
 #[test]
@@ -67,8 +73,14 @@ fn wrong_usage_is_2_and_a_failed_job_1() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     for (arguments, reason) in [
-        ("train --data phantom:30 --out run --epsilon -1", "0 or more"),
-        ("train --data phantom:30 --out run --adversarial l2", "--epsilon"),
+        (
+            "train --data phantom:30 --out run --epsilon -1",
+            "0 or more",
+        ),
+        (
+            "train --data phantom:30 --out run --adversarial l2",
+            "--epsilon",
+        ),
         ("train --data cifar --out run", "names no data"),
         ("phantom drawn --size 8", "32..=4096"),
         ("phantom drawn --shortcut patch", "--shortcut-class"),
@@ -81,17 +93,32 @@ fn wrong_usage_is_2_and_a_failed_job_1() {
     std::fs::create_dir(folder.join("empty")).unwrap();
     for (arguments, reason) in [
         ("train --data folder:none --out run", "no folder none"),
-        ("train --data ham10000:empty --out run", "HAM10000_metadata.csv"),
-        ("train --data phantom:30 --out run --arch resnet-small --batch 100", "--batch 100 is larger"),
-        ("train --data phantom:30 --out run --init notes.txt", "not an ONNX model"),
-        ("train --data phantom:30 --out notes.txt --arch resnet-small --batch 4", "choose another --out"),
+        (
+            "train --data ham10000:empty --out run",
+            "HAM10000_metadata.csv",
+        ),
+        (
+            "train --data phantom:30 --out run --arch resnet-small --batch 100",
+            "--batch 100 is larger",
+        ),
+        (
+            "train --data phantom:30 --out run --init notes.txt",
+            "not an ONNX model",
+        ),
+        (
+            "train --data phantom:30 --out notes.txt --arch resnet-small --batch 4",
+            "choose another --out",
+        ),
         ("phantom empty/../notes.txt", "notes.txt"),
         ("evaluate none.onnx --data phantom:3", "none.onnx"),
         ("evaluate notes.txt --data phantom:3", "not an ONNX model"),
     ] {
         let error = fails(folder, 1, arguments);
         assert!(error.contains(reason), "{arguments}: {error}");
-        assert_eq!(error.lines().filter(|l| l.starts_with("error: ")).count(), 1);
+        assert_eq!(
+            error.lines().filter(|l| l.starts_with("error: ")).count(),
+            1
+        );
     }
     assert!(!folder.join("run").exists());
 }

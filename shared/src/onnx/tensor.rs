@@ -76,7 +76,7 @@ pub(super) fn check_tensor(tensor: &TensorProto) -> Result<(), OnnxError> {
             DataType::Uint32 | DataType::Uint64 => tensor.uint64_data.len(),
             _ => tensor.int32_data.len(),
         }
-    } else if tensor.raw_data.len() % size == 0 {
+    } else if tensor.raw_data.len().is_multiple_of(size) {
         tensor.raw_data.len() / size
     } else {
         return Err(error(tensor, "its data end within an element"));

@@ -1,7 +1,7 @@
 //! `pellucid report`: several models' saliency on the same images, as one picture.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args as ClapArgs;
@@ -106,7 +106,7 @@ pub fn run(args: Args) -> Result<()> {
     Ok(())
 }
 
-fn open_column(path: &PathBuf) -> Result<Column> {
+fn open_column(path: &Path) -> Result<Column> {
     let name = path.display();
     let model = Model::load(path)?;
     let card = Card::from_model(&model)?.with_context(|| {

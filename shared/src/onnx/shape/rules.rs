@@ -283,7 +283,7 @@ fn rest(input: &[Dim], shape: &[Dim], open: usize) -> Dim {
         .filter_map(Dim::known)
         .fold(1, usize::saturating_mul);
     let names: Vec<&Dim> = left.iter().filter(|d| d.known().is_none()).collect();
-    match (&names[..], taken > 0 && numbers % taken == 0) {
+    match (&names[..], taken > 0 && numbers.is_multiple_of(taken)) {
         ([], true) => Dim::Known(numbers / taken),
         ([name], true) if numbers == taken => (*name).clone(),
         _ => Dim::Unknown,
