@@ -71,7 +71,7 @@ pub fn run(args: Args) -> Result<()> {
     let mut columns = args
         .models
         .iter()
-        .map(open_column)
+        .map(|path| open_column(path))
         .collect::<Result<Vec<_>>>()?;
     let first = columns.first().context("name at least one --model")?;
     let classes: Vec<String> = first
