@@ -479,6 +479,7 @@ fn serve_prints_its_address_and_stops_when_asked() {
         assert!(child.wait().unwrap().success());
     } else {
         child.kill().unwrap();
+        child.wait().unwrap();
     }
 }
 
