@@ -54,13 +54,13 @@ class PellucidViewer extends HTMLElement {
     this.#intake.onrefuse = (text) => this.#intake.showError(text);
     this.#controls.onclass = () => this.#explainAgain();
     this.#controls.onstyle = () => this.#repaint();
-    this.#controls.onopacity = () => this.#showOpacity();
+    this.#controls.onlayers = () => this.#showLayers();
   }
 
   connectedCallback() {
     this.#life = new AbortController();
     this.#intake.listen(this.#life.signal);
-    this.#showOpacity();
+    this.#showLayers();
     this.#start().catch((error) => this.#say(sentence(error)));
   }
 
@@ -219,6 +219,7 @@ class PellucidViewer extends HTMLElement {
       const { pixels } = await this.#images.ask("look", { input: THUMBNAIL, side: THUMBNAIL_SIDE }, { signal });
       this.#intake.showImage(name, opened, pixels, source.phantom);
       this.#picture = opened;
+      this.#controls.offerCause(opened.truth !== undefined);
     } catch (error) {
       if (run !== this.#run) return;
       if (cancelled(error)) this.#say("Cancelled.");
@@ -260,10 +261,10 @@ class PellucidViewer extends HTMLElement {
     panel.clear();
     panel.stage("Classifying", null);
     try {
-      const { tensor, pixels } = await this.#look(panel.description.input);
+      const look = await this.#look(panel.description.input);
       signal.throwIfAborted();
-      panel.showPicture(pixels);
-      panel.showPrediction(await model.classify(tensor, { signal }));
+      panel.showPicture(look);
+      panel.showPrediction(await model.classify(look.tensor, { signal }));
       await this.#explain(entry, signal);
     } catch (error) {
       if (!signal.aborted || this.#run?.signal === signal) panel.fail(error);
@@ -283,7 +284,7 @@ class PellucidViewer extends HTMLElement {
     panel.stage("Computing saliency", null);
     const gradient = await model.gradient(index, { signal });
     const { style, alone } = this.#controls;
-    panel.showMap(index, await model.paint({ style, alone, side: SCREEN }, { signal }), style);
+    panel.showMap(index, await model.paint({ style, alone }, { signal }), style);
     panel.stage();
     const { code } = description.classes[index];
     const detail = { model: panel.name, code, size: description.size, logits: prediction.logits, probabilities: prediction.probabilities, gradient };
@@ -321,7 +322,7 @@ class PellucidViewer extends HTMLElement {
     for (const { model, panel } of this.#entries) {
       this.#legend(panel);
       if (panel.explained === undefined) continue;
-      const painting = await model.paint({ style, alone, side: SCREEN }).catch(() => null);
+      const painting = await model.paint({ style, alone }).catch(() => null);
       if (painting) panel.showMap(panel.explained, painting, style);
     }
   }
@@ -331,8 +332,9 @@ class PellucidViewer extends HTMLElement {
     panel.showLegend(pixels);
   }
 
-  #showOpacity() {
+  #showLayers() {
     this.style.setProperty("--overlay", this.#controls.opacity);
+    this.toggleAttribute("data-cause", this.#controls.cause);
   }
 
   /** Says that all is done, and what came out. */

@@ -46,12 +46,17 @@ impl JsPicture {
     /// What the image is known to show, for phantoms.
     #[wasm_bindgen(getter)]
     pub fn truth(&self) -> Option<String> {
-        self.0.truth.map(str::to_owned)
+        self.0.truth().map(str::to_owned)
     }
 
     /// The network's input, `[3, H, W]`; `input` is a description's `input`.
     pub fn tensor(&self, input: &str) -> Answer<Vec<f32>> {
         Ok(self.0.tensor(&parse(input)?))
+    }
+
+    /// The outline of what decides a phantom's class, as RGBA with `side` pixels each way; nothing for other images.
+    pub fn cause(&self, input: &str, side: u32) -> Answer<Option<Vec<u8>>> {
+        Ok(self.0.cause(&parse(input)?, side))
     }
 
     /// What the network sees, as RGBA with `side` pixels each way.
@@ -97,10 +102,10 @@ impl JsClassifier {
     }
 
     /// The gradient asked for last, painted in a [`crate::Style`]; nothing where there is none.
-    pub fn paint(&self, style: &str, side: u32, alone: bool) -> Answer<Option<JsPainting>> {
+    pub fn paint(&self, style: &str, alone: bool) -> Answer<Option<JsPainting>> {
         let style = parse_style(style)?;
         let painting = self.gradient.as_ref();
-        Ok(painting.map(|gradient| JsPainting(paint_gradient(gradient, style, side, alone))))
+        Ok(painting.map(|gradient| JsPainting(paint_gradient(gradient, style, alone))))
     }
 }
 

@@ -1,10 +1,7 @@
 //! Gradients as pixels for the screen.
 
 use ndarray::Array3;
-use pellucid_shared::render::{
-    ColourMap, Flag, Normalised, Sign, collapse, collapse_absolute, colour_bar, normalise, paint,
-    resample,
-};
+use pellucid_shared::render::{ColourMap, Flag, Sign, collapse, colour_bar, normalise, paint};
 use serde::{Deserialize, Serialize};
 
 use crate::picture::rgba;
@@ -12,17 +9,24 @@ use crate::picture::rgba;
 /// The share of the cumulative magnitude that may saturate, in percent: Captum's and the paper's usual value.
 const OUTLIER_PERCENT: f32 = 1.0;
 
-/// What of the gradient is shown.
+/// What of the gradient, summed over the channels, is shown: what brightening a pixel does to the class's score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Style {
-    /// How much each pixel matters: the greatest magnitude over the channels, white to blue.
+    /// How much it does, white to blue.
     Magnitude,
-    /// What brightening a pixel does to the class: the sum over the channels, blue against it and red for it.
+    /// How much it does for the class, in red, or against it, in blue.
     Signed,
 }
 
 impl Style {
+    fn sign(self) -> Sign {
+        match self {
+            Self::Magnitude => Sign::Absolute,
+            Self::Signed => Sign::All,
+        }
+    }
+
     fn colours(self) -> ColourMap {
         match self {
             Self::Magnitude => ColourMap::Blues,
@@ -42,34 +46,23 @@ pub struct Painting {
     pub flag: Option<Flag>,
 }
 
-/// Paints a gradient `[3, H, W]`, `side` pixels each way.
+/// Paints a gradient `[3, H, W]`, one pixel per place, as `pellucid explain` does.
 ///
 /// For an overlay each pixel is as opaque as it is strong, which laid over the picture at some opacity is what
 /// [`pellucid_shared::render::overlay`] computes; `alone` paints it opaque, on white.
 #[must_use]
-pub fn paint_gradient(gradient: &Array3<f32>, style: Style, side: u32, alone: bool) -> Painting {
-    let map = match style {
-        Style::Magnitude => normalise(
-            &collapse_absolute(gradient),
-            Sign::Absolute,
-            OUTLIER_PERCENT,
-        ),
-        Style::Signed => normalise(&collapse(gradient), Sign::All, OUTLIER_PERCENT),
-    };
-    let shown = Normalised {
-        values: resample(&map.values, side, side),
-        ..map
-    };
-    let mut pixels = rgba(&paint(&shown, style.colours()));
+pub fn paint_gradient(gradient: &Array3<f32>, style: Style, alone: bool) -> Painting {
+    let map = normalise(&collapse(gradient), style.sign(), OUTLIER_PERCENT);
+    let mut pixels = rgba(&paint(&map, style.colours()));
     if !alone {
-        for (pixel, strength) in pixels.chunks_exact_mut(4).zip(&shown.values) {
+        for (pixel, strength) in pixels.chunks_exact_mut(4).zip(&map.values) {
             pixel[3] = (strength.abs() * 255.0).round() as u8;
         }
     }
     Painting {
         pixels,
-        scale: shown.scale,
-        flag: shown.flag,
+        scale: map.scale,
+        flag: map.flag,
     }
 }
 
@@ -96,16 +89,11 @@ mod tests {
     /// What a canvas does with two layers, against the library that draws the command line's pictures.
     #[test]
     fn laid_over_the_picture_it_is_the_librarys_overlay() {
-        let base: RgbImage = to_rgb(
-            &Array3::from_shape_fn((3, 16, 16), |(c, y, x)| [x as f32, y as f32, 8.0][c] / 16.0)
-                .view(),
-        );
+        let base = Array3::from_shape_fn((3, 8, 8), |(c, y, x)| [x, y, 4][c] as f32 / 8.0);
+        let base: RgbImage = to_rgb(&base.view());
         for (style, opacity) in [(Style::Magnitude, 1.0), (Style::Signed, 0.6)] {
-            let painting = paint_gradient(&gradient(), style, 16, false);
-            let map = match style {
-                Style::Magnitude => normalise(&collapse_absolute(&gradient()), Sign::Absolute, 1.0),
-                Style::Signed => normalise(&collapse(&gradient()), Sign::All, 1.0),
-            };
+            let painting = paint_gradient(&gradient(), style, false);
+            let map = normalise(&collapse(&gradient()), style.sign(), OUTLIER_PERCENT);
             let expected = overlay(&base, &map, style.colours(), opacity);
             let layers = base.pixels().zip(painting.pixels.chunks_exact(4));
             for ((under, over), expected) in layers.zip(expected.pixels()) {
@@ -121,10 +109,10 @@ mod tests {
 
     #[test]
     fn alone_it_is_opaque_and_odd_gradients_are_flagged() {
-        let painting = paint_gradient(&gradient(), Style::Magnitude, 8, true);
+        let painting = paint_gradient(&gradient(), Style::Magnitude, true);
         assert!(painting.pixels.chunks_exact(4).all(|pixel| pixel[3] == 255));
         assert_eq!(painting.flag, None);
-        let blank = paint_gradient(&Array3::zeros((3, 4, 4)), Style::Signed, 4, true);
+        let blank = paint_gradient(&Array3::zeros((3, 4, 4)), Style::Signed, true);
         assert_eq!(blank.flag, Some(Flag::AllZero));
         assert!(blank.pixels.iter().all(|&value| value == 255));
     }

@@ -1,16 +1,24 @@
 //! An image as the viewer holds it.
 
+use image::{GrayImage, Luma};
+use ndarray::Array2;
 use pellucid_shared::card::Input;
-use pellucid_shared::image::{Preprocessing, RgbImage, crop_and_resize, decode};
+use pellucid_shared::image::{Preprocessing, RgbImage, crop_and_resize, decode, preprocess_mask};
 use pellucid_shared::phantom::{PhantomOptions, generate};
+use pellucid_shared::render::{WHITE, outline};
 
 use crate::ViewerError;
 
 /// A decoded or drawn image.
 pub struct Picture {
     image: RgbImage,
-    /// What the image is known to show: a phantom's class, in words.
-    pub truth: Option<&'static str>,
+    truth: Option<Truth>,
+}
+
+/// What a phantom is known to show, and where.
+struct Truth {
+    class: &'static str,
+    cause: GrayImage,
 }
 
 impl Picture {
@@ -25,15 +33,35 @@ impl Picture {
         })
     }
 
-    /// Draws the phantom of that number, `size` pixels wide. The population is that of seed 0; see
+    /// Draws the phantom of that number, `size` pixels wide, out of a population of the page's own; see
     /// [`pellucid_shared::phantom`].
     #[must_use]
     pub fn phantom(index: u64, size: u32) -> Self {
         let phantom = generate(index, &PhantomOptions::new(size, SAMPLE_SEED));
         Self {
             image: phantom.image,
-            truth: Some(phantom.class.name()),
+            truth: Some(Truth {
+                class: phantom.class.name(),
+                cause: to_grey(&phantom.cause),
+            }),
         }
+    }
+
+    /// The name of the class that the image is known to show, for phantoms.
+    #[must_use]
+    pub fn truth(&self) -> Option<&'static str> {
+        self.truth.as_ref().map(|truth| truth.class)
+    }
+
+    /// The outline of the pixels that decide a phantom's class, as the network sees them, drawn in white with `side`
+    /// pixels for the screen on nothing, as RGBA. `None` where nothing is known.
+    #[must_use]
+    pub fn cause(&self, input: &Input, side: u32) -> Option<Vec<u8>> {
+        let mask = preprocess_mask(&self.truth.as_ref()?.cause, &on_screen(input, side));
+        let mut drawing = RgbImage::new(side, side);
+        outline(&mut drawing, &mask, WHITE, OUTLINE_WIDTH);
+        let line = drawing.pixels().flat_map(|pixel| [pixel.0[0]; 4]);
+        Some(line.collect())
     }
 
     /// Width and height in pixels.
@@ -51,16 +79,30 @@ impl Picture {
     /// What the network sees, drawn with `side` pixels for the screen, as RGBA.
     #[must_use]
     pub fn pixels(&self, input: &Input, side: u32) -> Vec<u8> {
-        let seen = Preprocessing {
-            size: side,
-            ..input.preprocessing.clone()
-        };
-        rgba(&crop_and_resize(&self.image, &seen))
+        rgba(&crop_and_resize(&self.image, &on_screen(input, side)))
     }
 }
 
-/// The population that the page's samples come from: one that no training run uses by default.
+/// The page's own population of phantoms: not the one that training takes where no seed is given.
 const SAMPLE_SEED: u64 = 0x005e_ed0f_5a3b_1e50;
+
+/// Width of a cause's outline in pixels of the screen.
+const OUTLINE_WIDTH: u32 = 2;
+
+/// The network's view with the screen's resolution.
+fn on_screen(input: &Input, side: u32) -> Preprocessing {
+    Preprocessing {
+        size: side,
+        ..input.preprocessing.clone()
+    }
+}
+
+fn to_grey(mask: &Array2<bool>) -> GrayImage {
+    let (height, width) = mask.dim();
+    GrayImage::from_fn(width as u32, height as u32, |x, y| {
+        Luma([u8::MAX * u8::from(mask[[y as usize, x as usize]])])
+    })
+}
 
 /// Opaque pixels as a canvas takes them.
 pub(crate) fn rgba(image: &RgbImage) -> Vec<u8> {
@@ -70,4 +112,38 @@ pub(crate) fn rgba(image: &RgbImage) -> Vec<u8> {
         .chunks_exact(3)
         .flat_map(with_alpha)
         .collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use pellucid_shared::image::encode_png;
+
+    use super::*;
+
+    #[test]
+    fn a_phantom_seen_by_a_network_is_the_phantom_saved_and_opened() {
+        let drawn = Picture::phantom(3, 96);
+        let opened = Picture::decode(&encode_png(&drawn.image).unwrap()).unwrap();
+        let input = Input::plain(Preprocessing::square(32));
+        assert_eq!(drawn.tensor(&input), opened.tensor(&input));
+        assert_eq!(drawn.pixels(&input, 48), opened.pixels(&input, 48));
+        assert_eq!(drawn.pixels(&input, 48).len(), 48 * 48 * 4);
+        assert!(drawn.truth().is_some() && opened.truth().is_none());
+        assert!(opened.cause(&input, 48).is_none());
+    }
+
+    #[test]
+    fn the_causes_outline_lies_on_the_cause_and_leaves_the_rest_clear() {
+        let input = Input::plain(Preprocessing::square(32));
+        let phantom = generate(3, &PhantomOptions::new(96, SAMPLE_SEED));
+        let outline = Picture::phantom(3, 96).cause(&input, 96).unwrap();
+        let opaque = outline.chunks_exact(4).map(|pixel| pixel[3] == 255);
+        let (mut on, mut off) = (0, 0);
+        for (drawn, &cause) in opaque.zip(&phantom.cause) {
+            on += usize::from(drawn);
+            off += usize::from(drawn && !cause);
+        }
+        assert!(on > 50 && off == 0, "{on} pixels, {off} beside the cause");
+    }
 }

@@ -5,32 +5,36 @@ const ROW = 8;
 
 /**
  * What is explained and how it is shown. `code` is the chosen class's code, or null for each model's own prediction;
- * `onclass()`, `onstyle()` and `onopacity()` tell of changes.
+ * `onclass()`, `onstyle()` and `onlayers()` tell of changes.
  */
 export class Controls {
   code = null;
   style = "magnitude";
   alone = false;
   opacity = 0.85;
+  cause = false;
 
   onclass;
   onstyle;
-  onopacity;
+  onlayers;
 
   #classes = h("div", { class: "choice", role: "radiogroup", "aria-label": "Class to explain" });
   #known = [];
+  #outline = h("input", { type: "checkbox" });
+  #offer = h("label", { class: "check cause", title: "The pixels that decide a drawn sample's class", hidden: true }, this.#outline, "outline the cause");
 
   constructor() {
     const slider = h("input", { type: "range", min: 0, max: 100, value: this.opacity * 100, "aria-label": "Overlay opacity", class: "opacity" });
     slider.oninput = () => {
       this.opacity = slider.value / 100;
       slider.setAttribute("aria-valuetext", `${slider.value} %`);
-      this.onopacity?.();
+      this.onlayers?.();
     };
     const style = (value) => {
       this.style = value;
       this.onstyle?.();
     };
+    this.#outline.onchange = () => this.#setCause(this.#outline.checked);
     const alone = h("input", { type: "checkbox", class: "alone" });
     alone.onchange = () => {
       this.alone = alone.checked;
@@ -38,7 +42,7 @@ export class Controls {
       this.onstyle?.();
     };
     const styles = h("div", { class: "choice", role: "radiogroup", "aria-label": "Kind of map" });
-    const kinds = { magnitude: ["Magnitude", "How much each pixel matters"], signed: ["Signed", "Red: brightening the pixel speaks for the class; blue: against it"] };
+    const kinds = { magnitude: ["Magnitude", "How much brightening or darkening a pixel changes the class's score"], signed: ["Signed", "Red: brightening the pixel raises the class's score; blue: it lowers it"] };
     styles.append(...Object.entries(kinds).map(([value, [label, title]]) => pill("style", value, label, title, value === this.style, () => style(value))));
     this.element = h(
       "section",
@@ -47,8 +51,19 @@ export class Controls {
       h("div", { class: "control" }, h("span", { class: "label", "aria-hidden": "true" }, "Map"), styles),
     );
     /** How strongly the map covers the image; stands apart from the rest. */
-    this.overlay = h("div", { class: "control overlay" }, h("label", {}, h("span", { class: "label" }, "Overlay"), slider), h("label", { class: "check" }, alone, "without image"));
+    this.overlay = h("div", { class: "control overlay" }, h("label", {}, h("span", { class: "label" }, "Overlay"), slider), h("label", { class: "check" }, alone, "without image"), this.#offer);
     this.setClasses([]);
+  }
+
+  /** Whether the open image's cause is known and can be outlined. */
+  offerCause(known) {
+    this.#offer.hidden = !known;
+    this.#setCause(known && this.#outline.checked);
+  }
+
+  #setCause(shown) {
+    this.cause = shown;
+    this.onlayers?.();
   }
 
   /** The classes of all models together, each `{ code, title }`. */

@@ -2,7 +2,7 @@ import { draw, h, icon } from "./dom.mjs";
 import { settingsForm } from "./settings.mjs";
 import { cancelled, percent, sentence } from "./words.mjs";
 
-/** Pixels each way of picture and map on the screen; the browser scales them to the panel. */
+/** Pixels each way of the picture on the screen. The map has the network's own; the browser scales both to the panel. */
 export const SCREEN = 512;
 
 /** Models with more classes than this show their most probable ones only. */
@@ -19,6 +19,7 @@ const FLAGS = {
 export class Panel {
   #picture = h("canvas", { class: "picture", width: SCREEN, height: SCREEN, "aria-hidden": "true" });
   #map = h("canvas", { class: "map", width: SCREEN, height: SCREEN, role: "img", "aria-label": "No saliency yet" });
+  #cause = h("canvas", { class: "cause", "aria-hidden": "true" });
   #legend = h("canvas", { class: "legend", "aria-hidden": "true" });
   #bar = h("progress", { hidden: true, "aria-label": "Progress" });
   #word = h("span", { class: "word" });
@@ -48,6 +49,7 @@ export class Panel {
         { class: "plate" },
         this.#picture,
         this.#map,
+        this.#cause,
         h("div", { class: "stage" }, this.#word, this.#bar, this.#again),
       ),
       h("div", { class: "key" }, this.#caption, this.#legend),
@@ -103,8 +105,10 @@ export class Panel {
     this.#map.setAttribute("aria-label", "No saliency yet");
   }
 
-  showPicture(pixels) {
+  /** The picture, and the outline of what decides its class where that is known. */
+  showPicture({ pixels, cause }) {
     draw(this.#picture, pixels);
+    if (cause) draw(this.#cause, cause);
     this.element.toggleAttribute("data-shown", true);
   }
 

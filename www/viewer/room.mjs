@@ -59,7 +59,7 @@ export class Room {
     this.#worker.onmessage = ({ data }) => this.#answer(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      this.#answer({ id: this.#running?.id, error: event.message || "the worker could not be started", fatal: true });
+      this.#answer({ id: this.#running?.id, error: event.message || "the worker could not be started", fatal: { bytes: 0 } });
     };
     this.#running = undefined;
     const again = [["start", { module: this.#module }], ...this.#kept];
@@ -88,7 +88,7 @@ export class Room {
       if (job.keep) this.#kept.set(job.name, job.request);
       job.resolve(result);
     } else {
-      job.reject(fatal ? new Trap(error) : new Error(error));
+      job.reject(fatal ? new Trap(error, fatal.bytes) : new Error(error));
       // What a new worker chokes on is not given to the next one.
       if (job.again) this.#kept.delete(job.name);
     }
@@ -120,12 +120,14 @@ export class Room {
   }
 }
 
+/** WebAssembly does not tell why it stopped; with this many bytes in use, memory is the likely reason. */
+const MUCH_MEMORY = 1.5e9;
+
 /** The worker's WebAssembly stopped and was started anew. */
 export class Trap extends Error {
-  constructor(why) {
-    const memory = /memory|allocation|RangeError|call stack/i.test(why);
+  constructor(why, bytes) {
     super(
-      memory
+      bytes > MUCH_MEMORY
         ? "The computation ran out of memory and was restarted: close other tabs, or use a smaller image or model."
         : `The computation stopped unexpectedly (${why}) and was restarted: try again, or use another image or model.`,
     );

@@ -1,16 +1,17 @@
 /**
  * The Web Worker's side: holds a picture or a classifier in WebAssembly and answers one request at a time (`room.mjs`
- * sends the next one only after the answer). Every answer is `{ id, result }` or `{ id, error, fatal }`; `fatal` means that
- * the WebAssembly instance is lost and the worker is to be replaced.
+ * sends the next one only after the answer). Every answer is `{ id, result }` or `{ id, error, fatal }`; `fatal` holds
+ * the bytes of memory in use when the WebAssembly instance was lost and the worker is to be replaced.
  */
 import start, { Classifier, Painting, Picture } from "../pellucid_viewer.js";
 
+let memory;
 let picture;
 let classifier;
 
 const requests = {
   async start({ module }) {
-    await start({ module_or_path: module });
+    ({ memory } = await start({ module_or_path: module }));
   },
 
   /** Decodes an image file, or draws a phantom. */
@@ -24,7 +25,7 @@ const requests = {
   /** The picture as a network takes it, and as the screen shows it. */
   look({ input, side }) {
     const open = held(picture, "image");
-    return { tensor: open.tensor(input), pixels: open.pixels(input, side) };
+    return { tensor: open.tensor(input), pixels: open.pixels(input, side), cause: open.cause(input, side) };
   },
 
   /** A phantom's pixels, without letting go of the picture that is open. */
@@ -52,8 +53,8 @@ const requests = {
   },
 
   /** The gradient asked for last, as pixels. */
-  paint({ style, side, alone }) {
-    const painting = held(held(classifier, "model").paint(style, side, alone), "gradient");
+  paint({ style, alone }) {
+    const painting = held(held(classifier, "model").paint(style, alone), "gradient");
     const answer = { pixels: painting.pixels(), scale: painting.scale, flag: painting.flag };
     painting.free();
     return answer;
@@ -87,6 +88,7 @@ self.onmessage = async ({ data: { id, name, request } }) => {
     const buffers = Object.values(result ?? {}).filter(ArrayBuffer.isView).map((view) => view.buffer);
     self.postMessage({ id, result }, buffers);
   } catch (error) {
-    self.postMessage({ id, error: String(error?.message ?? error), fatal: isFatal(error) });
+    const fatal = isFatal(error) && { bytes: memory?.buffer.byteLength ?? 0 };
+    self.postMessage({ id, error: String(error?.message ?? error), fatal });
   }
 };

@@ -11,7 +11,7 @@ use axum::response::Response;
 ///
 /// The page repeats this text, so that it holds on any web server.
 pub const PAGE_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; \
-     connect-src 'self'; img-src 'self' blob: data:; style-src 'self'; base-uri 'none'; form-action 'none'";
+     connect-src 'self'; img-src 'self'; style-src 'self'; base-uri 'none'; form-action 'none'";
 
 /// What only a header can say beside [`PAGE_POLICY`]: who may frame the page.
 pub const FRAME_POLICY: &str = "frame-ancestors 'self'";

@@ -207,7 +207,7 @@ mod tests {
                 assert_eq!(
                     header("content-security-policy"),
                     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; \
-                     img-src 'self' blob: data:; style-src 'self'; base-uri 'none'; form-action 'none'; \
+                     img-src 'self'; style-src 'self'; base-uri 'none'; form-action 'none'; \
                      frame-ancestors 'self'"
                 );
                 assert_eq!(header("x-content-type-options"), "nosniff");

@@ -1,0 +1,122 @@
+// What is wrong gets one sentence in its place, and the page goes on.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { phantoms, png, scratch } from './files.mjs';
+import { launch, paths } from './harness.mjs';
+import { assertShows, Viewer } from './viewer.mjs';
+
+let files, picture, session, viewer;
+before(async () => {
+  files = await scratch();
+  [picture] = await phantoms(files.folder, 1);
+  session = await launch();
+  viewer = new Viewer(session);
+  await viewer.ready();
+});
+after(async () => {
+  await session?.close();
+  await files?.remove();
+});
+
+const sentence = /^[A-Z0-9‘“].*[.!?]$/s;
+
+/** Drops a file; the sentence that the page answers with. */
+async function refusal(path) {
+  await viewer.drop(path);
+  const text = await viewer.refusal();
+  assert.match(text, sentence);
+  assert.equal(text.match(/[.!?]( |$)/g).length, 1, `one sentence: ${text}`);
+  await viewer.idle();
+  assert.equal(await viewer.root.locator('.panel[data-mapped]').count(), 0, 'no answer to another image is left standing');
+  return text;
+}
+
+/** The page still explains images, and takes the sentence away. */
+async function assertAlive() {
+  await viewer.drop(picture);
+  await viewer.saliencies();
+  await assertShows(viewer, picture);
+  assert.equal(await viewer.root.locator('.error').isVisible(), false);
+  session.assertQuiet();
+}
+
+test('an image that is too large is refused by its size', async () => {
+  assert.match(await refusal(await files.write('vast.png', png(20_000, 20_000))), /20000×20000 pixels/);
+  await assertAlive();
+});
+
+test('an image of one pixel is refused by its size', async () => {
+  assert.match(await refusal(await files.write('dot.png', png(1, 1))), /1×1 pixels/);
+  await assertAlive();
+});
+
+test('an image that breaks off is said to', async () => {
+  const bytes = await readFile(picture);
+  assert.match(await refusal(await files.write('half.jpg', bytes.subarray(0, bytes.length / 2))), /ends early/);
+  const whole = png(300, 200);
+  assert.match(await refusal(await files.write('half.png', whole.subarray(0, whole.length - 60))), /ends early|damaged/);
+  await assertAlive();
+});
+
+test('what is no image is said to be none', async () => {
+  assert.match(await refusal(await files.write('notes.txt', 'lesion_id,image_id,dx\n')), /not an image/);
+  assert.match(await refusal(await files.write('empty.png', '')), /empty/);
+  assert.match(await refusal(await files.write('wrong.png', Buffer.from([0x89, 0x50, 0x4e, 0x47, 1, 2, 3]))), /./);
+  assert.match(await refusal(await files.write('alone.json', '{}')), /\.onnx/);
+  await assertAlive();
+});
+
+/** Adds a model; the sentence in its panel. The panel is then removed. */
+async function modelRefusal(name, bytes) {
+  await viewer.drop(await files.write(`${name}.onnx`, bytes));
+  const panel = viewer.panel(name);
+  await viewer.page.waitForFunction((wanted) => {
+    const panels = [...document.querySelector('pellucid-viewer').shadowRoot.querySelectorAll('.panel')];
+    return panels.find((panel) => panel.querySelector('h3').textContent === wanted)?.hasAttribute('data-failed');
+  }, name);
+  const text = await panel.locator('.word').textContent();
+  assert.match(text, sentence);
+  await panel.getByRole('button', { name: `Remove ${name}` }).click();
+  return text;
+}
+
+test('a file that is no model is refused where its panel would be', async () => {
+  const model = await readFile(join(paths.site, 'models/standard.onnx'));
+  assert.match(await modelRefusal('photograph', await readFile(picture)), /not an ONNX model/);
+  assert.match(await modelRefusal('nothing', Buffer.alloc(0)), /not an ONNX model/);
+  assert.match(await modelRefusal('half', model.subarray(0, model.length / 2)), /not an ONNX model/);
+  await assertAlive();
+});
+
+test('a model with two inputs is refused by their names', async () => {
+  assert.match(await modelRefusal('pair', twoInputs()), /2 inputs \(left, right\)/);
+  await assertAlive();
+});
+
+/** An ONNX model that adds two images, written byte by byte after onnx.proto (field numbers as there). */
+function twoInputs() {
+  const field = (number, data) => Buffer.concat([Buffer.from([(number << 3) | 2, data.length]), data]);
+  const text = (number, value) => field(number, Buffer.from(value));
+  const varint = (number, value) => Buffer.from([number << 3, value]);
+  const dims = [1, 3, 8, 8].map((size) => field(1, varint(1, size)));
+  const float = field(1, Buffer.concat([varint(1, 1), field(2, Buffer.concat(dims))]));
+  const value = (number, name) => field(number, Buffer.concat([text(1, name), field(2, float)]));
+  const node = field(1, Buffer.concat([text(1, 'left'), text(1, 'right'), text(2, 'sum'), text(4, 'Add')]));
+  const graph = Buffer.concat([node, text(2, 'pair'), value(11, 'left'), value(11, 'right'), value(12, 'sum')]);
+  return Buffer.concat([varint(1, 8), field(7, graph), field(8, varint(2, 17))]);
+}
+
+test('a worker whose WebAssembly traps is replaced, and the page says so', async () => {
+  // No image is known that traps; here WebAssembly is handed a picture at an address beyond its memory.
+  for (const worker of session.page.workers()) {
+    await worker.evaluate(async () => {
+      const { Picture } = await import('/pellucid_viewer.js');
+      Picture.decode = () => Object.assign(Picture.phantom(0, 32), { __wbg_ptr: 0xfffffff0 });
+    });
+  }
+  assert.match(await refusal(picture), /stopped unexpectedly \(.*\) and was restarted/);
+  await assertAlive();
+});
