@@ -30,17 +30,15 @@ enum Chore {
 }
 
 fn main() -> ExitCode {
+    let done = |()| ExitCode::SUCCESS;
     let outcome = match Arguments::parse().chore {
-        Chore::Demo(arguments) => demo::run(&arguments),
+        Chore::Demo(arguments) => demo::run(&arguments).map(done),
         Chore::Test(arguments) => test::run(&arguments),
-        Chore::Deps(arguments) => deps::run(&arguments),
-        Chore::Site(arguments) => site::run(&arguments),
+        Chore::Deps(arguments) => deps::run(&arguments).map(done),
+        Chore::Site(arguments) => site::run(&arguments).map(done),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
 }
