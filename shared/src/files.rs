@@ -38,7 +38,40 @@ where
     }
 }
 
+/// As [`write_atomic_with`], and before the file takes its name, `check` may read it under its temporary one and refuse.
+///
+/// # Errors
+/// The operating system's, or that of `fill` or `check`. The target is then as it was, and no temporary file remains.
+/// A device or pipe cannot be read back, and is refused.
+pub fn write_checked<T, E, F, C>(path: &Path, fill: F, check: C) -> Result<T, E>
+where
+    E: From<io::Error>,
+    F: FnOnce(&mut dyn Write) -> io::Result<()>,
+    C: FnOnce(&Path) -> Result<T, E>,
+{
+    let target = match fs::metadata(path) {
+        Ok(there) if !there.is_file() && !there.is_dir() => {
+            let kind = io::ErrorKind::InvalidInput;
+            return Err(io::Error::new(kind, "is no ordinary file").into());
+        }
+        Ok(_) => fs::canonicalize(path)?,
+        Err(_) => path.to_owned(),
+    };
+    let temporary = fill_beside(&target, fill)?;
+    let result = check(&temporary.path)?;
+    temporary.rename_to(&target)?;
+    Ok(result)
+}
+
 fn replace<F>(target: &Path, fill: F) -> io::Result<()>
+where
+    F: FnOnce(&mut dyn Write) -> io::Result<()>,
+{
+    fill_beside(target, fill)?.rename_to(target)
+}
+
+/// A temporary file beside the target whose content is whole and on disk.
+fn fill_beside<F>(target: &Path, fill: F) -> io::Result<Temporary>
 where
     F: FnOnce(&mut dyn Write) -> io::Result<()>,
 {
@@ -53,8 +86,7 @@ where
         .into_inner()
         .map_err(io::IntoInnerError::into_error)?;
     file.sync_all()?;
-    drop(file);
-    temporary.rename_to(target)
+    Ok(temporary)
 }
 
 /// A file's name until its content is whole; dropped before that, it takes the file with it.
@@ -173,6 +205,28 @@ mod tests {
         .unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
         assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(names(folder.path()), ["model.onnx"]);
+    }
+
+    #[test]
+    fn what_the_check_refuses_never_takes_the_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.onnx");
+        write_atomic(&path, b"old").unwrap();
+        let fill = |file: &mut dyn Write| file.write_all(b"new");
+        let refused: io::Result<()> = write_checked(&path, fill, |temporary| {
+            assert_eq!(fs::read(temporary)?, b"new");
+            assert_eq!(fs::read(&path)?, b"old");
+            Err(io::Error::other("not good enough"))
+        });
+        assert_eq!(refused.unwrap_err().to_string(), "not good enough");
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(names(folder.path()), ["model.onnx"]);
+        let accepted: io::Result<u8> = write_checked(&path, fill, |_| Ok(7));
+        assert_eq!(
+            (accepted.unwrap(), fs::read(&path).unwrap()),
+            (7, b"new".to_vec())
+        );
         assert_eq!(names(folder.path()), ["model.onnx"]);
     }
 

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod data;
 pub mod engines;
 pub mod evaluate;
+#[cfg(feature = "torch")]
 pub mod export;
 pub mod progress;
 pub mod serve;

@@ -20,7 +20,7 @@ use super::schedule::{Schedule, Score, Watch};
 use super::{Attack, Recipe, Settings};
 use crate::data::{Dataset, Examples, Part, Split, TRAINING_POPULATION};
 use crate::evaluate::{Evaluation, Figures, Measured, attacked, clean};
-use crate::export::export;
+use crate::export;
 use crate::progress::Progress;
 use crate::torch::{Network, choose_device};
 
@@ -62,6 +62,7 @@ pub fn train(
     interrupted: &AtomicBool,
 ) -> Result<Outcome> {
     settings.check()?;
+    export::ready()?;
     let mut run = Run::prepare(settings, progress, interrupted)?;
     if settings.head.epochs > 0 {
         run.stage("head", &settings.head)?;
@@ -357,8 +358,13 @@ impl<'a> Run<'a> {
             evaluation.adversarial = Some(Figures::of(&hard, Some(attack.describe())));
         }
         card.write_into(&mut model)?;
-        export(&model, &network, &sample, &path)
-            .with_context(|| format!("{} failed its verification", path.display()))?;
+        let verified = export::export(&model, &network, &sample, &path)?;
+        self.progress.say(&format!(
+            "{} was read back and verified on {} images:\n{}",
+            path.display(),
+            verified.images,
+            verified.text().trim_end()
+        ));
         Ok(evaluation)
     }
 }

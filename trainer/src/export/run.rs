@@ -1,0 +1,151 @@
+//! One run of an engine: logits, gradient, and the values around every kink, all out of the same computation.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use ndarray::{Array2, Array4, ArrayD, IxDyn};
+use pellucid_shared::attribution::Signature;
+use pellucid_shared::autodiff::{COTANGENT, GRAD, Options, differentiate};
+use pellucid_shared::engine::take;
+use pellucid_shared::onnx::{GraphBuilder, Model};
+use tch::{Device, Kind, Tensor};
+
+use super::pieces::watched;
+use crate::engines::{EngineKind, open};
+use crate::torch::{Mode, Network};
+
+/// What an engine computed for a batch.
+pub(super) struct Run {
+    /// `[N, K]`
+    pub(super) logits: ArrayD<f64>,
+    /// `[N, 3, H, W]`, in the direction of the cotangent.
+    pub(super) grad: ArrayD<f64>,
+    /// The values around the kinks by name, `[N, ...]`.
+    pub(super) values: BTreeMap<String, ArrayD<f64>>,
+}
+
+/// Runs the derived gradient graph with the kinks' values as further outputs.
+pub(super) fn run_graph(
+    kind: EngineKind,
+    model: &Model,
+    signature: &Signature,
+    images: &Array4<f32>,
+    cotangent: &Array2<f32>,
+) -> Result<Run> {
+    let options = Options {
+        input: Some(signature.input.clone()),
+        output: Some(signature.output.clone()),
+    };
+    let names = watched(model);
+    let mut builder = GraphBuilder::edit(differentiate(model.clone(), &options)?);
+    for name in &names {
+        if builder.graph().output.iter().all(|o| o.name != *name) {
+            builder.output(name, None);
+        }
+    }
+    let mut engine = open(kind, &builder.finish()?)?;
+    let feeds = [
+        (&signature.input[..], images.view().into_dyn()),
+        (COTANGENT, cotangent.view().into_dyn()),
+    ];
+    let mut outputs = engine.run(&feeds)?;
+    // Copied, because a network may end in a kink, whose value is then both.
+    let values = names.iter().filter_map(|name| {
+        let value = outputs.get(name)?.mapv(f64::from);
+        Some((name.clone(), value))
+    });
+    let values = values.collect();
+    let mut double =
+        |name: &str| -> Result<ArrayD<f64>> { Ok(take(&mut outputs, name)?.mapv(f64::from)) };
+    Ok(Run {
+        logits: double(&signature.output)?,
+        grad: double(GRAD)?,
+        values,
+    })
+}
+
+/// Runs a plain model on libtorch and lets autograd differentiate it. `shapes` are those of the values to return.
+pub(super) fn run_torch(
+    model: &Model,
+    kind: Kind,
+    signature: &Signature,
+    images: &Array4<f32>,
+    cotangent: &Array2<f32>,
+    shapes: &[(String, Vec<usize>)],
+) -> Result<Run> {
+    let made: Vec<&(String, Vec<usize>)> = {
+        let names = watched(model);
+        shapes
+            .iter()
+            .filter(|(name, _)| names.contains(name))
+            .collect()
+    };
+    let joined = joined(model, &signature.output, &made)?;
+    let mut network = Network::with_kind(&joined, Device::Cpu, kind)?;
+    network.set_trainable(|_| false);
+
+    let x = to_tensor(images.shape(), images.iter(), kind)?.set_requires_grad(true);
+    let direction = to_tensor(cotangent.shape(), cotangent.iter(), kind)?;
+    let all = tch::with_grad(|| network.forward(&x, Mode::Eval))?;
+    let logits = all.f_narrow(1, 0, signature.classes as i64)?;
+    let directed = (&logits * direction).sum(kind);
+    let grads = Tensor::f_run_backward(&[directed], &[&x], false, false)?;
+
+    let mut values = BTreeMap::new();
+    let mut start = signature.classes;
+    for (name, shape) in made {
+        let width: usize = shape.iter().skip(1).product();
+        let flat = all.f_narrow(1, start as i64, width as i64)?;
+        let value = to_array(&flat)?.into_shape_with_order(IxDyn(shape));
+        values.insert(
+            name.clone(),
+            value.with_context(|| format!("`{name}` has another shape"))?,
+        );
+        start += width;
+    }
+    Ok(Run {
+        logits: to_array(&logits)?,
+        grad: to_array(grads.first().context("autograd returned nothing")?)?,
+        values,
+    })
+}
+
+/// The model with one output: the logits and, behind them, the values, all flattened. libtorch's `Network` has one output.
+fn joined(model: &Model, output: &str, values: &[&(String, Vec<usize>)]) -> Result<Model> {
+    let mut builder = GraphBuilder::edit(model.clone());
+    builder.graph_mut().output.clear();
+    let names = std::iter::once(output).chain(values.iter().map(|(name, _)| &name[..]));
+    let parts: Vec<String> = names
+        .map(|name| builder.node("Flatten", "flat", &[name], [("axis", 1.into())]))
+        .collect();
+    let parts: Vec<&str> = parts.iter().map(|part| &part[..]).collect();
+    let all = builder.node("Concat", "all", &parts, [("axis", 1.into())]);
+    builder.output(&all, None);
+    Ok(builder.finish()?)
+}
+
+fn to_tensor<'a>(
+    shape: &[usize],
+    values: impl Iterator<Item = &'a f32>,
+    kind: Kind,
+) -> Result<Tensor> {
+    let shape: Vec<i64> = shape.iter().map(|&d| d as i64).collect();
+    let values: Vec<f32> = values.copied().collect();
+    Ok(Tensor::f_from_slice(&values)?
+        .f_reshape(shape)?
+        .f_to_kind(kind)?)
+}
+
+/// A tensor of any device and float kind as float64.
+pub(super) fn to_array(tensor: &Tensor) -> Result<ArrayD<f64>> {
+    let shape: Vec<usize> = tensor.size().iter().map(|&d| d as usize).collect();
+    let flat = tensor
+        .detach()
+        .f_to_device(Device::Cpu)?
+        .f_to_kind(Kind::Double)?
+        .f_flatten(0, -1)?;
+    Ok(ArrayD::from_shape_vec(
+        IxDyn(&shape),
+        Vec::<f64>::try_from(&flat)?,
+    )?)
+}
