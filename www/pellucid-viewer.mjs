@@ -39,6 +39,9 @@ class PellucidViewer extends HTMLElement {
   #looks = new Map();
   #run;
   #loading;
+  #jobs = 0;
+  #cancelled = false;
+  #elapsed;
 
   constructor() {
     super();
@@ -91,6 +94,7 @@ class PellucidViewer extends HTMLElement {
 
   /** Stops what is being loaded or computed. What is shown stays. */
   cancel() {
+    this.#cancelled = true;
     const reason = new DOMException("cancelled", "AbortError");
     this.#run?.abort(reason);
     this.#loading?.abort(reason);
@@ -120,7 +124,7 @@ class PellucidViewer extends HTMLElement {
 
   async #loadManifest() {
     const attribute = this.getAttribute("models");
-    if (attribute === "none") return this.#say("Add a model to begin.");
+    if (attribute === "none") return this.#settle();
     const url = attribute ? new URL(attribute, document.baseURI) : new URL("models/manifest.json", import.meta.url);
     const response = await fetch(url).catch(() => null);
     const listed = response?.ok ? await response.json().catch(() => null) : null;
@@ -156,9 +160,12 @@ class PellucidViewer extends HTMLElement {
   }
 
   /** Downloads one model after the other, so that the first one is there early; they are prepared meanwhile. */
-  async #fetchAll(entries) {
+  #fetchAll(entries) {
     this.#loading = new AbortController();
-    const { signal } = this.#loading;
+    return this.#busy("Loading…", () => this.#fetchEach(entries, this.#loading.signal));
+  }
+
+  async #fetchEach(entries, signal) {
     const prepared = [];
     for (const entry of entries) {
       if (entry.removed) continue;
@@ -166,7 +173,7 @@ class PellucidViewer extends HTMLElement {
       try {
         const progress = (done, total) => {
           entry.panel.stage(`Loading ${megabytes(done, total)}`, total ? done / total : null);
-          this.#say(`Loading ${place}: ${entry.name}, ${megabytes(done, total)}`, { busy: true, quiet: done > 0 });
+          this.#say(`Loading ${place}: ${entry.name}, ${megabytes(done, total)}`, { quiet: done > 0 });
         };
         entry.blob = await download(entry.url, { signal, progress });
         entry.card = entry.cardUrl ? await (await download(entry.cardUrl, { signal })).text() : undefined;
@@ -174,15 +181,17 @@ class PellucidViewer extends HTMLElement {
         entry.panel.fail(error, { retry: true });
         continue;
       }
-      this.#say(`Preparing ${place}: ${entry.name}`, { busy: true, quiet: true });
-      prepared.push(this.#prepare(entry));
+      prepared.push(this.#prepare(entry, place));
     }
     await Promise.all(prepared);
-    this.#settle();
   }
 
   /** Opens a model from its bytes, and shows it the image that is open. */
-  async #prepare(entry) {
+  #prepare(entry, place = "model") {
+    return this.#busy(`Preparing ${place}: ${entry.name}`, () => this.#openModel(entry));
+  }
+
+  async #openModel(entry) {
     const { model, panel } = entry;
     panel.clear();
     panel.stage("Preparing", null);
@@ -202,18 +211,16 @@ class PellucidViewer extends HTMLElement {
 
   // Images
 
-  async #open(source, name) {
-    this.#cancelRun();
-    const run = new AbortController();
-    this.#run = run;
-    const { signal } = run;
-    const began = performance.now();
+  #open(source, name) {
     this.#intake.showError();
+    return this.#busy("Reading the image…", (signal) => this.#read(source, name, signal), { run: true });
+  }
+
+  async #read(source, name, signal) {
+    await this.#ready;
+    const blob = source instanceof Blob ? source : undefined;
+    this.#picture = undefined;
     try {
-      await this.#ready;
-      this.#say("Reading the image…", { busy: true });
-      const blob = source instanceof Blob ? source : undefined;
-      this.#picture = undefined;
       const opened = await this.#images.ask("open", { blob, phantom: source.phantom, size: SAMPLE_SIDE }, { signal, keep: true });
       this.#looks.clear();
       const { pixels } = await this.#images.ask("look", { input: THUMBNAIL, side: THUMBNAIL_SIDE }, { signal });
@@ -221,17 +228,12 @@ class PellucidViewer extends HTMLElement {
       this.#picture = opened;
       this.#controls.offerCause(opened.truth !== undefined);
     } catch (error) {
-      if (run !== this.#run) return;
-      if (cancelled(error)) this.#say("Cancelled.");
-      else this.#refuse(sentence(error));
+      if (!cancelled(error)) this.#refuse(sentence(error));
       return;
     }
+    this.#say("Classifying…");
     const ready = this.#entries.filter(({ panel }) => panel.description);
-    this.#say("Classifying…", { busy: true });
     await Promise.all(ready.map((entry) => this.#present(entry, signal)));
-    if (run !== this.#run) return;
-    if (signal.aborted) this.#say("Cancelled.");
-    else this.#settle(performance.now() - began);
   }
 
   /** What could not be opened must not stand beside the answers to something else. */
@@ -242,11 +244,6 @@ class PellucidViewer extends HTMLElement {
       panel.rest();
     }
     this.#intake.showError(text);
-    this.#say("");
-  }
-
-  #cancelRun() {
-    this.#run?.abort(new DOMException("replaced", "AbortError"));
   }
 
   /** The picture as a model sees it; models that see alike share the work. */
@@ -277,10 +274,7 @@ class PellucidViewer extends HTMLElement {
     const index = panel.classFor(this.#controls.code);
     if (index === null) return panel.withoutMap("The model's answer is not a number: it may be damaged, or its settings wrong.");
     if (index < 0) return panel.withoutMap("This model does not know the chosen class.");
-    if (description.noGradient) {
-      panel.stage();
-      return panel.withoutMap(sentence(description.noGradient));
-    }
+    if (description.noGradient) return panel.withoutMap(sentence(description.noGradient));
     panel.stage("Computing saliency", null);
     const gradient = await model.gradient(index, { signal });
     const { style, alone } = this.#controls;
@@ -293,27 +287,20 @@ class PellucidViewer extends HTMLElement {
 
   // Display
 
-  async #explainAgain() {
-    const shown = this.#entries.filter(({ panel }) => panel.prediction);
-    if (shown.length === 0) return;
-    this.#cancelRun();
-    const run = new AbortController();
-    this.#run = run;
-    const began = performance.now();
-    this.#say("Computing saliency…", { busy: true, quiet: true });
-    await Promise.all(
-      shown.map(async (entry) => {
-        try {
-          await this.#explain(entry, run.signal);
-        } catch (error) {
-          if (!cancelled(error)) entry.panel.fail(error);
-          else if (this.#run === run) entry.panel.stage();
-        }
-      }),
-    );
-    if (run !== this.#run) return;
-    if (run.signal.aborted) this.#say("Cancelled.");
-    else this.#settle(performance.now() - began);
+  /** Another class was chosen. Models that were not done with the image yet start over. */
+  #explainAgain() {
+    if (!this.#picture) return;
+    const explain = async (entry, signal) => {
+      try {
+        await this.#explain(entry, signal);
+      } catch (error) {
+        if (!cancelled(error)) entry.panel.fail(error);
+        else if (this.#run.signal === signal) entry.panel.stage();
+      }
+    };
+    const entries = this.#entries.filter(({ panel }) => panel.description);
+    const each = (signal) => entries.map((entry) => (entry.panel.prediction ? explain(entry, signal) : this.#present(entry, signal)));
+    this.#busy("Computing saliency…", (signal) => Promise.all(each(signal)), { run: true });
   }
 
   async #repaint() {
@@ -337,8 +324,38 @@ class PellucidViewer extends HTMLElement {
     this.toggleAttribute("data-cause", this.#controls.cause);
   }
 
+  // What is going on
+
+  /** Does a job while the page says so and offers to cancel. A `run` takes the place of the run before it. */
+  async #busy(text, job, { run = false } = {}) {
+    if (run) {
+      this.#run?.abort(new DOMException("replaced", "AbortError"));
+      this.#run = new AbortController();
+    }
+    const signal = this.#run?.signal;
+    const began = performance.now();
+    this.#cancelled = false;
+    this.#jobs += 1;
+    this.#showBusy();
+    this.#say(text);
+    try {
+      await job(signal);
+    } finally {
+      this.#jobs -= 1;
+      if (run && signal === this.#run.signal) this.#elapsed = performance.now() - began;
+      this.#showBusy();
+      if (this.#jobs === 0) this.#settle();
+    }
+  }
+
+  #showBusy() {
+    this.#cancel.hidden = this.#jobs === 0;
+    this.toggleAttribute("data-busy", this.#jobs > 0);
+  }
+
   /** Says that all is done, and what came out. */
-  #settle(milliseconds) {
+  #settle() {
+    if (this.#cancelled) return this.#say("Cancelled.");
     const answers = this.#entries.flatMap(({ panel }) => {
       if (!panel.prediction || panel.prediction.predicted === null) return [];
       const { predicted, probabilities } = panel.prediction;
@@ -348,18 +365,15 @@ class PellucidViewer extends HTMLElement {
       const ready = this.#entries.some(({ panel }) => panel.description);
       return this.#say(ready ? "Ready: give it an image." : "Add a model to begin.");
     }
-    const time = milliseconds === undefined ? "Computed on this device." : `Computed on this device in ${(milliseconds / 1000).toFixed(1)} s.`;
+    this.#say(`Computed on this device in ${(this.#elapsed / 1000).toFixed(1)} s.`);
     // The panels show the answers; a screen reader is told them.
-    this.#say(time);
     this.#status.prepend(h("span", { class: "unseen" }, `${answers.join("; ")}. `));
   }
 
   /** The line under the controls. Byte counts are `quiet`: a screen reader should not read each of them. */
-  #say(text, { busy = false, quiet = false } = {}) {
+  #say(text, { quiet = false } = {}) {
     this.#status.setAttribute("aria-live", quiet ? "off" : "polite");
     this.#status.textContent = text;
-    this.#cancel.hidden = !busy;
-    this.toggleAttribute("data-busy", busy);
   }
 }
 

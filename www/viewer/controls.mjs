@@ -11,7 +11,7 @@ export class Controls {
   code = null;
   style = "magnitude";
   alone = false;
-  opacity = 0.85;
+  opacity = 0.8;
   cause = false;
 
   onclass;

@@ -143,6 +143,7 @@ export class Panel {
 
   /** There is a prediction, but no map, and this is why. */
   withoutMap(why) {
+    this.stage();
     this.explained = undefined;
     this.element.removeAttribute("data-mapped");
     this.#caption.textContent = "";

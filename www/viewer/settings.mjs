@@ -6,20 +6,35 @@ const NORMALISATIONS = {
   symmetric: { label: "−1 to 1", mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
 };
 
+/** Sides that published classifiers take. */
+const SIZES = [32, 64, 96, 112, 128, 160, 192, 224, 240, 256, 260, 288, 299, 300, 320, 336, 380, 384, 448, 456, 512, 600];
+
 /**
- * A form for what a model without a card does not say: input size, normalization, class names. `apply` receives the
- * card's JSON (docs/model-file.md).
+ * The settings of a model without a card: input size, normalization, class names. `apply` receives the card's JSON
+ * (docs/model-file.md).
+ *
+ * Lists and an editable line rather than text fields: where a page has one, Chromium describes the form to its maker's
+ * autofill service, and this page causes no request to anyone.
  */
 export function settingsForm({ size, fixedSize, classes, hasCard, input }, apply) {
   const { mean } = JSON.parse(input);
-  const current = Object.entries(NORMALISATIONS).find(([, known]) => String(known.mean ?? null) === String(mean ?? null))?.[0] ?? "imagenet";
-  const side = h("input", { type: "number", min: 16, max: 1024, step: 1, value: size, disabled: fixedSize, required: true });
-  const normalisation = h("select", {}, ...Object.entries(NORMALISATIONS).map(([value, { label }]) => h("option", { value, selected: value === current }, label)));
-  const names = h("input", { type: "text", placeholder: "nevus, melanoma, …", value: hasCard ? classes.map(({ title }) => title).join(", ") : "", autocomplete: "off" });
-  const onsubmit = (event) => {
+  const same = ([, known]) => String(known.mean) === String(mean ?? undefined);
+  const [current] = Object.entries(NORMALISATIONS).find(same) ?? ["imagenet"];
+  const sizes = [...new Set([...SIZES, size])].sort((a, b) => a - b);
+  const side = list(sizes.map((value) => [value, `${value}×${value}`]), size);
+  side.disabled = fixedSize;
+  const normalisation = list(Object.entries(NORMALISATIONS).map(([value, { label }]) => [value, label]), current);
+  const names = h("div", { class: "editable", role: "textbox", tabIndex: 0, "aria-label": "Class names, in order", "data-placeholder": "nevus, melanoma, …" });
+  names.contentEditable = "true";
+  names.textContent = hasCard ? classes.map(({ title }) => title).join(", ") : "";
+  names.onkeydown = (event) => {
+    if (event.key !== "Enter") return;
     event.preventDefault();
+    submit();
+  };
+  const submit = () => {
     const { mean, std } = NORMALISATIONS[normalisation.value];
-    const given = names.value.split(",").map((name) => name.trim()).filter(Boolean);
+    const given = names.textContent.split(",").map((name) => name.trim()).filter(Boolean);
     const preprocessing = { size: Number(side.value) };
     const card = { version: 1, classes: given.map((code) => ({ code })), input: { preprocessing, ...(mean && { mean, std }) } };
     apply(JSON.stringify(card));
@@ -29,12 +44,16 @@ export function settingsForm({ size, fixedSize, classes, hasCard, input }, apply
     { class: "settings" },
     h("summary", {}, hasCard ? "Settings" : "Settings are guessed: this model has no card"),
     h(
-      "form",
-      { onsubmit },
+      "div",
+      { class: "fields" },
       h("label", {}, "Input size in pixels", side),
       h("label", {}, "Normalization", normalisation),
-      h("label", {}, "Class names, in order", names),
-      h("button", { type: "submit" }, "Apply"),
+      h("div", {}, h("span", { "aria-hidden": "true" }, "Class names, in order"), names),
+      h("button", { type: "button", class: "quiet", onclick: submit }, "Apply"),
     ),
   );
+}
+
+function list(choices, current) {
+  return h("select", {}, ...choices.map(([value, label]) => h("option", { value, selected: value === current }, label)));
 }
