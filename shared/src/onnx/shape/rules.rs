@@ -67,7 +67,8 @@ pub(super) fn infer(node: &NodeProto, known: &Shapes, opset: i64) -> Inferred {
         | "Sign"
         | "Floor"
         | "Ceil"
-        | "Round" => Ok(vec![known.input(node, 0).cloned()]),
+        | "Round"
+        | "IsNaN" => Ok(vec![known.input(node, 0).cloned()]),
         _ => Ok(vec![]),
     }
 }
