@@ -122,6 +122,9 @@ pub struct Args {
     /// Length of a step [default: 1.4 ε / steps, which is ε / 5 at seven steps]
     #[arg(long, value_parser = at_least_zero, allow_negative_numbers = true)]
     step_size: Option<f64>,
+    /// The share of the epochs over which the attack grows to its full size [default: 0, resnet-small 0.3]
+    #[arg(long, value_parser = share, allow_negative_numbers = true)]
+    ramp: Option<f64>,
     /// The most validation images that are attacked after every epoch
     #[arg(long, default_value_t = 200, value_parser = at_least_one)]
     validation_images: usize,
@@ -249,6 +252,7 @@ fn settings(args: Args) -> Result<Settings> {
         augment: args.augment,
         balance: args.balance,
         adversarial,
+        ramp: args.ramp.unwrap_or(defaults.ramp),
         validation_attack,
         validation_images: args.validation_images,
         device: args.device,

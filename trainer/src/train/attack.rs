@@ -94,6 +94,16 @@ impl Attack {
         Ok(())
     }
 
+    /// The same attack in a smaller ball.
+    #[must_use]
+    pub(super) fn scaled(self, factor: f64) -> Self {
+        Self {
+            epsilon: factor * self.epsilon,
+            step_size: factor * self.step_size,
+            ..self
+        }
+    }
+
     /// How to name it in a table: `PGD-7, L2, ε = 1.5`.
     #[must_use]
     pub fn describe(&self) -> String {

@@ -23,6 +23,9 @@ pub(super) struct Pass<'a> {
     pub(super) balance: Balance,
     pub(super) augment: Augment,
     pub(super) attack: Option<Attack>,
+    /// The attack grows to its full size over so many steps, of which `steps_before` are done.
+    pub(super) ramp: f64,
+    pub(super) steps_before: usize,
     pub(super) interrupted: &'a AtomicBool,
 }
 
@@ -72,8 +75,11 @@ impl Pass<'_> {
             let (images, labels) = batch(self.examples, indices, device)?;
             let seed = |purpose| step_seed(self.seed, purpose, self.epoch as u64, step as u64);
             let mut images = self.augment.apply(&images, seed(Purpose::Augmentation))?;
-            if let Some(attack) = &self.attack {
-                images = pgd(network, &images, &labels, attack, seed(Purpose::Attack))?;
+            if let Some(attack) = self.attack {
+                let grown = (self.steps_before + step) as f64 / self.ramp;
+                // No ramp divides by zero: the first step is not a number, the others infinite.
+                let attack = attack.scaled(if grown < 1.0 { grown } else { 1.0 });
+                images = pgd(network, &images, &labels, &attack, seed(Purpose::Attack))?;
             }
             let logits = network.forward(&images, Mode::Train)?;
             let loss = logits.f_cross_entropy_loss(

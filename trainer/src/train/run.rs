@@ -214,7 +214,7 @@ impl<'a> Run<'a> {
         let epochs = self.records.len() + recipe.epochs;
         for epoch in 0..recipe.epochs {
             let started = Instant::now();
-            let pass = Pass {
+            let mut pass = Pass {
                 examples: &self.train,
                 seed: settings.seed,
                 epoch: self.records.len(),
@@ -222,9 +222,13 @@ impl<'a> Run<'a> {
                 balance: settings.balance,
                 augment: settings.augment,
                 attack,
+                ramp: 0.0,
+                steps_before: 0,
                 interrupted: self.interrupted,
             };
             let steps = pass.steps();
+            pass.ramp = settings.ramp * (recipe.epochs * steps) as f64;
+            pass.steps_before = epoch * steps;
             let rate = |step: usize| {
                 let done = (epoch * steps + step) as f64 / (recipe.epochs * steps).max(1) as f64;
                 recipe.learning_rate * schedule.factor(done, watch.drops())

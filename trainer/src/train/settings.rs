@@ -52,6 +52,9 @@ pub struct Settings {
     pub balance: Balance,
     /// The attack that the network learns to withstand; `None` trains on clean images.
     pub adversarial: Option<Attack>,
+    /// The share of the epochs, 0 to 1, over which the training's ε and step size grow from 0: a network that meets the
+    /// whole attack before it has learnt anything may not learn for long (curriculum adversarial training, Cai et al., 2018).
+    pub ramp: f64,
     /// The attack that validation measures, whether or not it is trained against.
     pub validation_attack: Option<Attack>,
     /// The most validation images that are attacked after every epoch.
@@ -88,6 +91,8 @@ pub struct Defaults {
     pub weight_decay: f64,
     /// Steps of the training's attack.
     pub steps: usize,
+    /// The share of the epochs over which the attack grows.
+    pub ramp: f64,
 }
 
 impl Defaults {
@@ -110,6 +115,7 @@ impl Defaults {
                 schedule: Schedule::Cosine,
                 weight_decay: 5e-4,
                 steps: 3,
+                ramp: 0.3,
             },
             _ => Self {
                 head,
@@ -121,6 +127,7 @@ impl Defaults {
                 schedule: Schedule::Plateau,
                 weight_decay: 5e-4,
                 steps: 7,
+                ramp: 0.0,
             },
         }
     }
@@ -156,6 +163,11 @@ impl Settings {
         ensure!(
             self.validation_images > 0,
             "--validation-images must be 1 or more"
+        );
+        ensure!(
+            (0.0..=1.0).contains(&self.ramp),
+            "--ramp {} must be 0 to 1",
+            self.ramp
         );
         ensure!(
             self.max_minutes.is_none_or(|m| m > 0.0),
@@ -196,6 +208,7 @@ impl Settings {
             "augment": self.augment,
             "balance": self.balance,
             "adversarial": self.adversarial,
+            "ramp": self.ramp,
             "validation_attack": self.validation_attack,
             "validation_images": self.validation_images,
             "max_minutes": self.max_minutes,

@@ -48,6 +48,7 @@ fn settings(out: &Path) -> Settings {
         augment: Augment::Paper,
         balance: Balance::Auto,
         adversarial: Some(Attack::for_training(Norm::L2, 0.5, 2, None).unwrap()),
+        ramp: 0.5,
         validation_attack: Some(Attack::for_evaluation(Norm::L2, 0.5, 2, None).unwrap()),
         validation_images: 4,
         device: DeviceChoice::Cpu,
@@ -266,4 +267,49 @@ fn what_cannot_be_trained_is_told_before_anything_is_written() {
     assert!(!out.exists());
     let diverging = with(&|s| s.whole.learning_rate = 1e30);
     assert!(diverging.contains("choose a lower --lr"), "{diverging}");
+}
+
+/// What adversarial training is for. Seen: 56 % of attacked images told rightly by the robust network, none by the
+/// standard one, which tells 98 % of clean ones.
+#[test]
+fn a_robust_network_withstands_what_a_standard_one_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let attacked = |outcome: &Outcome| {
+        outcome
+            .test
+            .as_ref()
+            .unwrap()
+            .adversarial
+            .clone()
+            .unwrap()
+            .accuracy
+    };
+    let standard = Settings {
+        data: "phantom:450".parse().unwrap(),
+        whole: Recipe {
+            epochs: 8,
+            batch: 16,
+            learning_rate: 3e-3,
+        },
+        seed: 0,
+        augment: Augment::Flips,
+        adversarial: None,
+        validation_attack: Some(Attack::for_evaluation(Norm::L2, 0.3, 2, None).unwrap()),
+        validation_images: 60,
+        ..settings(&folder.path().join("standard"))
+    };
+    let robust = Settings {
+        out: folder.path().join("robust"),
+        whole: Recipe {
+            epochs: 15,
+            ..standard.whole
+        },
+        adversarial: Some(Attack::for_training(Norm::L2, 0.3, 2, None).unwrap()),
+        ramp: 0.3,
+        ..standard.clone()
+    };
+    let (standard, robust) = (run(&standard).unwrap(), run(&robust).unwrap());
+    assert!(standard.test.as_ref().unwrap().clean.accuracy > 0.85);
+    let (weak, strong) = (attacked(&standard), attacked(&robust));
+    assert!(strong > weak + 0.3, "robust {strong}, standard {weak}");
 }
