@@ -22,16 +22,19 @@ use pellucid_shared::render::{
 
 use crate::data::{Dataset, EVALUATION_POPULATION, Item, Part, Picture, Source, Split};
 
+/// The lesion's outline, visible on white and on blue.
+const GREY: image::Rgb<u8> = image::Rgb([90, 90, 90]);
+
 /// What to draw.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   pellucid report --model runs/standard/best.onnx --model runs/robust/best.onnx --data phantom:6 -o saliency.png
   pellucid report --model a.onnx --model b.onnx --data ham10000:DIR --split runs/robust/split.csv --maps-only -o maps.png
 
-A row per image: the image, the lesion (for phantoms: the pixels that decide the class), then a map per model in the
-order given, framed green where the model is right and red where it is wrong.")]
+A column per image: the image, for phantoms the pixels that decide the class, then a map per model in the order given,
+with the lesion's outline, framed green where the model is right and red where it is wrong.")]
 pub struct Args {
-    /// A model with a card; give it again for every column.
+    /// A model with a card; give it again for every subject.
     #[arg(long = "model", required = true, value_name = "MODEL.onnx")]
     models: Vec<PathBuf>,
     /// The images: ham10000:DIR, folder:DIR or phantom:COUNT.
@@ -57,8 +60,8 @@ pub struct Args {
     output: PathBuf,
 }
 
-/// A model that is asked for its gradient.
-struct Column {
+/// A model that is asked for its gradient: a row of the picture.
+struct Subject {
     explainer: Explainer,
     card: Card,
 }
@@ -68,12 +71,12 @@ struct Column {
 /// # Errors
 /// Where a model has no card, the models know different classes, or an image cannot be read.
 pub fn run(args: Args) -> Result<()> {
-    let mut columns = args
+    let mut subjects = args
         .models
         .iter()
-        .map(|path| open_column(path))
+        .map(|path| open_subject(path))
         .collect::<Result<Vec<_>>>()?;
-    let first = columns.first().context("name at least one --model")?;
+    let first = subjects.first().context("name at least one --model")?;
     let classes: Vec<String> = first
         .card
         .classes
@@ -81,32 +84,30 @@ pub fn run(args: Args) -> Result<()> {
         .map(|class| class.code.clone())
         .collect();
     ensure!(
-        columns
+        subjects
             .iter()
             .all(|c| c.card.classes.iter().map(|class| &class.code).eq(&classes)),
         "the models know different classes: compare models of one task"
     );
     let dataset = choose_items(&args, &classes)?;
-    let mut rows = vec![];
+    let mut columns = vec![];
     for item in &dataset.items {
-        rows.push(
-            row(item, &mut columns, &args)
-                .with_context(|| format!("the image {} failed", item.id))?,
-        );
+        let column = column(item, &mut subjects, &args);
+        columns.push(column.with_context(|| format!("the image {} failed", item.id))?);
     }
-    let picture = encode_png(&grid(&rows, 6))?;
+    let picture = encode_png(&grid(&transposed(&columns), 6))?;
     write_atomic(&args.output, &picture)
         .with_context(|| format!("{} cannot be written", args.output.display()))?;
     println!(
         "{}: {} images, {} models",
         args.output.display(),
-        rows.len(),
-        columns.len()
+        columns.len(),
+        subjects.len()
     );
     Ok(())
 }
 
-fn open_column(path: &Path) -> Result<Column> {
+fn open_subject(path: &Path) -> Result<Subject> {
     let name = path.display();
     let model = Model::load(path)?;
     let card = Card::from_model(&model)?.with_context(|| {
@@ -114,7 +115,7 @@ fn open_column(path: &Path) -> Result<Column> {
     })?;
     let explainer = Explainer::new(model, |graph| Ok(Box::new(TractEngine::new(graph)?)))
         .with_context(|| format!("{name} cannot be explained"))?;
-    Ok(Column { explainer, card })
+    Ok(Subject { explainer, card })
 }
 
 fn choose_items(args: &Args, classes: &[String]) -> Result<Dataset> {
@@ -131,68 +132,88 @@ fn choose_items(args: &Args, classes: &[String]) -> Result<Dataset> {
     Ok(dataset)
 }
 
-fn row(item: &Item, columns: &mut [Column], args: &Args) -> Result<Vec<RgbImage>> {
+/// What is known about where to look.
+struct Marks {
+    /// The lesion.
+    lesion: Option<Array2<bool>>,
+    /// The pixels that decide a phantom's class.
+    cause: Option<Array2<bool>>,
+}
+
+/// The pictures of one image, from top to bottom.
+fn column(item: &Item, subjects: &mut [Subject], args: &Args) -> Result<Vec<RgbImage>> {
     let mut pictures = vec![];
-    for (index, column) in columns.iter_mut().enumerate() {
-        let how = column.card.input.preprocessing.clone();
-        let image = item.picture.read(how.size)?;
-        let small = crop_and_resize(&image, &how);
-        let mask = marked_pixels(item, &how)?;
+    for (index, subject) in subjects.iter_mut().enumerate() {
+        let how = subject.card.input.preprocessing.clone();
+        let image = crop_and_resize(&item.picture.read(how.size)?, &how);
+        let marks = marks(item, &how)?;
         let factor = (args.side / how.size).max(1);
+        let framed = |picture: &RgbImage, colour| frame(picture, colour, 3);
         if index == 0 && !args.maps_only {
-            pictures.push(framed(&small, None, factor));
-            if let Some(mask) = &mask {
-                pictures.push(framed(&silhouette(mask), None, factor));
-            }
+            pictures.push(framed(&enlarge(&image, factor), WHITE));
+            let cause = marks.cause.as_ref().map(silhouette);
+            pictures.extend(cause.map(|cause| framed(&enlarge(&cause, factor), WHITE)));
         }
-        let (map, class) = saliency(column, &small, args.outlier_percent)?;
+        let (map, class) = saliency(subject, &image, args.outlier_percent)?;
         let mut map = enlarge(&map, factor);
-        if let Some(mask) = mask {
-            outline(&mut map, &scaled(&mask, factor), BLACK, 1);
+        if let Some(lesion) = marks.lesion {
+            outline(&mut map, &scaled(&lesion, factor), GREY, 1);
         }
-        pictures.push(frame(
-            &map,
-            if class == item.label { GREEN } else { RED },
-            3,
-        ));
+        pictures.push(framed(&map, if class == item.label { GREEN } else { RED }));
     }
     Ok(pictures)
 }
 
-fn framed(picture: &RgbImage, colour: Option<image::Rgb<u8>>, factor: u32) -> RgbImage {
-    frame(&enlarge(picture, factor), colour.unwrap_or(WHITE), 3)
+/// Columns as the rows that a grid is made of.
+fn transposed(columns: &[Vec<RgbImage>]) -> Vec<Vec<RgbImage>> {
+    let height = columns.iter().map(Vec::len).max().unwrap_or(0);
+    (0..height)
+        .map(|row| {
+            let cells = columns.iter().map(|column| column.get(row).cloned());
+            cells.map(Option::unwrap_or_default).collect()
+        })
+        .collect()
 }
 
 /// The map of the predicted class's gradient, in the paper's blue on white, and that class.
 fn saliency(
-    column: &mut Column,
+    subject: &mut Subject,
     image: &RgbImage,
     outlier_percent: f32,
 ) -> Result<(RgbImage, usize)> {
-    let input = column.card.input.normalise(to_tensor(image));
+    let input = subject.card.input.normalise(to_tensor(image));
     let input = input.insert_axis(Axis(0));
-    let logits = column.explainer.logits(input.view())?;
+    let logits = subject.explainer.logits(input.view())?;
     let Some(class) = predicted(&logits) else {
         bail!("the model's logits are not numbers")
     };
-    let gradient = column.explainer.gradient(input.view(), class)?;
+    let gradient = subject.explainer.gradient(input.view(), class)?;
     let map = normalise(&collapse(&gradient.grad), Sign::Absolute, outlier_percent);
     Ok((paint(&map, ColourMap::Blues), class))
 }
 
-/// The lesion of a photograph, or the pixels that decide a phantom's class, at the network's resolution.
-fn marked_pixels(item: &Item, how: &Preprocessing) -> Result<Option<Array2<bool>>> {
-    match (&item.picture, &item.mask) {
-        (Picture::Phantom { population, index }, _) => Ok(Some(
-            generate(*index, &PhantomOptions::new(how.size, *population)).cause,
-        )),
-        (_, Some(path)) => {
-            let bytes = fs::read(path)
-                .with_context(|| format!("the mask {} cannot be read", path.display()))?;
-            Ok(Some(preprocess_mask(&decode_mask(&bytes)?, how)))
-        }
-        (_, None) => Ok(None),
+/// The masks of an image, at the network's resolution.
+fn marks(item: &Item, how: &Preprocessing) -> Result<Marks> {
+    if let Picture::Phantom { population, index } = &item.picture {
+        let phantom = generate(*index, &PhantomOptions::new(how.size, *population));
+        return Ok(Marks {
+            lesion: Some(phantom.lesion),
+            cause: Some(phantom.cause),
+        });
     }
+    let Some(path) = &item.mask else {
+        return Ok(Marks {
+            lesion: None,
+            cause: None,
+        });
+    };
+    let read =
+        || -> Result<Array2<bool>> { Ok(preprocess_mask(&decode_mask(&fs::read(path)?)?, how)) };
+    let lesion = read().with_context(|| format!("the mask {} cannot be used", path.display()))?;
+    Ok(Marks {
+        lesion: Some(lesion),
+        cause: None,
+    })
 }
 
 fn silhouette(mask: &Array2<bool>) -> RgbImage {

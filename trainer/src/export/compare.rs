@@ -115,8 +115,7 @@ impl Agreement {
             ("gradients", self.gradient, GRADIENT),
             ("activations", self.piece, PIECE),
         ] {
-            // A NaN is beyond every limit.
-            if !(found <= limit) {
+            if found.is_nan() || found > limit {
                 bail!(
                     "the {what} of {} differ from libtorch's in float64 by {found:.1e}, and {limit:.0e} is allowed",
                     self.engine
