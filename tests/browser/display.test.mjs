@@ -123,3 +123,20 @@ test('dark mode is legible', async () => {
   assert.ok(contrast >= 7, `contrast ${contrast}`);
   await viewer.page.emulateMedia({ colorScheme: 'light' });
 });
+
+test('loading can be cancelled and taken up again', async () => {
+  const { page } = viewer;
+  await page.route('**/models/*.onnx', () => {});
+  await page.reload();
+  const status = viewer.root.getByRole('status');
+  await viewer.root.getByText(/^Loading model 1 of 2: Standard/).waitFor();
+  await viewer.root.getByRole('button', { name: 'Cancel' }).click();
+  await viewer.idle();
+  assert.equal(await status.textContent(), 'Cancelled.');
+  await page.unroute('**/models/*.onnx');
+  for (const name of ['Standard', 'Robust']) await viewer.panel(name).getByRole('button', { name: 'Load again' }).click();
+  await viewer.ready();
+  await viewer.drop(picture);
+  await viewer.saliencies();
+  assert.deepEqual(session.problems.splice(0).filter((problem) => !problem.includes('.onnx net::ERR_ABORTED')), []);
+});

@@ -64,6 +64,8 @@ export async function launch({ path = '/', viewport = { width: 1280, height: 900
       viewport,
       args: [...FLAGS, `--log-net-log=${netlog}`],
     });
+    // Nothing here measures time: a busy machine is no failure.
+    context.setDefaultTimeout(120_000);
     const session = new Session(context, server.origin);
     session.page = context.pages()[0] ?? (await context.newPage());
     await session.listen();

@@ -5,6 +5,7 @@
 export async function download(url, { signal, progress = () => {} } = {}) {
   const name = decodeURIComponent(new URL(url).pathname.split("/").pop());
   let response;
+  progress(0);
   try {
     response = await fetch(url, { signal });
   } catch (error) {
