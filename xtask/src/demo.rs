@@ -45,7 +45,7 @@ pub(crate) struct Recipe {
 
 /// Side of the images in pixels.
 const SIZE: &str = "64";
-/// Radius of the L2 ball in [0,1] pixel space, for the robust network's training and for judging both.
+/// Radius of the L2 ball with pixels between 0 and 1, for the robust network's training and for judging both.
 const EPSILON: &str = "0.5";
 /// The attack of the training: four steps of half the radius.
 const ATTACK: [&str; 6] = ["--adversarial", "l2", "--steps", "4", "--step-size", "0.25"];

@@ -1,4 +1,4 @@
-//! Attribution methods, generic over [`Engine`]: which pixels a class's logit hangs on.
+//! Attribution methods, generic over [`Engine`](crate::engine::Engine): which pixels a class's logit hangs on.
 //!
 //! An [`Explainer`] takes a classifier as it is, derives its gradient graph ([`crate::autodiff`]), lets any engine load
 //! that, and answers for one image at a time:

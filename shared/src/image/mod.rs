@@ -1,6 +1,6 @@
 //! Image bytes to network input: the one path that trainer and viewer share.
 //!
-//! [`decode`] turns a file's bytes into upright RGB pixels, [`preprocess`] turns those into the `[3, H, W]` tensor that a
+//! [`decode()`] turns a file's bytes into upright RGB pixels, [`preprocess()`] turns those into the `[3, H, W]` tensor that a
 //! network reads, by the rule ([`Preprocessing`]) that its model card carries. Browsers never decode here: a canvas adds
 //! noise and colour management of its own.
 //!

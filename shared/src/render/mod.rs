@@ -1,7 +1,7 @@
 //! Attributions to pictures. Knows only arrays.
 //!
-//! The way is that of Captum's `visualize_image_attr`: [`collapse`] the channels, [`normalise`] by sign and outliers,
-//! [`paint`] or [`overlay`]. Other than there, no map ever crashes and none is silently blank: what is unusual about it is
+//! The way is that of Captum's `visualize_image_attr`: [`collapse()`] the channels, [`normalise()`] by sign and outliers,
+//! [`paint()`] or [`overlay()`]. Other than there, no map ever crashes and none is silently blank: what is unusual about it is
 //! told by a [`Flag`].
 //!
 //! ```
