@@ -50,6 +50,14 @@ impl Folder {
         self.0.join("split.csv")
     }
 
+    /// Renames the best network's file, so that nobody takes it for a verified one.
+    pub(super) fn set_aside(&self) -> Result<PathBuf> {
+        let unverified = self.0.join("unverified.onnx");
+        fs::rename(self.best(), &unverified)
+            .with_context(|| format!("{} cannot be renamed", self.best().display()))?;
+        Ok(unverified)
+    }
+
     /// Writes `settings.json`.
     pub(super) fn write_settings(&self, settings: &serde_json::Value) -> Result<()> {
         let path = self.0.join("settings.json");

@@ -20,7 +20,7 @@ use super::schedule::{Schedule, Score, Watch};
 use super::{Attack, Recipe, Settings};
 use crate::data::{Dataset, Examples, Part, Split, TRAINING_POPULATION};
 use crate::evaluate::{Evaluation, Figures, Measured, attacked, clean};
-use crate::export;
+use crate::export::{self, Report};
 use crate::progress::Progress;
 use crate::torch::{Network, choose_device};
 
@@ -33,6 +33,8 @@ pub struct Outcome {
     pub epochs: Vec<EpochRecord>,
     /// The best network on the test images; `None` where the training was interrupted.
     pub test: Option<Evaluation>,
+    /// How the engines agreed on the best network's file; `None` where the training was interrupted.
+    pub verification: Option<Report>,
     /// How many minutes it took.
     pub minutes: f64,
 }
@@ -40,8 +42,8 @@ pub struct Outcome {
 /// The seed of validation's and test's attacks: the same in every epoch and run, so that figures compare.
 const MEASURING_SEED: u64 = 0;
 
-/// Images on which the written file is compared across engines.
-const VERIFIED: usize = 4;
+/// Images that are offered for comparing the engines on the written file.
+const VERIFIED: usize = 8;
 
 /// Trains as the settings say, into their folder:
 ///
@@ -62,6 +64,7 @@ pub fn train(
     interrupted: &AtomicBool,
 ) -> Result<Outcome> {
     settings.check()?;
+    // Hours of training shall not end at an engine that cannot be loaded.
     export::ready()?;
     let mut run = Run::prepare(settings, progress, interrupted)?;
     if settings.head.epochs > 0 {
@@ -71,16 +74,18 @@ pub fn train(
     if settings.head.epochs == 0 || !run.stopped() {
         run.stage("whole", &settings.whole)?;
     }
-    let test = if run.is_interrupted() {
-        None
+    let (test, verification) = if run.is_interrupted() {
+        (None, None)
     } else {
-        Some(run.finish()?)
+        let (test, verification) = run.finish()?;
+        (Some(test), Some(verification))
     };
     Ok(Outcome {
         best: run.folder.best(),
         minutes: run.begun.elapsed().as_secs_f64() / 60.0,
         epochs: run.records,
         test,
+        verification,
     })
 }
 
@@ -322,7 +327,7 @@ impl<'a> Run<'a> {
     }
 
     /// Measures the best network on the test images, writes that into its card, and verifies the file.
-    fn finish(&mut self) -> Result<Evaluation> {
+    fn finish(&mut self) -> Result<(Evaluation, Report)> {
         let path = self.folder.best();
         let mut model = Model::load(&path)?;
         let network = Network::new(&model, self.network.device())?;
@@ -362,14 +367,24 @@ impl<'a> Run<'a> {
             evaluation.adversarial = Some(Figures::of(&hard, Some(attack.describe())));
         }
         card.write_into(&mut model)?;
-        let verified = export::export(&model, &network, &sample, &path)?;
+        let verified = match export::export(&model, &network, &sample, &path) {
+            Ok(report) => report,
+            Err(error) => {
+                let unverified = self.folder.set_aside()?;
+                let now = format!(
+                    "the best network is not verified and is now {}",
+                    unverified.display()
+                );
+                return Err(error.context(now));
+            }
+        };
         self.progress.say(&format!(
             "{} was read back and verified on {} images:\n{}",
             path.display(),
             verified.images,
             verified.text().trim_end()
         ));
-        Ok(evaluation)
+        Ok((evaluation, verified))
     }
 }
 

@@ -71,6 +71,7 @@ fn a_run_leaves_its_files_and_the_same_seed_the_same_weights() {
     let [first, second, third] = ["a", "b", "c"].map(|name| settings(&folder.path().join(name)));
     let outcome = run(&first).unwrap();
     assert_eq!(outcome.epochs.len(), 2);
+    assert_eq!(outcome.verification.as_ref().unwrap().engines.len(), 3);
     assert!(outcome.epochs.iter().any(|record| record.best));
     let log = fs::read_to_string(first.out.join("log.jsonl")).unwrap();
     let lines: Vec<&str> = log.lines().collect();
