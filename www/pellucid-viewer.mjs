@@ -32,7 +32,11 @@ class PellucidViewer extends HTMLElement {
   #status = h("p", { class: "status", role: "status", "aria-live": "polite" });
   #cancel = h("button", { type: "button", class: "quiet cancel", hidden: true, onclick: () => this.cancel() }, "Cancel");
   #entries = [];
+  /** Aborted when the element leaves the page; undefined while it is in none. */
   #life;
+  /** Resolves when models and images can be opened. */
+  #ready;
+  #begin;
   #module;
   #images;
   #picture;
@@ -61,21 +65,27 @@ class PellucidViewer extends HTMLElement {
   }
 
   connectedCallback() {
+    // An element that is moved is disconnected and connected again: it keeps what it holds.
+    if (this.#life) return;
     this.#life = new AbortController();
+    this.#ready = new Promise((resolve) => (this.#begin = resolve));
     this.#intake.listen(this.#life.signal);
     this.#showLayers();
-    this.#start().catch((error) => this.#say(sentence(error)));
+    this.#start().catch((error) => cancelled(error) || this.#say(sentence(error)));
   }
 
   disconnectedCallback() {
-    this.#life.abort(new DOMException("removed", "AbortError"));
+    queueMicrotask(() => this.isConnected || this.#stop());
+  }
+
+  #stop() {
+    this.#life?.abort(new DOMException("removed", "AbortError"));
+    this.#life = undefined;
     this.cancel();
     this.#images?.close();
-    for (const { model, panel } of this.#entries) {
-      model.close();
-      panel.element.remove();
-    }
-    this.#entries = [];
+    for (const entry of [...this.#entries]) this.#remove(entry);
+    this.#intake.clear();
+    this.#picture = undefined;
   }
 
   /** Explains an image: a Blob or File. */
@@ -99,9 +109,6 @@ class PellucidViewer extends HTMLElement {
     this.#run?.abort(reason);
     this.#loading?.abort(reason);
   }
-
-  #begin;
-  #ready = new Promise((resolve) => (this.#begin = resolve));
 
   async #start() {
     this.#say("Starting…");
@@ -202,7 +209,9 @@ class PellucidViewer extends HTMLElement {
       return;
     }
     this.#collectClasses();
-    if (this.#picture) await this.#present(entry, this.#run.signal);
+    if (!this.#picture) return;
+    this.#elapsed = undefined;
+    await this.#present(entry, this.#run.signal);
   }
 
   #collectClasses() {
@@ -365,7 +374,8 @@ class PellucidViewer extends HTMLElement {
       const ready = this.#entries.some(({ panel }) => panel.description);
       return this.#say(ready ? "Ready: give it an image." : "Add a model to begin.");
     }
-    this.#say(`Computed on this device in ${(this.#elapsed / 1000).toFixed(1)} s.`);
+    const time = this.#elapsed === undefined ? "" : ` in ${(this.#elapsed / 1000).toFixed(1)} s`;
+    this.#say(`Computed on this device${time}.`);
     // The panels show the answers; a screen reader is told them.
     this.#status.prepend(h("span", { class: "unseen" }, `${answers.join("; ")}. `));
   }

@@ -130,6 +130,17 @@ test('a drawn sample is explained, and its cause can be outlined', async () => {
   assert.deepEqual(session.requests.slice(before), [], 'images and samples cost no request');
 });
 
+test('once loaded, the page works without any network', async () => {
+  await session.context.setOffline(true);
+  await viewer.drop(pictures[2]);
+  const offline = await viewer.saliencies();
+  await session.context.setOffline(false);
+  await viewer.drop(pictures[2]);
+  const byModel = (found) => found.sort((a, b) => a.model.localeCompare(b.model));
+  assert.deepEqual(byModel(offline), byModel(await viewer.saliencies()));
+  session.assertQuiet();
+});
+
 test('a model of one’s own is added, with its sidecar, used and removed', async () => {
   const [{ file }] = await manifest();
   const model = await files.write('own.onnx', await readFile(join(paths.site, 'models', file)));

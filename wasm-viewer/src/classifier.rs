@@ -192,7 +192,12 @@ impl Classifier {
 
 /// Where a model has several outputs, the one called `logits` is meant.
 fn signature(model: &Model) -> Result<Signature, ViewerError> {
-    let named = model.outputs().iter().any(|output| output.name == LOGITS);
+    let names = model.outputs().iter().map(|output| output.name.clone());
+    let names: Vec<String> = names.filter(|name| name != autodiff::GRAD).collect();
+    let named = names.iter().any(|name| name == LOGITS);
+    if names.len() > 1 && !named {
+        return Err(ViewerError::Outputs { names });
+    }
     Ok(Signature::of(model, named.then_some(LOGITS))?)
 }
 
@@ -364,6 +369,33 @@ mod tests {
             "there is no class number 3: the model tells 3 apart"
         );
         assert!(Classifier::open(b"no model".to_vec(), None).is_err());
+    }
+
+    #[test]
+    fn of_several_outputs_the_logits_are_taken_or_their_names_told() {
+        let outputs = |second: &str| {
+            let mut graph = GraphBuilder::edit(network());
+            let doubled = graph.node("Add", second, &[LOGITS, LOGITS], []);
+            graph.output(&doubled, Some(&[Dim::Named("N".into()), Dim::Known(3)]));
+            graph
+        };
+        let bytes = outputs("doubled").finish().unwrap().to_bytes();
+        let mut classifier = Classifier::open(bytes, None).unwrap();
+        let mut alone = Classifier::open(network().to_bytes(), None).unwrap();
+        let expected = alone.classify(&input()).unwrap();
+        assert_eq!(classifier.classify(&input()).unwrap(), expected);
+        assert_eq!(classifier.gradient(1).unwrap(), alone.gradient(1).unwrap());
+
+        let mut graph = outputs("twice");
+        let tripled = graph.node("Add", "thrice", &["twice", LOGITS], []);
+        graph.graph_mut().output.remove(0);
+        graph.output(&tripled, None);
+        let refusal = Classifier::open(graph.finish().unwrap().to_bytes(), None);
+        let sentence = refusal.err().unwrap().to_string();
+        assert!(
+            sentence.starts_with("the model has 2 outputs (twice, thrice)"),
+            "{sentence}"
+        );
     }
 
     /// A file that `pellucid differentiate` wrote is used as it is.

@@ -3,6 +3,7 @@ use pellucid_shared::card::CardError;
 use pellucid_shared::engine::EngineError;
 use pellucid_shared::image::ImageError;
 use pellucid_shared::onnx::OnnxError;
+use pellucid_shared::zoo::LOGITS;
 
 /// Why the viewer could not do what it was asked, as a sentence for the person who looks at the page.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,15 @@ pub enum ViewerError {
     /// The image cannot be read.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// Several outputs, and no telling which holds the logits.
+    #[error(
+        "the model has {} outputs ({}), and none is called `{LOGITS}`: export it with the logits as its only output",
+        names.len(), names.join(", ")
+    )]
+    Outputs {
+        /// The names of its outputs.
+        names: Vec<String>,
+    },
     /// The graph takes images of one size, and the card says another.
     #[error(
         "the model takes images of {height}×{width} pixels, but its settings say {card}×{card}: correct the settings"

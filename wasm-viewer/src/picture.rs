@@ -1,5 +1,6 @@
 //! An image as the viewer holds it.
 
+use image::imageops::thumbnail;
 use image::{GrayImage, Luma};
 use ndarray::Array2;
 use pellucid_shared::card::Input;
@@ -12,6 +13,8 @@ use crate::ViewerError;
 /// A decoded or drawn image.
 pub struct Picture {
     image: RgbImage,
+    /// The image for the screen, where that is much smaller: networks are fed from the image itself.
+    reduced: Option<RgbImage>,
     truth: Option<Truth>,
 }
 
@@ -27,8 +30,10 @@ impl Picture {
     /// # Errors
     /// Where the file is no image, damaged, too large or too small.
     pub fn decode(bytes: &[u8]) -> Result<Self, ViewerError> {
+        let image = decode(bytes)?;
         Ok(Self {
-            image: decode(bytes)?,
+            reduced: reduce(&image),
+            image,
             truth: None,
         })
     }
@@ -40,6 +45,7 @@ impl Picture {
         let phantom = generate(index, &PhantomOptions::new(size, SAMPLE_SEED));
         Self {
             image: phantom.image,
+            reduced: None,
             truth: Some(Truth {
                 class: phantom.class.name(),
                 cause: to_grey(&phantom.cause),
@@ -79,8 +85,21 @@ impl Picture {
     /// What the network sees, drawn with `side` pixels for the screen, as RGBA.
     #[must_use]
     pub fn pixels(&self, input: &Input, side: u32) -> Vec<u8> {
-        rgba(&crop_and_resize(&self.image, &on_screen(input, side)))
+        let image = self.reduced.as_ref().unwrap_or(&self.image);
+        rgba(&crop_and_resize(image, &on_screen(input, side)))
     }
+}
+
+/// The shorter side in pixels that is plenty for the screen.
+const PLENTY: u32 = 1024;
+
+/// The image with its shorter side reduced to [`PLENTY`], where it is at least twice that: a photograph of 12 megapixels
+/// is otherwise resampled for a second wherever it is shown.
+fn reduce(image: &RgbImage) -> Option<RgbImage> {
+    let (width, height) = image.dimensions();
+    let shorter = width.min(height);
+    let reduced = |side: u32| (f64::from(side) * f64::from(PLENTY) / f64::from(shorter)) as u32;
+    (shorter >= 2 * PLENTY).then(|| thumbnail(image, reduced(width), reduced(height)))
 }
 
 /// The page's own population of phantoms: not the one that training takes where no seed is given.
@@ -131,6 +150,33 @@ mod tests {
         assert_eq!(drawn.pixels(&input, 48).len(), 48 * 48 * 4);
         assert!(drawn.truth().is_some() && opened.truth().is_none());
         assert!(opened.cause(&input, 48).is_none());
+    }
+
+    /// A photograph's picture on the screen is drawn from a reduced copy: nobody may see a difference.
+    #[test]
+    fn a_large_image_looks_the_same_on_the_screen() {
+        let wave = |at: u32| ((f64::from(at) / 90.0).sin() * 100.0 + 128.0) as u8;
+        let image = RgbImage::from_fn(2100, 2600, |x, y| {
+            image::Rgb([wave(x), wave(y), wave(x + y)])
+        });
+        let input = Input::plain(Preprocessing::square(64));
+        let expected = rgba(&crop_and_resize(&image, &on_screen(&input, 200)));
+        let picture = Picture {
+            reduced: reduce(&image),
+            image,
+            truth: None,
+        };
+        assert_eq!(
+            picture.reduced.as_ref().map(|r| r.dimensions()),
+            Some((1024, 1267))
+        );
+        let shown = picture.pixels(&input, 200);
+        let most = shown
+            .iter()
+            .zip(&expected)
+            .map(|(a, b)| a.abs_diff(*b))
+            .max();
+        assert!(most <= Some(3), "{most:?}");
     }
 
     #[test]

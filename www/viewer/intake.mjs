@@ -76,6 +76,13 @@ export class Intake {
     this.#samples.append(h("li", {}, button));
   }
 
+  /** Forgets samples and image. */
+  clear() {
+    this.#samples.replaceChildren();
+    this.#current.hidden = true;
+    this.showError();
+  }
+
   /** Shows which image is open. */
   showImage(name, { width, height }, pixels, phantom) {
     this.#name.textContent = name;

@@ -69,11 +69,15 @@ export class Panel {
     if (typeof fraction === "number") this.#bar.value = fraction;
     else this.#bar.removeAttribute("value");
     this.#again.hidden = true;
+    this.#word.removeAttribute("role");
   }
 
   /** Says what went wrong, in place of the picture. */
   fail(error, { retry = false } = {}) {
-    this.stage(cancelled(error) ? "Cancelled." : sentence(error));
+    this.stage("");
+    this.#word.setAttribute("role", "alert");
+    this.#word.textContent = cancelled(error) ? "Cancelled." : sentence(error);
+    this.#word.parentElement.hidden = false;
     this.element.toggleAttribute("data-failed", !cancelled(error));
     this.#again.hidden = !retry;
   }
