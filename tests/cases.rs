@@ -72,7 +72,7 @@ fn distinct(shape: &[usize], seed: u64) -> ArrayD<f32> {
     ArrayD::from_shape_vec(IxDyn(shape), ranks).unwrap_or_default()
 }
 
-/// Every case; each operator of the differentiator's table has at least one.
+/// Every case; each operator of the differentiator that libtorch executes has at least one.
 ///
 /// # Errors
 /// Where a case is no valid graph.

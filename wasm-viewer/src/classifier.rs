@@ -94,6 +94,7 @@ impl Classifier {
             let options = autodiff::Options {
                 input: Some(signature.input.clone()),
                 output: Some(signature.output.clone()),
+                ..autodiff::Options::default()
             };
             match differentiate(pin_input(model, &signature.input, side)?, &options) {
                 Ok(model) => (model, None),

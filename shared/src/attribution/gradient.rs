@@ -70,6 +70,7 @@ impl Explainer {
             let options = Options {
                 input: Some(signature.input.clone()),
                 output: Some(signature.output.clone()),
+                ..Options::default()
             };
             differentiate(model, &options)?
         };

@@ -60,3 +60,24 @@ pub(super) fn div(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cot
     };
     both(context, [&numerator, &denominator])
 }
+
+/// `y = Σ xᵢ` over the inputs: each `dxᵢ = dy`.
+pub(super) fn sum(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    let (dy, y) = (first(arriving).to_owned(), context.output().to_owned());
+    let inputs = context.node.input.clone();
+    let mut cotangents = vec![];
+    for (index, input) in inputs.iter().enumerate() {
+        cotangents.push(match context.wants(index) {
+            true => Some(context.unbroadcast(&dy, &y, input)?),
+            false => None,
+        });
+    }
+    Ok(cotangents)
+}
+
+/// `y = Σ xᵢ / n` over the `n` inputs: as [`sum`], with `dy / n`.
+pub(super) fn mean(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    let share = context.scalar(1.0 / context.node.input.len() as f32);
+    let scaled = context.op("Mul", &[first(arriving), &share]);
+    sum(context, &[Some(scaled)])
+}

@@ -1,8 +1,8 @@
 //! What a rule sees and builds with.
 
-use super::AutodiffError;
+use super::{AutodiffError, ReluRule};
 use crate::onnx::pb::NodeProto;
-use crate::onnx::{AttributeValue, Dim, GraphBuilder, Shape, Shapes};
+use crate::onnx::{AttributeValue, Dim, GraphBuilder, Shape, Shapes, float_tensor, int_tensor};
 
 /// A rule's result: the cotangent of each of the node's inputs, in order; `None` where none flows.
 pub(super) type Cotangents = Result<Vec<Option<String>>, AutodiffError>;
@@ -12,11 +12,12 @@ pub(super) struct Context<'a> {
     pub(super) builder: &'a mut GraphBuilder,
     pub(super) shapes: &'a Shapes,
     pub(super) node: &'a NodeProto,
-    /// Where the node stands in the graph.
-    pub(super) index: usize,
+    /// Where the node stands in the graph; `None` where another node of the graph computes its value.
+    pub(super) index: Option<usize>,
     /// Per input: whether its cotangent is asked for.
     pub(super) active: Vec<bool>,
     pub(super) opset: i64,
+    pub(super) relu: ReluRule,
 }
 
 impl Context<'_> {
@@ -53,12 +54,13 @@ impl Context<'_> {
 
     /// A float32 scalar constant.
     pub(super) fn scalar(&mut self, value: f32) -> String {
-        self.builder.scalar("grad/constant", value)
+        let tensor = float_tensor("", &ndarray::arr0(value).into_dyn());
+        self.builder.shared("grad/constant", tensor)
     }
 
     /// An int64 vector constant.
     pub(super) fn ints(&mut self, values: &[i64]) -> String {
-        self.builder.ints("grad/shape", values)
+        self.builder.shared("grad/shape", int_tensor("", values))
     }
 
     /// The inferred shape of a value.
@@ -115,6 +117,16 @@ impl Context<'_> {
         }
         let axes = self.ints(axes);
         self.node("ReduceSum", &[value, &axes], [keep])
+    }
+
+    /// The mean of `value` over the given axes. `ReduceMean` takes its axes as an input from operator set 18 on.
+    pub(super) fn mean_over(&mut self, value: &str, axes: &[i64], keep: bool) -> String {
+        let keep = ("keepdims", i64::from(keep).into());
+        if self.opset < 18 {
+            return self.node("ReduceMean", &[value], [("axes", axes.into()), keep]);
+        }
+        let axes = self.ints(axes);
+        self.node("ReduceMean", &[value, &axes], [keep])
     }
 
     /// Adds axes of size 1. The axes are an input from operator set 13 on.

@@ -1,5 +1,6 @@
 //! Rules of the operators that act on each element alone.
 
+use super::ReluRule;
 use super::arithmetic::first;
 use super::context::{Context, Cotangents};
 use crate::onnx::Attributes;
@@ -20,12 +21,20 @@ pub(super) fn neg(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cot
     Ok(vec![Some(context.op("Neg", &[first(arriving)]))])
 }
 
-/// `y = max(x, 0)`: `dx = dy` where `y > 0`, else 0 (so 0 at the kink, as in PyTorch).
+/// `y = max(x, 0)`: `dx = dy` where `y > 0`, else 0 (so 0 at the kink, as in PyTorch). Guided back-propagation and
+/// deconvolution pass it otherwise: see [`ReluRule`].
 pub(super) fn relu(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    let dy = match context.relu {
+        ReluRule::Exact => first(arriving).to_owned(),
+        ReluRule::Guided | ReluRule::Deconvnet => context.op("Relu", &[first(arriving)]),
+    };
+    if context.relu == ReluRule::Deconvnet {
+        return Ok(vec![Some(dy)]);
+    }
     let zero = context.scalar(0.0);
     let y = context.output().to_owned();
     let positive = context.op("Greater", &[&y, &zero]);
-    masked(context, &positive, first(arriving))
+    masked(context, &positive, &dy)
 }
 
 /// `y = x` where `x > 0`, else `alpha · x`: `dx = dy` or `alpha · dy`.

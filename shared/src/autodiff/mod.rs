@@ -10,22 +10,29 @@
 //! `cotangent` is a new graph input with the output's shape (a one-hot row picks a class), `grad` a new graph output
 //! with the input's shape. Weights are stored once: the appended nodes read the model's own initializers.
 //!
-//! The rules stand in one table (`table.rs`), a function per operator, a file per family. A rule receives the cotangents of a
+//! The rules stand in one table (`table.rs`), a function per operator, a file per family; operators that the specification
+//! defines by others have no rule, but their definition (`decompose.rs`). A rule receives the cotangents of a
 //! node's outputs and returns those of its inputs, which is the vector-Jacobian product of reverse mode
 //! (Griewank and Walther, *Evaluating Derivatives*, 2008, chapter 3). At kinks the rules follow PyTorch: the gradient
 //! of `Relu` at 0 is 0, and a tied maximum sends the gradient to its first element, once.
 
+mod activation;
+mod activity;
 mod arithmetic;
 mod context;
+mod decompose;
 mod driver;
 mod elementwise;
 mod error;
 mod linear;
 mod normalization;
+mod options;
 mod pooling;
+mod reduction;
 mod reshape;
 mod table;
 
-pub use driver::{COTANGENT, GRAD, Options, differentiate};
+pub use driver::{COTANGENT, FEATURES, FEATURES_GRAD, GRAD, differentiate};
 pub use error::AutodiffError;
+pub use options::{Options, ReluRule};
 pub use table::{has_rule, operators};

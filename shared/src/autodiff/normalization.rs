@@ -1,5 +1,6 @@
-//! Rules of normalization layers and of softmax.
+//! Normalization layers and softmax: rules first, then definitions.
 
+use super::AutodiffError;
 use super::arithmetic::first;
 use super::context::{Context, Cotangents};
 use crate::onnx::Attributes;
@@ -29,7 +30,7 @@ pub(super) fn batch_normalization(
 
 /// The axis that a softmax runs along. Before operator set 13 it ran over all axes behind `axis`, flattened; only the
 /// case where both mean the same is taken.
-fn softmax_axis(context: &Context<'_>) -> Result<i64, super::AutodiffError> {
+fn softmax_axis(context: &Context<'_>) -> Result<i64, AutodiffError> {
     let rank = context.rank(context.input(0))? as i64;
     let default = if context.opset < 13 { 1 } else { -1 };
     let axis = Attributes(context.node).int("axis", default)?;
@@ -60,4 +61,121 @@ pub(super) fn log_softmax(context: &mut Context<'_>, arriving: &[Option<String>]
     let probabilities = context.op("Exp", &[&y]);
     let share = context.op("Mul", &[&probabilities, &sum]);
     Ok(vec![Some(context.op("Sub", &[first(arriving), &share]))])
+}
+
+/// What a definition returns: the name of the value that it computes.
+type Defined = Result<String, AutodiffError>;
+
+/// `(x − mean) / √(var + ε)`, mean and variance over the given axes; without `centred`, `x / √(mean x² + ε)`.
+fn standardised(
+    context: &mut Context<'_>,
+    x: &str,
+    axes: &[i64],
+    epsilon: f32,
+    centred: bool,
+) -> String {
+    let centre = if centred {
+        let mean = context.mean_over(x, axes, true);
+        context.op("Sub", &[x, &mean])
+    } else {
+        x.to_owned()
+    };
+    let square = context.op("Mul", &[&centre, &centre]);
+    let variance = context.mean_over(&square, axes, true);
+    let epsilon = context.scalar(epsilon);
+    let guarded = context.op("Add", &[&variance, &epsilon]);
+    let deviation = context.op("Sqrt", &[&guarded]);
+    context.op("Div", &[&centre, &deviation])
+}
+
+/// `y = x̂ · scale + bias` with `x̂` standardised over the axes from `axis` to the last (Ba et al., *Layer
+/// Normalization*, 2016).
+pub(super) fn layer_normalization(context: &mut Context<'_>) -> Defined {
+    let y = normalised_behind_axis(context, true)?;
+    Ok(match context.input(2).to_owned() {
+        bias if bias.is_empty() => y,
+        bias => context.op("Add", &[&y, &bias]),
+    })
+}
+
+/// `y = x / √(mean x² + ε) · scale` over the axes from `axis` to the last (Zhang and Sennrich, *Root Mean Square Layer
+/// Normalization*, 2019).
+pub(super) fn rms_normalization(context: &mut Context<'_>) -> Defined {
+    normalised_behind_axis(context, false)
+}
+
+fn normalised_behind_axis(context: &mut Context<'_>, centred: bool) -> Defined {
+    let (x, scale) = (context.input(0).to_owned(), context.input(1).to_owned());
+    let attributes = Attributes(context.node);
+    let epsilon = attributes.float("epsilon", 1e-5)?;
+    let axis = attributes.int("axis", -1)?;
+    let axes: Vec<i64> = if axis < 0 {
+        (axis..0).collect()
+    } else {
+        (axis..context.rank(&x)? as i64).collect()
+    };
+    let standard = standardised(context, &x, &axes, epsilon, centred);
+    Ok(context.op("Mul", &[&standard, &scale]))
+}
+
+/// `y = x̂ · scale + bias` per channel, `x̂` standardised over the spatial axes of each image (Ulyanov et al., *Instance
+/// Normalization*, 2016).
+pub(super) fn instance_normalization(context: &mut Context<'_>) -> Defined {
+    let x = context.input(0).to_owned();
+    let epsilon = Attributes(context.node).float("epsilon", 1e-5)?;
+    let axes: Vec<i64> = (2..context.rank(&x)? as i64).collect();
+    let standard = standardised(context, &x, &axes, epsilon, true);
+    scaled_by_channel(context, &standard, axes.len())
+}
+
+/// `x · scale + bias`, both `[C]`, for `x` of shape `[N, C, …]` with so many axes behind the channels.
+fn scaled_by_channel(context: &mut Context<'_>, x: &str, behind: usize) -> Defined {
+    let axes: Vec<i64> = (1..=behind as i64).collect();
+    let [scale, bias] = [1, 2].map(|index| {
+        let parameter = context.input(index).to_owned();
+        if axes.is_empty() {
+            parameter
+        } else {
+            context.unsqueeze(&parameter, &axes)
+        }
+    });
+    let scaled = context.op("Mul", &[x, &scale]);
+    Ok(context.op("Add", &[&scaled, &bias]))
+}
+
+/// `y = x̂ · scale + bias` with `x̂` standardised over each group of channels and all of its positions (Wu and He, *Group
+/// Normalization*, 2018). `scale` and `bias` have an entry per group in operator set 18 and per channel from 21 on.
+pub(super) fn group_normalization(context: &mut Context<'_>) -> Defined {
+    let x = context.input(0).to_owned();
+    let attributes = Attributes(context.node);
+    let epsilon = attributes.float("epsilon", 1e-5)?;
+    let groups = attributes.int("num_groups", 0)?;
+    if groups < 1 {
+        return Err(context.unsupported("`num_groups` must be positive"));
+    }
+    let behind = context.rank(&x)?.saturating_sub(2);
+    let grouped_shape = context.ints(&[0, groups, -1]);
+    let grouped = context.op("Reshape", &[&x, &grouped_shape]);
+    let standard = standardised(context, &grouped, &[-1], epsilon, true);
+    if context.opset < 21 {
+        let scaled = scaled_by_channel(context, &standard, 1)?;
+        return Ok(context.reshape_like(&scaled, &x));
+    }
+    let standard = context.reshape_like(&standard, &x);
+    scaled_by_channel(context, &standard, behind)
+}
+
+/// `y = (x − mean) / √var` over the given axes, without scale or guard but for the specification's 1e-9.
+pub(super) fn mean_variance_normalization(context: &mut Context<'_>) -> Defined {
+    let x = context.input(0).to_owned();
+    let axes = Attributes(context.node).ints("axes")?;
+    let axes = axes.unwrap_or(&[0, 2, 3]).to_vec();
+    let mean = context.mean_over(&x, &axes, true);
+    let centre = context.op("Sub", &[&x, &mean]);
+    let square = context.op("Mul", &[&centre, &centre]);
+    let variance = context.mean_over(&square, &axes, true);
+    let deviation = context.op("Sqrt", &[&variance]);
+    let guard = context.scalar(1e-9);
+    let guarded = context.op("Add", &[&deviation, &guard]);
+    Ok(context.op("Div", &[&centre, &guarded]))
 }

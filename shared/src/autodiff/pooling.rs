@@ -44,9 +44,13 @@ fn indices_output(context: &mut Context<'_>) -> String {
     let name = context
         .builder
         .fresh(&format!("{}/indices", context.output()));
-    let node = &mut context.builder.graph_mut().node[context.index];
-    node.output.truncate(1);
-    node.output.push(name.clone());
+    if let Some(node) = context
+        .index
+        .and_then(|index| context.builder.graph_mut().node.get_mut(index))
+    {
+        node.output.truncate(1);
+        node.output.push(name.clone());
+    }
     name
 }
 

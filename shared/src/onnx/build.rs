@@ -1,10 +1,10 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use ndarray::ArrayD;
 
 use super::pb::{
-    GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorShapeProto, TypeProto,
-    ValueInfoProto, tensor_proto::DataType, tensor_shape_proto, type_proto,
+    GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto,
+    TypeProto, ValueInfoProto, tensor_proto::DataType, tensor_shape_proto, type_proto,
 };
 use super::shape::{Dim, Shape};
 use super::{AttributeValue, Model, OPSET, OnnxError, float_tensor, int_tensor};
@@ -17,6 +17,8 @@ pub struct GraphBuilder {
     proto: ModelProto,
     graph: GraphProto,
     taken: HashSet<String>,
+    /// Small constants added through [`GraphBuilder::shared`], by their content.
+    constants: HashMap<Vec<u8>, String>,
 }
 
 impl GraphBuilder {
@@ -42,6 +44,7 @@ impl GraphBuilder {
                 ..GraphProto::default()
             },
             taken: HashSet::new(),
+            constants: HashMap::new(),
         }
     }
 
@@ -61,6 +64,7 @@ impl GraphBuilder {
             proto,
             graph,
             taken,
+            constants: HashMap::new(),
         }
     }
 
@@ -128,6 +132,25 @@ impl GraphBuilder {
         name
     }
 
+    /// Adds a small constant, once for all that ask for the same values; returns its name.
+    pub fn shared(&mut self, wish: &str, tensor: TensorProto) -> String {
+        let content = TensorProto {
+            name: String::new(),
+            ..tensor.clone()
+        };
+        let content = prost::Message::encode_to_vec(&content);
+        if let Some(name) = self.constants.get(&content) {
+            return name.clone();
+        }
+        let name = self.fresh(wish);
+        self.constants.insert(content, name.clone());
+        self.graph.initializer.push(TensorProto {
+            name: name.clone(),
+            ..tensor
+        });
+        name
+    }
+
     /// Declares a float32 input of exactly that name.
     pub fn input(&mut self, name: &str, shape: &[Dim]) -> String {
         let name = self.fresh(name);
@@ -151,7 +174,8 @@ impl GraphBuilder {
 }
 
 /// The declaration of a float32 value; `None` leaves the shape open.
-fn float_value(name: &str, shape: Option<&[Dim]>) -> ValueInfoProto {
+#[must_use]
+pub fn float_value(name: &str, shape: Option<&[Dim]>) -> ValueInfoProto {
     let dims = |shape: &[Dim]| TensorShapeProto {
         dim: shape.iter().map(dimension).collect(),
     };

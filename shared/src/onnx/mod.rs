@@ -14,7 +14,7 @@ mod shape;
 mod tensor;
 
 pub use attribute::{AttributeValue, Attributes};
-pub use build::{GraphBuilder, declared_shape};
+pub use build::{GraphBuilder, declared_shape, float_value};
 pub use error::OnnxError;
 pub use model::Model;
 pub(crate) use model::node_name;

@@ -35,6 +35,7 @@ pub(super) fn run_graph(
     let options = Options {
         input: Some(signature.input.clone()),
         output: Some(signature.output.clone()),
+        ..Options::default()
     };
     let names = watched(model);
     let mut builder = GraphBuilder::edit(differentiate(model.clone(), &options)?);
