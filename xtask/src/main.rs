@@ -5,6 +5,7 @@ mod demo;
 mod deps;
 mod process;
 mod progress;
+mod reference;
 mod site;
 mod sizes;
 mod stages;
@@ -26,6 +27,7 @@ enum Chore {
     Demo(demo::Arguments),
     Test(test::Arguments),
     Deps(deps::Arguments),
+    Reference(reference::Arguments),
     Site(site::Arguments),
 }
 
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         Chore::Demo(arguments) => demo::run(&arguments).map(done),
         Chore::Test(arguments) => test::run(&arguments),
         Chore::Deps(arguments) => deps::run(&arguments).map(done),
+        Chore::Reference(arguments) => reference::run(&arguments).map(done),
         Chore::Site(arguments) => site::run(&arguments).map(done),
     };
     outcome.unwrap_or_else(|error| {

@@ -17,7 +17,7 @@ const MARKER: &str = "pellucid-bundle.json";
 
 /// `pellucid/` in the user's cache folder.
 #[derive(Debug)]
-pub(super) struct Cache {
+pub(crate) struct Cache {
     folder: PathBuf,
 }
 
@@ -38,7 +38,7 @@ struct Marker {
 
 impl Cache {
     /// The cache of the user who runs this: `$XDG_CACHE_HOME/pellucid`, or `~/.cache/pellucid`.
-    pub(super) fn of_user() -> Result<Self> {
+    pub(crate) fn of_user() -> Result<Self> {
         let folder = dirs::cache_dir()
             .context("your cache folder is unknown: set HOME or XDG_CACHE_HOME")?;
         Ok(Self {
@@ -48,7 +48,7 @@ impl Cache {
 
     /// The cache in `folder`.
     #[cfg(test)]
-    pub(super) fn at(folder: &Path) -> Self {
+    pub(crate) fn at(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
         }
@@ -62,6 +62,39 @@ impl Cache {
             fs::metadata(folder.join(path)).is_ok_and(|file| file.len() == *size)
         };
         (marker.wheels == hashes(bundle) && marker.files.iter().all(whole)).then_some(folder)
+    }
+
+    /// A folder that `make` fills, made once: later calls find it by its name, which must therefore change with whatever
+    /// its content depends on. `make` is given an empty folder beside; on an error the cache is as it was.
+    pub(crate) fn made_once(
+        &self,
+        name: &str,
+        needed_bytes: u64,
+        make: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<PathBuf> {
+        let place = self.folder.join(name);
+        if place.is_dir() {
+            return Ok(place);
+        }
+        let _lock = self.lock()?;
+        // Whoever held the lock before us may have made it.
+        if place.is_dir() {
+            return Ok(place);
+        }
+        self.remove_rubbish()?;
+        space::check(&self.folder, needed_bytes)?;
+        let work = tempfile::Builder::new()
+            .prefix(UNFINISHED)
+            .tempdir_in(&self.folder)
+            .map_err(|error| space::explain(error, &self.folder))?;
+        let tree = work.path().join("tree");
+        fs::create_dir(&tree).map_err(|error| space::explain(error, &tree))?;
+        make(&tree)?;
+        // On the disk before it has its name, so that a crash leaves no half of it under that name.
+        rustix::fs::syncfs(File::open(&tree)?).map_err(|e| space::explain(e.into(), &tree))?;
+        fs::rename(&tree, &place)
+            .with_context(|| format!("{} could not be put in place", place.display()))?;
+        Ok(place)
     }
 
     /// Waits until no other process writes to the cache.

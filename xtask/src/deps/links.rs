@@ -7,10 +7,10 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-/// Points `.pellucid/<link>` to the bundle's folder. An older link is replaced in one step.
-pub(super) fn link(checkout: &Checkout, bundle: &Bundle, folder: &Path) -> Result<()> {
+/// Points `.pellucid/<name>` to a folder. An older link is replaced in one step.
+pub(crate) fn link(checkout: &Checkout, name: &str, folder: &Path) -> Result<()> {
     let links = checkout.links();
-    let link = links.join(bundle.link);
+    let link = links.join(name);
     if fs::read_link(&link).is_ok_and(|target| target == folder) {
         return Ok(());
     }

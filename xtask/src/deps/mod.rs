@@ -15,11 +15,12 @@ use crate::checkout::Checkout;
 use crate::process::Programs;
 use crate::sizes;
 use anyhow::{Context, Result};
-use cache::Cache;
 use std::time::Instant;
 use tables::{Bundle, Flavour};
 
-pub(crate) use toolchain::add_wasm_target;
+pub(crate) use cache::Cache;
+pub(crate) use links::link;
+pub(crate) use toolchain::{add_wasm_target, check_cpp_compiler};
 
 /// Fetch libtorch and ONNX Runtime, and check the compilers.
 ///
@@ -87,7 +88,7 @@ fn provide(bundle: &Bundle, cache: &Cache, checkout: &Checkout, programs: &Progr
                 .with_context(|| format!("{} could not be fetched", bundle.title))?,
         }
     };
-    links::link(checkout, bundle, &folder)?;
+    links::link(checkout, bundle.link, &folder)?;
     eprintln!("{} is ready in {}", bundle.title, folder.display());
     Ok(())
 }

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 const WASM: &str = "wasm32-unknown-unknown";
 
 /// Fails unless there is a C++ compiler where the `cc` crate looks for one.
-pub(super) fn check_cpp_compiler(programs: &Programs) -> Result<()> {
+pub(crate) fn check_cpp_compiler(programs: &Programs) -> Result<()> {
     let name = std::env::var_os("CXX")
         .filter(|name| !name.is_empty())
         .unwrap_or_else(|| "c++".into());

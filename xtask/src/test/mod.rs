@@ -6,6 +6,7 @@ mod tools;
 use crate::checkout::Checkout;
 use crate::deps;
 use crate::process::{self, Programs};
+use crate::reference;
 use crate::stages::Stages;
 use anyhow::Result;
 use clap::ValueEnum;
@@ -34,6 +35,8 @@ pub(crate) struct Arguments {
 enum Stage {
     /// libtorch, ONNX Runtime, compilers
     Deps,
+    /// the Python environment and the reference values that the Rust tests read
+    Reference,
     /// `cargo fmt --check`
     Format,
     /// clippy on every target, natively and for WebAssembly; warnings count
@@ -91,6 +94,7 @@ impl Stage {
         };
         match self {
             Self::Deps => deps::run(&deps::Arguments::default()),
+            Self::Reference => reference::run(&reference::Arguments::default()),
             Self::Format => cargo("fmt --all --check"),
             Self::Lint => {
                 cargo("clippy --workspace --all-targets -- -D warnings")?;
