@@ -1,4 +1,7 @@
 //! What the tests across engines share: single-operator graphs, random values, and gradients from every engine.
+//!
+//! The page on differentiation is part of this crate's documentation, so that its Rust is run as a test:
+#![doc = include_str!("../docs/differentiate.md")]
 
 pub mod cases;
 pub mod masks;
@@ -8,6 +11,7 @@ use ndarray::{ArrayD, IxDyn};
 use pellucid_shared::autodiff::{COTANGENT, GRAD, Options, differentiate};
 use pellucid_shared::engine::{Engine, take};
 use pellucid_shared::onnx::Model;
+use pellucid_shared::zoo::{Architecture, Blueprint, build};
 use pellucid_trainer::torch::{Mode, Network};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -18,6 +22,18 @@ use tch::{Device, Kind, Tensor};
 pub fn uniform(shape: &[usize], low: f32, high: f32, seed: u64) -> ArrayD<f32> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     ArrayD::from_shape_simple_fn(IxDyn(shape), || rng.random_range(low..high))
+}
+
+/// A new folder with the network that docs/differentiate.md speaks of: `model.onnx`, three classes of 64×64 images. Whoever
+/// asks for it removes it.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn documented_model() -> Result<std::path::PathBuf> {
+    let folder = tempfile::tempdir()?.keep();
+    let blueprint = Blueprint::new(Architecture::ResnetSmall, 3, 64, 7);
+    build(&blueprint)?.save(&folder.join("model.onnx"))?;
+    Ok(folder)
 }
 
 /// An array as a libtorch tensor.

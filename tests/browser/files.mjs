@@ -57,6 +57,16 @@ function npy(bytes) {
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset + start, bytes.byteOffset + bytes.length));
 }
 
+/** A float32 .npy file (format 1.0) in C order. */
+export function npyOf(values, dims) {
+  const shape = `(${dims.join(', ')},)`;
+  const text = `{'descr': '<f4', 'fortran_order': False, 'shape': ${shape}, }`;
+  // Magic number, version, length and text fill a multiple of 64 bytes, which a line feed ends.
+  const padded = text.padEnd(Math.ceil((text.length + 11) / 64) * 64 - 11) + '\n';
+  const start = Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, padded.length & 255, padded.length >> 8]);
+  return Buffer.concat([start, Buffer.from(padded, 'latin1'), Buffer.from(values.buffer, values.byteOffset, values.byteLength)]);
+}
+
 /** A PNG file (W3C PNG, third edition) of one colour: 8-bit RGB, or 1-bit black where it is too large for that. */
 export function png(width, height) {
   const large = width * height > 1e6;
