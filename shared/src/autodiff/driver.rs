@@ -167,6 +167,15 @@ fn decomposed(model: Model, active: &HashSet<String>) -> Result<(Model, Vec<Step
             steps.push(Step { node, index });
             continue;
         };
+        if let Some(name) = node.output.iter().skip(1).find(|o| active.contains(*o)) {
+            return Err(AutodiffError::Unsupported {
+                what: crate::onnx::node_name(&node),
+                why: format!(
+                    "only the first output of {} is differentiated, and the gradient flows through `{name}`",
+                    node.op_type
+                ),
+            });
+        }
         let appended = builder.graph().node.len();
         let mut context = Context {
             builder: &mut builder,
@@ -247,14 +256,24 @@ impl Sweep {
             opset: self.opset,
             relu: self.relu,
         };
-        let leaving = rule(&mut context, &arriving)?;
-        for ((name, cotangent), wanted) in node.input.iter().zip(leaving).zip(wanted) {
-            if let (Some(cotangent), true) = (cotangent, wanted) {
-                self.cotangents
-                    .entry(name.clone())
-                    .or_default()
-                    .push(cotangent);
+        let mut leaving = rule(&mut context, &arriving)?.into_iter();
+        for (position, (name, wanted)) in node.input.iter().zip(wanted).enumerate() {
+            let cotangent = leaving.next().flatten();
+            if !wanted {
+                continue;
             }
+            // Silence would be a wrong gradient: the value does depend on the model's input this way.
+            let cotangent = cotangent.ok_or_else(|| AutodiffError::Unsupported {
+                what: crate::onnx::node_name(node),
+                why: format!(
+                    "{} is not differentiated with respect to its input number {position}, `{name}`",
+                    node.op_type
+                ),
+            })?;
+            self.cotangents
+                .entry(name.clone())
+                .or_default()
+                .push(cotangent);
         }
         Ok(())
     }
