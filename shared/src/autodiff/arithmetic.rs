@@ -81,3 +81,43 @@ pub(super) fn mean(context: &mut Context<'_>, arriving: &[Option<String>]) -> Co
     let scaled = context.op("Mul", &[first(arriving), &share]);
     sum(context, &[Some(scaled)])
 }
+
+/// `y = aᵇ`: `da = dy · b · a^(b−1)`, 0 where `b = 0`; `db = dy · y · ln a`, 0 where `a = 0`; both as in PyTorch. The exponent
+/// may be of another type.
+pub(super) fn pow(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    let dy = first(arriving).to_owned();
+    let [a, b] = [0, 1].map(|index| context.input(index).to_owned());
+    let (y, zero) = (context.output().to_owned(), context.scalar(0.0));
+    let base = |c: &mut Context<'_>| {
+        let b = c.op("CastLike", &[&b, &a]);
+        let one = c.scalar(1.0);
+        let less = c.op("Sub", &[&b, &one]);
+        let power = c.op("Pow", &[&a, &less]);
+        let slope = c.op("Mul", &[&b, &power]);
+        let flat = c.op("Equal", &[&b, &zero]);
+        let slope = c.op("Where", &[&flat, &zero, &slope]);
+        c.op("Mul", &[&dy, &slope])
+    };
+    let exponent = |c: &mut Context<'_>| {
+        let logarithm = c.op("Log", &[&a]);
+        let growth = c.op("Mul", &[&y, &logarithm]);
+        let flat = c.op("Equal", &[&a, &zero]);
+        let growth = c.op("Where", &[&flat, &zero, &growth]);
+        c.op("Mul", &[&dy, &growth])
+    };
+    both(context, [&base, &exponent])
+}
+
+/// `y = a − n b` with the whole number `n` that `Mod` takes off: `da = dy`, `db = −n dy`.
+pub(super) fn modulo(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    let dy = first(arriving).to_owned();
+    let [a, b] = [0, 1].map(|index| context.input(index).to_owned());
+    let y = context.output().to_owned();
+    let divisor = |c: &mut Context<'_>| {
+        let rest = c.op("Sub", &[&y, &a]);
+        let quotient = c.op("Div", &[&rest, &b]);
+        let whole = c.op("Round", &[&quotient]);
+        c.op("Mul", &[&dy, &whole])
+    };
+    both(context, [&|_| dy.clone(), &divisor])
+}

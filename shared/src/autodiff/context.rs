@@ -80,7 +80,7 @@ impl Context<'_> {
             .ok_or_else(|| self.open_shape(value))
     }
 
-    fn open_shape(&self, value: &str) -> AutodiffError {
+    pub(super) fn open_shape(&self, value: &str) -> AutodiffError {
         AutodiffError::OpenShape {
             node: crate::onnx::node_name(self.node),
             value: value.to_owned(),
@@ -138,26 +138,45 @@ impl Context<'_> {
         self.op("Unsqueeze", &[value, &axes])
     }
 
-    /// Undoes broadcasting: sums a cotangent over the axes along which `to` was repeated.
+    /// Undoes broadcasting: sums a cotangent of the shape of `from` over the axes along which `to` was repeated.
+    ///
+    /// # Errors
+    /// As [`Self::summed_to`].
     pub(super) fn unbroadcast(
         &mut self,
         cotangent: &str,
         from: &str,
         to: &str,
     ) -> Result<String, AutodiffError> {
-        let (wide, narrow) = (self.shape(from)?.clone(), self.shape(to)?.clone());
-        if wide == narrow && wide.iter().all(|d| *d != Dim::Unknown) {
-            return Ok(cotangent.to_owned());
+        match (self.shapes.get(from).cloned(), self.shapes.get(to).cloned()) {
+            (Some(wide), Some(narrow)) => self.summed_to(cotangent, &wide, &narrow, to),
+            _ => self.unrepeated(cotangent, to),
         }
-        let added = wide.len() - narrow.len();
+    }
+
+    /// Sums a cotangent of shape `wide` over the axes along which the value `to`, of shape `narrow`, was repeated. Where the
+    /// shapes do not say which these are, the run finds out.
+    ///
+    /// # Errors
+    /// Where the run must find out and the operator set is too old for it.
+    pub(super) fn summed_to(
+        &mut self,
+        cotangent: &str,
+        wide: &[Dim],
+        narrow: &[Dim],
+        to: &str,
+    ) -> Result<String, AutodiffError> {
+        let Some(added) = wide.len().checked_sub(narrow.len()) else {
+            return self.unrepeated(cotangent, to);
+        };
         let mut axes: Vec<i64> = (0..added as i64).collect();
-        for (axis, (wide, narrow)) in wide[added..].iter().zip(&narrow).enumerate() {
+        for (axis, (wide, narrow)) in wide[added..].iter().zip(narrow).enumerate() {
             match (wide, narrow) {
                 (Dim::Known(1), _) => {}
                 (_, Dim::Known(1)) => axes.push((added + axis) as i64),
                 (Dim::Known(x), Dim::Known(y)) if x == y => {}
                 (Dim::Named(x), Dim::Named(y)) if x == y => {}
-                _ => return Err(self.open_shape(to)),
+                _ => return self.unrepeated(cotangent, to),
             }
         }
         if axes.is_empty() {

@@ -11,9 +11,31 @@ fn masked(context: &mut Context<'_>, condition: &str, dy: &str) -> Cotangents {
     Ok(vec![Some(context.op("Where", &[condition, dy, &zero]))])
 }
 
-/// `y = x` (and `Dropout` at inference): `dx = dy`.
+/// `y = x`: `dx = dy`.
 pub(super) fn identity(_: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     Ok(vec![Some(first(arriving).to_owned())])
+}
+
+/// `y = x` at inference: `dx = dy`. In training mode, which the third input switches on, the elements are dropped at random.
+pub(super) fn dropout(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    let switch = context.input(2);
+    if !switch.is_empty() && context.held_flag(switch) != Some(false) {
+        return Err(context.unsupported("it is in training mode: export the model for inference"));
+    }
+    Ok(vec![arriving.first().cloned().flatten()])
+}
+
+/// `dx = dy` in the type of `x`, where both types are floating-point.
+pub(super) fn cast(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    let x = context.input(0).to_owned();
+    Ok(vec![Some(context.op("CastLike", &[first(arriving), &x]))])
+}
+
+/// `y` is the upper or lower triangle of `x`: `dx` is that of `dy`.
+pub(super) fn trilu(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    let mut inputs = context.node.input.clone();
+    first(arriving).clone_into(&mut inputs[0]);
+    Ok(vec![Some(context.again(inputs))])
 }
 
 /// `y = −x`: `dx = −dy`.
@@ -55,6 +77,9 @@ pub(super) fn leaky_relu(context: &mut Context<'_>, arriving: &[Option<String>])
 /// `y = min(max(x, low), high)`: `dx = dy` where `low ≤ x ≤ high`, bounds included as in PyTorch. The bounds are
 /// attributes before operator set 11, inputs from then on.
 pub(super) fn clip(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    if (1..3).any(|index| context.wants(index)) {
+        return Err(context.unsupported("its bounds depend on the model's input"));
+    }
     let attributes = Attributes(context.node);
     let mut inside: Option<String> = None;
     for (index, name, beyond) in [(1, "min", "Less"), (2, "max", "Greater")] {

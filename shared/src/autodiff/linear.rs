@@ -1,147 +1,288 @@
 //! Rules of the operators that are linear in their input: convolutions and matrix products.
 
+use super::AutodiffError;
 use super::arithmetic::first;
 use super::context::{Context, Cotangents};
-use crate::onnx::{Attributes, window};
+use crate::onnx::{Attributes, Dim, Window, window};
 
-/// Refuses a gradient with respect to a weight: only the way to the model's input is differentiated.
-fn only_first(context: &Context<'_>) -> Result<(), super::AutodiffError> {
-    match (1..context.node.input.len()).any(|index| context.wants(index)) {
-        true => {
-            Err(context
-                .unsupported("its weights depend on the model's input, which is not supported"))
-        }
-        false => Ok(()),
+/// Refuses a gradient with respect to a convolution's weights: only the way to the model's input is differentiated.
+fn only_data_and_bias(context: &Context<'_>) -> Result<(), AutodiffError> {
+    if context.wants(1) {
+        let why = "its weights depend on the model's input, which is not supported";
+        return Err(context.unsupported(why));
     }
+    Ok(())
 }
 
-/// `y = w ∗ x + b`: `dx` is the transposed convolution of `dy` with the same weights. `output_padding` restores the
-/// rows and columns that the stride skipped at the end (Dumoulin and Visin, *A guide to convolution arithmetic*, 2016).
+/// `y = w ∗ x + b`: `dx` is the transposed convolution of `dy` with the same weights, `db` the sum of `dy` over all but the
+/// channels.
 pub(super) fn conv(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
-    only_first(context)?;
-    let (x, y, weight) = (
-        context.input(0).to_owned(),
-        context.output().to_owned(),
-        context.input(1).to_owned(),
-    );
-    let (inner, outer) = (context.spatial(&x)?, context.spatial(&y)?);
+    only_data_and_bias(context)?;
+    let (x, weight) = (context.input(0).to_owned(), context.input(1).to_owned());
     let kernel = context.spatial(&weight)?;
     let group = Attributes(context.node).int("group", 1)?;
-    let sizes: Vec<Option<usize>> = inner.iter().copied().map(Some).collect();
-    let w = window(context.node, &sizes, Some(&kernel))?;
-
-    let mut output_padding = vec![];
-    for axis in 0..inner.len() {
-        let reached =
-            (outer[axis] - 1) * w.strides[axis] + w.dilations[axis] * (w.kernel[axis] - 1) + 1;
-        output_padding
-            .push((inner[axis] + w.before[axis] + w.after[axis]).saturating_sub(reached) as i64);
+    let mut dx = None;
+    if context.wants(0) {
+        let sizes = context.open_spatial(&x, kernel.len());
+        let w = window(context.node, &sizes, Some(&kernel))?;
+        dx = Some(spread(context, first(arriving), &weight, &w, &sizes, group));
     }
-    let list = |values: &[usize]| values.iter().map(|&v| v as i64).collect::<Vec<_>>();
-    let pads = list(&[&w.before[..], &w.after[..]].concat());
+    Ok(vec![dx, None, bias(context, arriving, kernel.len())])
+}
+
+/// The cotangent of a convolution's bias.
+fn bias(context: &mut Context<'_>, arriving: &[Option<String>], spatial: usize) -> Option<String> {
+    context.wants(2).then(|| {
+        let mut axes = vec![0];
+        axes.extend(2..2 + spatial as i64);
+        context.sum_over(first(arriving), &axes, false)
+    })
+}
+
+fn list(values: &[usize]) -> Vec<i64> {
+    values.iter().map(|&v| v as i64).collect()
+}
+
+/// Carries `dy` from the positions of a window back to the node's input, whose spatial sizes are given: a transposed
+/// convolution with `weight`. `output_padding` restores the rows and columns that the stride skipped at the end (Dumoulin
+/// and Visin, *A guide to convolution arithmetic*, 2016). Along an axis of open size as many are made as can be, and the run
+/// cuts off what is too many.
+pub(super) fn spread(
+    context: &mut Context<'_>,
+    dy: &str,
+    weight: &str,
+    w: &Window,
+    sizes: &[Option<usize>],
+    group: i64,
+) -> String {
+    let (mut after, mut output_padding) = (w.after.clone(), vec![]);
+    for (axis, size) in sizes.iter().enumerate() {
+        let Some((size, positions)) = size.and_then(|s| Some((s, w.positions(axis, s)?))) else {
+            output_padding.push(w.strides[axis] as i64 - 1);
+            continue;
+        };
+        let reached =
+            (positions - 1) * w.strides[axis] + w.dilations[axis] * (w.kernel[axis] - 1) + 1;
+        let padded = size + w.before[axis] + w.after[axis];
+        // A last window that only partly fits (ceil_mode) reaches beyond the padding; what lies there is cut off.
+        after[axis] += reached.saturating_sub(padded);
+        output_padding.push(padded.saturating_sub(reached) as i64);
+    }
     let mut attributes = vec![
         ("kernel_shape", list(&w.kernel).into()),
         ("strides", list(&w.strides).into()),
         ("dilations", list(&w.dilations).into()),
-        ("pads", pads.into()),
+        ("pads", list(&[&w.before[..], &after[..]].concat()).into()),
         ("group", group.into()),
     ];
     if output_padding.iter().any(|&p| p != 0) {
         attributes.push(("output_padding", output_padding.into()));
     }
-    Ok(vec![Some(context.node(
-        "ConvTranspose",
-        &[first(arriving), &weight],
-        attributes,
-    ))])
+    let dx = context.node("ConvTranspose", &[dy, weight], attributes);
+    if sizes.iter().all(Option::is_some) {
+        return dx;
+    }
+    let x = context.input(0).to_owned();
+    let rank = sizes.len() as i64 + 2;
+    let (shape, first, last) = (
+        context.op("Shape", &[&x]),
+        context.ints(&[2]),
+        context.ints(&[rank]),
+    );
+    let ends = context.op("Slice", &[&shape, &first, &last]);
+    let starts = context.ints(&vec![0; sizes.len()]);
+    let axes = context.ints(&(2..rank).collect::<Vec<_>>());
+    context.op("Slice", &[&dx, &starts, &ends, &axes])
 }
 
-/// `y = alpha · A′ B′ + beta · C`: `dA′ = alpha · dy B′ᵀ`, where the prime is an optional transposition.
-pub(super) fn gemm(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
-    only_first(context)?;
+/// `y` is the transposed convolution of `x` with `w`: `dx` is the convolution of `dy` with the same weights. The rows and
+/// columns that `output_padding` and `output_shape` add at the end are read by no window.
+pub(super) fn conv_transpose(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    only_data_and_bias(context)?;
+    let weight = context.input(1).to_owned();
+    let kernel = context.spatial(&weight)?;
+    let group = Attributes(context.node).int("group", 1)?;
+    let mut dx = None;
+    if context.wants(0) {
+        dx = Some(collect(context, first(arriving), &weight, &kernel, group)?);
+    }
+    Ok(vec![dx, None, bias(context, arriving, kernel.len())])
+}
+
+/// The convolution that [`conv_transpose`]'s gradient is.
+fn collect(
+    context: &mut Context<'_>,
+    dy: &str,
+    weight: &str,
+    kernel: &[usize],
+    group: i64,
+) -> Result<String, AutodiffError> {
+    let spatial = kernel.len();
+    let x = context.input(0).to_owned();
+    let y = context.output().to_owned();
+    let inner = context.open_spatial(&x, spatial);
+    let wanted = Attributes(context.node).ints("output_shape")?;
+    let same = Attributes(context.node)
+        .string("auto_pad", "NOTSET")?
+        .starts_with("SAME");
+    let automatic = same || wanted.is_some();
+    // The padding of a transposed convolution does not follow from the size of its input as that of a convolution does.
+    let mut explicit = context.node.clone();
+    explicit.attribute.retain(|a| a.name != "auto_pad");
+    let mut w = window(&explicit, &inner, Some(kernel))?;
+    let mut outer = context.open_spatial(&y, spatial);
+    for axis in 0..spatial {
+        let given = wanted.and_then(|sizes| sizes.get(sizes.len().checked_sub(spatial)? + axis));
+        let given = given.and_then(|&size| usize::try_from(size).ok());
+        let scaled = inner[axis].map(|size| size.saturating_mul(w.strides[axis]));
+        outer[axis] = outer[axis].or(given).or(scaled.filter(|_| same));
+    }
+    let mut dy = dy.to_owned();
+    for axis in 0..spatial {
+        let (Some(inner), Some(outer)) = (inner[axis], outer[axis]) else {
+            if automatic {
+                let why = "its padding follows from a size that the graph leaves open";
+                return Err(context.unsupported(why));
+            }
+            continue;
+        };
+        // How far the windows reach: all of `dy` with its padding, or less where `y` is longer.
+        let reached = inner.saturating_sub(1) * w.strides[axis]
+            + w.dilations[axis] * (w.kernel[axis] - 1)
+            + 1;
+        if automatic {
+            w.before[axis] = first_pad(context, axis, reached, outer)?;
+        }
+        let read = reached.saturating_sub(w.before[axis]);
+        w.after[axis] = read.saturating_sub(outer);
+        if outer >= read + w.strides[axis] {
+            let (start, end) = (context.ints(&[0]), context.ints(&[read as i64]));
+            dy = context.sliced(&dy, axis + 2, &start, &end);
+        }
+    }
+    let attributes = [
+        ("kernel_shape", list(&w.kernel).into()),
+        ("strides", list(&w.strides).into()),
+        ("dilations", list(&w.dilations).into()),
+        ("pads", list(&[&w.before[..], &w.after[..]].concat()).into()),
+        ("group", group.into()),
+    ];
+    Ok(context.node("Conv", &[&dy, weight], attributes))
+}
+
+/// How much a transposed convolution whose padding is not given cuts off at the beginning of an axis: half of what is too
+/// much, the odd one at the end with `SAME_UPPER` and else at the beginning.
+fn first_pad(
+    context: &Context<'_>,
+    axis: usize,
+    reached: usize,
+    outer: usize,
+) -> Result<usize, AutodiffError> {
     let attributes = Attributes(context.node);
-    let alpha = attributes.float("alpha", 1.0)?;
-    let (transpose_a, transpose_b) = (attributes.int("transA", 0)?, attributes.int("transB", 0)?);
-    let (b, dy) = (context.input(1).to_owned(), first(arriving));
-    let gradient = if transpose_a == 0 {
-        [
-            ("alpha", alpha.into()),
-            ("transA", 0.into()),
-            ("transB", (1 - transpose_b).into()),
-        ]
-    } else {
-        [
-            ("alpha", alpha.into()),
-            ("transA", transpose_b.into()),
-            ("transB", 1.into()),
-        ]
-    };
-    let inputs = if transpose_a == 0 {
-        [dy, &b]
-    } else {
-        [&b[..], dy]
-    };
-    Ok(vec![Some(context.node("Gemm", &inputs, gradient))])
+    let added = attributes
+        .ints("output_padding")?
+        .and_then(|added| added.get(axis))
+        .map_or(0, |&added| added.max(0) as usize);
+    let total = (reached + added).saturating_sub(outer);
+    Ok(match attributes.string("auto_pad", "NOTSET")? {
+        "SAME_UPPER" => total / 2,
+        _ => total - total / 2,
+    })
 }
 
-/// `y = A B`: `dA = dy Bᵀ`, `dB = Aᵀ dy`, summed over broadcast batch axes.
+/// `y = alpha · A′ B′ + beta · C`: `dA′ = alpha · dy B′ᵀ`, `dB′ = alpha · A′ᵀ dy`, `dC = beta · dy` summed to `C`'s shape;
+/// the prime is an optional transposition.
+pub(super) fn gemm(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    let attributes = Attributes(context.node);
+    let (alpha, beta) = (
+        attributes.float("alpha", 1.0)?,
+        attributes.float("beta", 1.0)?,
+    );
+    let (a_turned, b_turned) = (
+        attributes.int("transA", 0)? != 0,
+        attributes.int("transB", 0)? != 0,
+    );
+    let [a, b, c] = [0, 1, 2].map(|index| context.input(index).to_owned());
+    let dy = first(arriving);
+    let mut product = |inputs: [&str; 2], turned: [bool; 2]| {
+        let attributes = [
+            ("alpha", alpha.into()),
+            ("transA", i64::from(turned[0]).into()),
+            ("transB", i64::from(turned[1]).into()),
+        ];
+        context.node("Gemm", &inputs, attributes)
+    };
+    let da = match a_turned {
+        false => product([dy, &b], [false, !b_turned]),
+        true => product([&b, dy], [b_turned, true]),
+    };
+    let db = match b_turned {
+        false => product([&a, dy], [!a_turned, false]),
+        true => product([dy, &a], [true, a_turned]),
+    };
+    let mut dc = None;
+    if context.wants(2) {
+        let beta = context.scalar(beta);
+        let scaled = context.op("Mul", &[dy, &beta]);
+        let y = context.output().to_owned();
+        dc = Some(context.unbroadcast(&scaled, &y, &c)?);
+    }
+    Ok(vec![Some(da), Some(db), dc])
+}
+
+/// `y = A B`: `dA = dy Bᵀ`, `dB = Aᵀ dy`, summed over broadcast batch axes. A vector is a matrix of one row (left) or one
+/// column (right) whose axis the product lacks.
 pub(super) fn matmul(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let inputs = [context.input(0).to_owned(), context.input(1).to_owned()];
-    let ranks = [context.rank(&inputs[0])?, context.rank(&inputs[1])?];
-    if ranks.iter().any(|&rank| rank < 2) {
-        return Err(context.unsupported("a product with a vector is not differentiated"));
+    let shapes = [
+        context.shape(&inputs[0])?.clone(),
+        context.shape(&inputs[1])?.clone(),
+    ];
+    let mut product = context.shape(context.output())?.clone();
+    let mut dy = first(arriving).to_owned();
+    let (mut matrices, mut own) = (inputs.clone(), shapes.clone());
+    // The last axis first: a product of two vectors has no axis at all.
+    for (side, axis) in [(1, -1), (0, -2)] {
+        if shapes[side].len() != 1 {
+            continue;
+        }
+        let (at, place) = if side == 0 { (0, 0) } else { (1, 1) };
+        own[side].insert(place, Dim::Known(1));
+        matrices[side] = context.unsqueeze(&inputs[side], &[at]);
+        let place = if side == 1 {
+            product.len()
+        } else {
+            product.len() - 1
+        };
+        product.insert(place, Dim::Known(1));
+        dy = context.unsqueeze(&dy, &[axis]);
     }
-    let dy = first(arriving);
     let mut cotangents = vec![];
     for side in 0..2 {
         if !context.wants(side) {
             cotangents.push(None);
             continue;
         }
-        let other = 1 - side;
-        let mut order: Vec<i64> = (0..ranks[other] as i64).collect();
-        order.swap(ranks[other] - 2, ranks[other] - 1);
-        let transposed = context.node("Transpose", &[&inputs[other]], [("perm", order.into())]);
+        let other = transposed(context, &matrices[1 - side], own[1 - side].len());
         let wide = match side {
-            0 => context.op("MatMul", &[dy, &transposed]),
-            _ => context.op("MatMul", &[&transposed, dy]),
+            0 => context.op("MatMul", &[&dy, &other]),
+            _ => context.op("MatMul", &[&other, &dy]),
         };
-        cotangents.push(Some(unbroadcast_batch(
-            context,
-            &wide,
-            &inputs[side],
-            ranks[side],
-        )?));
+        // Like the product in its batch axes, like the factor in the last two.
+        let batch = product.len() - 2;
+        let from = [&product[..batch], &own[side][own[side].len() - 2..]].concat();
+        let narrow = context.summed_to(&wide, &from, &own[side], &inputs[side])?;
+        cotangents.push(Some(match shapes[side].len() {
+            1 => context.reshape_like(&narrow, &inputs[side]),
+            _ => narrow,
+        }));
     }
     Ok(cotangents)
 }
 
-/// Sums over the batch axes along which a factor of a matrix product was repeated.
-fn unbroadcast_batch(
-    context: &mut Context<'_>,
-    wide: &str,
-    factor: &str,
-    rank: usize,
-) -> Result<String, super::AutodiffError> {
-    let output = context.output().to_owned();
-    let (product, own) = (
-        context.shape(&output)?.clone(),
-        context.shape(factor)?.clone(),
-    );
-    let added = product.len() - rank;
-    let mut axes: Vec<i64> = (0..added as i64).collect();
-    for axis in 0..rank - 2 {
-        if own[axis].known() == Some(1) && product[added + axis].known() != Some(1) {
-            axes.push((added + axis) as i64);
-        }
-    }
-    if axes.is_empty() {
-        return Ok(wide.to_owned());
-    }
-    let summed = context.sum_over(wide, &axes, true);
-    Ok(if added == 0 {
-        summed
-    } else {
-        context.reshape_like(&summed, factor)
-    })
+/// The matrices of a value, each transposed.
+fn transposed(context: &mut Context<'_>, value: &str, rank: usize) -> String {
+    let mut order: Vec<i64> = (0..rank as i64).collect();
+    order.swap(rank - 2, rank - 1);
+    context.node("Transpose", &[value], [("perm", order.into())])
 }

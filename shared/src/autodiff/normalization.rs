@@ -1,11 +1,16 @@
 //! Normalization layers and softmax: rules first, then definitions.
 
+use ndarray::Array2;
+
 use super::AutodiffError;
 use super::arithmetic::first;
 use super::context::{Context, Cotangents};
+use super::pieces::LARGEST_MAP;
 use crate::onnx::Attributes;
 
-/// At inference `y = (x − mean) · scale / √(var + ε) + bias`, per channel: `dx = dy · scale / √(var + ε)`.
+/// At inference `y = (x − mean) · scale · r + bias` per channel, with `r = 1 / √(var + ε)`: `dx = dy · scale · r`. The sums over
+/// all but the channels are `dscale = Σ dy (x − mean) r`, `dbias = Σ dy`, `dmean = −scale r Σ dy` and
+/// `dvar = −½ scale r³ Σ dy (x − mean)`.
 pub(super) fn batch_normalization(
     context: &mut Context<'_>,
     arriving: &[Option<String>],
@@ -16,16 +21,96 @@ pub(super) fn batch_normalization(
     }
     let epsilon = attributes.float("epsilon", 1e-5)?;
     let (scale, variance) = (context.input(1).to_owned(), context.input(4).to_owned());
-    let x = context.input(0).to_owned();
-    let spatial: Vec<i64> = (1..context.rank(&x)? as i64 - 1).collect();
+    let rank = context.rank(context.input(0))? as i64;
     let epsilon = context.scalar(epsilon);
     let guarded = context.op("Add", &[&variance, &epsilon]);
     let deviation = context.op("Sqrt", &[&guarded]);
-    let mut slope = context.op("Div", &[&scale, &deviation]);
-    if !spatial.is_empty() {
-        slope = context.unsqueeze(&slope, &spatial);
+    let slope = context.op("Div", &[&scale, &deviation]);
+    let along_channels = by_channel(context, &slope, rank);
+    let dx = context.op("Mul", &[first(arriving), &along_channels]);
+    let mut cotangents = vec![Some(dx)];
+    if (1..5).any(|index| context.wants(index)) {
+        let parameters = [&slope, &guarded, &deviation];
+        cotangents.extend(of_parameters(context, first(arriving), parameters, rank).map(Some));
     }
-    Ok(vec![Some(context.op("Mul", &[first(arriving), &slope]))])
+    Ok(cotangents)
+}
+
+/// The cotangents of scale, bias, mean and variance, from the slope `scale / √(var + ε)`, `var + ε` and its root.
+fn of_parameters(
+    context: &mut Context<'_>,
+    dy: &str,
+    [slope, guarded, deviation]: [&String; 3],
+    rank: i64,
+) -> [String; 4] {
+    let all_but_channels: Vec<i64> = (0..rank).filter(|&axis| axis != 1).collect();
+    let (x, mean) = (context.input(0).to_owned(), context.input(3).to_owned());
+    let bias = context.sum_over(dy, &all_but_channels, false);
+    let centre = by_channel(context, &mean, rank);
+    let centred = context.op("Sub", &[&x, &centre]);
+    let weighted = context.op("Mul", &[dy, &centred]);
+    let weighted = context.sum_over(&weighted, &all_but_channels, false);
+    let scale = context.op("Div", &[&weighted, deviation]);
+    let (minus, half) = (context.op("Neg", &[slope]), context.scalar(0.5));
+    let mean = context.op("Mul", &[&minus, &bias]);
+    let cubed = context.op("Div", &[&minus, guarded]);
+    let halved = context.op("Mul", &[&cubed, &half]);
+    let variance = context.op("Mul", &[&halved, &weighted]);
+    [scale, bias, mean, variance]
+}
+
+/// A value per channel in the shape `[C, 1, …]`, so that it broadcasts against images of that rank.
+fn by_channel(context: &mut Context<'_>, value: &str, rank: i64) -> String {
+    let spatial: Vec<i64> = (1..rank - 1).collect();
+    if spatial.is_empty() {
+        return value.to_owned();
+    }
+    context.unsqueeze(value, &spatial)
+}
+
+/// `y = x · d^(−β)` with `d = bias + α/size · Σ x²`, the sum over `size` channels around each (Krizhevsky et al., *ImageNet
+/// Classification with Deep Convolutional Neural Networks*, 2012): `dx = dy · d^(−β) − 2αβ/size · x · Σ dy · y / d`, the sum
+/// over the channels whose sum has this one. Both sums are products with a matrix of zeros and ones.
+pub(super) fn lrn(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    let attributes = Attributes(context.node);
+    let (alpha, beta, bias) = (
+        attributes.float("alpha", 1e-4)?,
+        attributes.float("beta", 0.75)?,
+        attributes.float("bias", 1.0)?,
+    );
+    let size = attributes.int("size", 1)?.max(1) as usize;
+    let (x, y) = (context.input(0).to_owned(), context.output().to_owned());
+    let channels = context
+        .size_along(&x, 1)
+        .ok_or_else(|| context.open_shape(&x))?;
+    if channels.saturating_mul(channels) > LARGEST_MAP {
+        return Err(context.unsupported("it has too many channels"));
+    }
+    let around = Array2::from_shape_fn((channels, channels), |(of, other)| {
+        let first = of.saturating_sub((size - 1) / 2);
+        f32::from(u8::from(other >= first && other <= of + size / 2))
+    });
+
+    let planes = context.ints(&[0, 0, -1]);
+    let [x_flat, y_flat, dy_flat] =
+        [&x[..], &y, first(arriving)].map(|value| context.op("Reshape", &[value, &planes]));
+    let square = context.op("Mul", &[&x_flat, &x_flat]);
+    let sum = context.along(&square, 3, 1, &around);
+    let (bias, alpha_share) = (context.scalar(bias), context.scalar(alpha / size as f32));
+    let scaled = context.op("Mul", &[&sum, &alpha_share]);
+    let divisor = context.op("Add", &[&scaled, &bias]);
+
+    let exponent = context.scalar(-beta);
+    let power = context.op("Pow", &[&divisor, &exponent]);
+    let direct = context.op("Mul", &[&dy_flat, &power]);
+    let weighted = context.op("Mul", &[&dy_flat, &y_flat]);
+    let quotient = context.op("Div", &[&weighted, &divisor]);
+    let back = context.along(&quotient, 3, 1, &around.reversed_axes());
+    let factor = context.scalar(2.0 * alpha * beta / size as f32);
+    let share = context.op("Mul", &[&x_flat, &back]);
+    let share = context.op("Mul", &[&share, &factor]);
+    let dx = context.op("Sub", &[&direct, &share]);
+    Ok(vec![Some(context.reshape_like(&dx, &x))])
 }
 
 /// The axis that a softmax runs along. Before operator set 13 it ran over all axes behind `axis`, flattened; only the

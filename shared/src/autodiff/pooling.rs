@@ -1,43 +1,29 @@
 //! Rules of the pooling operators.
 
+use ndarray::{ArrayD, IxDyn};
+
+use super::AutodiffError;
 use super::arithmetic::first;
 use super::context::{Context, Cotangents};
-use crate::onnx::{Attributes, window};
+use super::linear::spread;
+use super::pieces::LARGEST_MAP;
+use crate::onnx::{Attributes, Window, window};
 
 /// `y = max x` over each window: the gradient goes to the element that was taken, once. The forward node's own
 /// `Indices` output says which (first of equals, as libtorch), so forward and gradient cannot disagree. Windows may
-/// overlap, so the elements are added up (`ScatterElements` with `reduction = add`, operator set 16).
+/// overlap, so the elements are added up.
 pub(super) fn max_pool(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
-    if context.opset < 16 {
-        return Err(context.unsupported(
-            "the gradient of MaxPool needs ScatterElements with reduction, so operator set 16 or newer: export the model again",
-        ));
-    }
-    if Attributes(context.node).int("storage_order", 0)? != 0 {
-        return Err(context.unsupported("column-major indices are not supported"));
-    }
-    let indices = indices_output(context);
-    let x = context.input(0).to_owned();
-    let flat = context.ints(&[-1]);
-    let dy = context.op("Reshape", &[first(arriving), &flat]);
-    let positions = context.op("Reshape", &[&indices, &flat]);
-    let one = context.ints(&[1]);
-    let zeros = match context.shapes.numbers(&x) {
-        Some(shape) => context.ints(&[shape.iter().product::<usize>() as i64]),
-        None => {
-            let count = context.op("Size", &[&x]);
-            context.op("Reshape", &[&count, &one])
-        }
+    let indices = match Attributes(context.node).int("storage_order", 0)? {
+        0 => indices_output(context),
+        _ => row_major_indices(context),
     };
-    let zero = context.scalar(0.0);
-    let zeros = context.op("Expand", &[&zero, &zeros]);
-    let attributes = [("axis", 0.into()), ("reduction", "add".into())];
-    let scattered = context.node("ScatterElements", &[&zeros, &positions, &dy], attributes);
-    Ok(vec![Some(context.reshape_like(&scattered, &x))])
+    let x = context.input(0).to_owned();
+    let dx = context.gathered(first(arriving), &indices, &x)?;
+    Ok(vec![Some(dx)])
 }
 
 /// The second output of the forward node; it is added where the model leaves it out.
-fn indices_output(context: &mut Context<'_>) -> String {
+pub(super) fn indices_output(context: &mut Context<'_>) -> String {
     if let Some(name) = context.node.output.get(1).filter(|name| !name.is_empty()) {
         return name.clone();
     }
@@ -54,110 +40,130 @@ fn indices_output(context: &mut Context<'_>) -> String {
     name
 }
 
+/// The indices of a node whose own are column-major: those of a copy.
+fn row_major_indices(context: &mut Context<'_>) -> String {
+    let pooled = context.again(context.node.input.clone());
+    let indices = context.builder.fresh(&format!("{pooled}/indices"));
+    if let Some(node) = context.builder.graph_mut().node.last_mut() {
+        node.attribute.retain(|a| a.name != "storage_order");
+        node.output.truncate(1);
+        node.output.push(indices.clone());
+    }
+    indices
+}
+
 /// `y = mean x` over all spatial positions: `dx = dy / positions`, everywhere.
 pub(super) fn global_average_pool(
     context: &mut Context<'_>,
     arriving: &[Option<String>],
 ) -> Cotangents {
     let x = context.input(0).to_owned();
-    let positions: usize = context.spatial(&x)?.iter().product();
-    let share = context.scalar(1.0 / positions as f32);
-    let scaled = context.op("Mul", &[first(arriving), &share]);
+    let axes: Vec<i64> = (2..context.rank(&x)? as i64).collect();
+    let share = context.share(first(arriving), &axes);
     let shape = context.shape_of(&x);
-    Ok(vec![Some(context.op("Expand", &[&scaled, &shape]))])
+    Ok(vec![Some(context.op("Expand", &[&share, &shape]))])
 }
 
 /// `y = mean x` over each window: `dy`, divided by each window's count of elements, goes back through a transposed
 /// convolution with ones, channel by channel.
 pub(super) fn average_pool(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
-    let (x, y) = (context.input(0).to_owned(), context.output().to_owned());
-    let (inner, outer) = (context.spatial(&x)?, context.spatial(&y)?);
-    let Some(channels) = context.shape(&x)?[1].known() else {
-        return Err(context.unsupported("its number of channels is unknown"));
-    };
-    let sizes: Vec<Option<usize>> = inner.iter().copied().map(Some).collect();
-    let w = window(context.node, &sizes, None)?;
-    let with_padding = Attributes(context.node).int("count_include_pad", 0)? != 0;
+    let (w, sizes) = pool_window(context)?;
+    let counts = counts(context, &w, &sizes)?;
+    let counts = context.floats(&counts);
+    let shares = context.op("Div", &[first(arriving), &counts]);
+    Ok(vec![Some(spread_evenly(context, &shares, &w, &sizes)?)])
+}
 
-    let mut counts = ndarray::Array::ones(ndarray::IxDyn(&[]));
-    let mut pads = vec![(0i64, 0i64); inner.len()];
-    let mut output_padding = vec![];
-    for axis in 0..inner.len() {
-        let counted: Vec<f32> = (0..outer[axis])
-            .map(|position| count(&w, axis, position, inner[axis], with_padding))
-            .collect();
-        let along = ndarray::Array1::from(counted).into_dyn();
-        counts = outer_product(&counts, &along);
-        let reached =
-            (outer[axis] - 1) * w.strides[axis] + w.dilations[axis] * (w.kernel[axis] - 1) + 1;
-        let padded = inner[axis] + w.before[axis] + w.after[axis];
-        // A last window that only partly fits (ceil_mode) reaches beyond the padding; what lies there is cut off.
-        let beyond = reached.saturating_sub(padded);
-        pads[axis] = (w.before[axis] as i64, (w.after[axis] + beyond) as i64);
-        output_padding.push(padded.saturating_sub(reached) as i64);
+/// A pooling node's window, and the spatial sizes of its input where they are known.
+pub(super) fn pool_window(
+    context: &Context<'_>,
+) -> Result<(Window, Vec<Option<usize>>), AutodiffError> {
+    let kernel = Attributes(context.node)
+        .ints("kernel_shape")?
+        .unwrap_or_default();
+    let sizes = context.open_spatial(context.input(0), kernel.len());
+    Ok((window(context.node, &sizes, None)?, sizes))
+}
+
+/// Carries `dy` from the positions of a window back to all elements of the window, channel by channel. Where the number of
+/// channels is not known, each is an image of its own.
+///
+/// # Errors
+/// Where the window is too large to be spelled out.
+pub(super) fn spread_evenly(
+    context: &mut Context<'_>,
+    dy: &str,
+    w: &Window,
+    sizes: &[Option<usize>],
+) -> Result<String, AutodiffError> {
+    let x = context.input(0).to_owned();
+    let elements = w
+        .kernel
+        .iter()
+        .fold(1usize, |all, &k| all.saturating_mul(k));
+    let fits = |channels: usize| elements.saturating_mul(channels) <= LARGEST_MAP;
+    if !fits(1) {
+        return Err(context.unsupported("its window is too large"));
+    }
+    let channels = context.size_along(&x, 1).filter(|&channels| fits(channels));
+    let kernel = [&[channels.unwrap_or(1), 1][..], &w.kernel].concat();
+    let ones = context.floats(&ArrayD::ones(IxDyn(&kernel)));
+    if let Some(channels) = channels {
+        return Ok(spread(context, dy, &ones, w, sizes, channels as i64));
+    }
+    let (shape, from) = (context.op("Shape", &[dy]), context.ints(&[2]));
+    let to = context.ints(&[sizes.len() as i64 + 2]);
+    let plane = context.op("Slice", &[&shape, &from, &to]);
+    let apart = context.ints(&[-1, 1]);
+    let images = context.node("Concat", &[&apart, &plane], [("axis", 0.into())]);
+    let dy = context.op("Reshape", &[dy, &images]);
+    let dx = spread(context, &dy, &ones, w, sizes, 1);
+    Ok(context.reshape_like(&dx, &x))
+}
+
+/// The number of elements that each window averages over: `[1, 1, positions…]`, or a scalar where every window is whole.
+fn counts(
+    context: &Context<'_>,
+    w: &Window,
+    sizes: &[Option<usize>],
+) -> Result<ArrayD<f32>, AutodiffError> {
+    let with_padding = Attributes(context.node).int("count_include_pad", 0)? != 0;
+    let padded = w.before.iter().chain(&w.after).any(|&pad| pad != 0);
+    if !w.ceil && (with_padding || !padded) {
+        let whole = w.kernel.iter().map(|&k| k as f32).product::<f32>();
+        return Ok(ndarray::arr0(whole).into_dyn());
     }
     let mut shape = vec![1, 1];
-    shape.extend_from_slice(&outer);
-    let counts = counts
-        .into_shape_with_order(ndarray::IxDyn(&shape))
-        .map_err(|e| context.unsupported(e.to_string()))?;
-    let counts = context.builder.floats("grad/counts", &counts);
-    let shares = context.op("Div", &[first(arriving), &counts]);
-
-    let mut kernel = vec![channels, 1];
-    kernel.extend_from_slice(&w.kernel);
-    let ones = context
-        .builder
-        .floats("grad/ones", &ndarray::ArrayD::ones(ndarray::IxDyn(&kernel)));
-    let list = |values: &[usize]| values.iter().map(|&v| v as i64).collect::<Vec<_>>();
-    let pads: Vec<i64> = pads
-        .iter()
-        .map(|p| p.0)
-        .chain(pads.iter().map(|p| p.1))
-        .collect();
-    let attributes = [
-        ("kernel_shape", list(&w.kernel).into()),
-        ("strides", list(&w.strides).into()),
-        ("dilations", list(&w.dilations).into()),
-        ("pads", pads.into()),
-        ("group", (channels as i64).into()),
-        ("output_padding", output_padding.into()),
-    ];
-    Ok(vec![Some(context.node(
-        "ConvTranspose",
-        &[&shares, &ones],
-        attributes,
-    ))])
+    let mut counts = vec![1.0];
+    for (axis, size) in sizes.iter().enumerate() {
+        let Some((size, positions)) = size.and_then(|s| Some((s, w.positions(axis, s)?))) else {
+            return Err(context.open_shape(context.input(0)));
+        };
+        if positions.saturating_mul(counts.len()) > LARGEST_MAP {
+            return Err(context.unsupported("it has too many windows"));
+        }
+        let along: Vec<f32> = (0..positions)
+            .map(|position| count(w, axis, position, size, with_padding))
+            .collect();
+        counts = counts
+            .iter()
+            .flat_map(|x| along.iter().map(move |y| x * y))
+            .collect();
+        shape.push(positions);
+    }
+    ArrayD::from_shape_vec(IxDyn(&shape), counts).map_err(|e| context.unsupported(e.to_string()))
 }
 
 /// The number of elements that the window at `position` averages over, along one axis.
-fn count(
-    w: &crate::onnx::Window,
-    axis: usize,
-    position: usize,
-    size: usize,
-    with_padding: bool,
-) -> f32 {
+fn count(w: &Window, axis: usize, position: usize, size: usize, with_padding: bool) -> f32 {
     let start = position * w.strides[axis];
-    let end = if with_padding {
-        w.before[axis] + size + w.after[axis]
-    } else {
-        w.before[axis] + size
+    let (begin, end) = match with_padding {
+        true => (0, w.before[axis] + size + w.after[axis]),
+        false => (w.before[axis], w.before[axis] + size),
     };
-    let begin = if with_padding { 0 } else { w.before[axis] };
     let inside = (0..w.kernel[axis])
         .map(|k| start + k * w.dilations[axis])
         .filter(|&at| at >= begin && at < end)
         .count();
     inside.max(1) as f32
-}
-
-fn outer_product(a: &ndarray::ArrayD<f32>, b: &ndarray::ArrayD<f32>) -> ndarray::ArrayD<f32> {
-    let mut shape = a.shape().to_vec();
-    shape.extend_from_slice(b.shape());
-    let values: Vec<f32> = a
-        .iter()
-        .flat_map(|x| b.iter().map(move |y| x * y))
-        .collect();
-    ndarray::ArrayD::from_shape_vec(ndarray::IxDyn(&shape), values).unwrap_or_default()
 }

@@ -3,7 +3,7 @@
 use super::AutodiffError;
 use super::arithmetic::first;
 use super::context::{Context, Cotangents};
-use crate::onnx::{Attributes, Dim};
+use crate::onnx::Attributes;
 
 /// The axes of a reduction, counted from the front.
 ///
@@ -51,20 +51,7 @@ pub(super) fn reduce_sum(context: &mut Context<'_>, arriving: &[Option<String>])
 /// `y = mean x` over axes: as [`reduce_sum`], divided by the number of elements that each mean is over.
 pub(super) fn reduce_mean(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let axes = reduced_axes(context)?;
-    let x = context.input(0).to_owned();
-    let shape = context.shape(&x)?;
-    let count: Option<usize> = axes
-        .iter()
-        .map(|&a| shape.get(a as usize).and_then(Dim::known))
-        .product();
-    let Some(count) = count else {
-        return Err(AutodiffError::OpenShape {
-            node: crate::onnx::node_name(context.node),
-            value: x,
-        });
-    };
-    let share = context.scalar(1.0 / count as f32);
-    let scaled = context.op("Mul", &[first(arriving), &share]);
+    let scaled = context.share(first(arriving), &axes);
     reduce_sum(context, &[Some(scaled)])
 }
 
@@ -89,6 +76,54 @@ pub(super) fn reduce_log_sum_exp(
     let below = context.op("Sub", &[&x, &y]);
     let share = context.op("Exp", &[&below]);
     Ok(vec![Some(context.op("Mul", &[&dy, &share]))])
+}
+
+/// `y = Π x` over axes: `dx` is `dy` times the product of the others. That is `y / x` where no factor is 0; where one is, it
+/// alone gets the product of the rest; where more are, none gets any.
+pub(super) fn reduce_prod(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    let axes = reduced_axes(context)?;
+    let dy = kept(context, first(arriving))?;
+    if axes.is_empty() {
+        return Ok(vec![Some(dy)]);
+    }
+    let x = context.input(0).to_owned();
+    let (zero, one) = (context.scalar(0.0), context.scalar(1.0));
+    let is_zero = context.op("Equal", &[&x, &zero]);
+    let zeros = context.indicator(&is_zero);
+    let count = context.sum_over(&zeros, &axes, true);
+    let none = context.op("Equal", &[&count, &zero]);
+    let single = context.op("Equal", &[&count, &one]);
+    let others = context.op("Where", &[&is_zero, &one, &x]);
+    let keep = ("keepdims", 1.into());
+    let product = if context.opset < 18 {
+        context.node("ReduceProd", &[&others], [("axes", axes.into()), keep])
+    } else {
+        let axes = context.ints(&axes);
+        context.node("ReduceProd", &[&others, &axes], [keep])
+    };
+    let alone = context.op("Where", &[&single, &product, &zero]);
+    let quotient = context.op("Div", &[&product, &others]);
+    let whole = context.op("Where", &[&none, &quotient, &zero]);
+    let slope = context.op("Where", &[&is_zero, &alone, &whole]);
+    context.scaled(&dy, &slope)
+}
+
+/// `y` holds the sums of the elements up to each along an axis: `dx` sums from the other end.
+pub(super) fn cum_sum(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    let attributes = Attributes(context.node);
+    let (exclusive, reverse) = (
+        attributes.int("exclusive", 0)?,
+        attributes.int("reverse", 0)?,
+    );
+    let axis = context.input(1).to_owned();
+    Ok(vec![Some(context.node(
+        "CumSum",
+        &[first(arriving), &axis],
+        [
+            ("exclusive", exclusive.into()),
+            ("reverse", i64::from(reverse == 0).into()),
+        ],
+    ))])
 }
 
 /// A definition's last node: the sum of `value` over the axes of the node that is defined.

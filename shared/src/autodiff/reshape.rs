@@ -1,8 +1,8 @@
-//! Rules of the operators that move, gather or sum elements.
+//! Rules of the operators that keep every element and change the shape.
 
 use super::arithmetic::first;
 use super::context::{Context, Cotangents};
-use crate::onnx::{Attributes, Dim};
+use crate::onnx::Attributes;
 
 /// `y` holds the elements of `x` in the same order (Flatten, Reshape, Squeeze, Unsqueeze): `dx` is `dy` in `x`'s shape.
 pub(super) fn reshape(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
@@ -32,36 +32,4 @@ pub(super) fn transpose(context: &mut Context<'_>, arriving: &[Option<String>]) 
         &[first(arriving)],
         [("perm", inverse.into())],
     ))])
-}
-
-/// `y` joins its inputs along an axis: each input's cotangent is its slice of `dy`.
-pub(super) fn concat(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
-    let axis = Attributes(context.node).int("axis", 0)?;
-    let mut cotangents = vec![];
-    let mut start = 0i64;
-    for index in 0..context.node.input.len() {
-        let input = context.input(index).to_owned();
-        let shape = context.shape(&input)?;
-        let at = if axis < 0 {
-            axis + shape.len() as i64
-        } else {
-            axis
-        } as usize;
-        let Some(size) = shape.get(at).and_then(Dim::known) else {
-            return Err(super::AutodiffError::OpenShape {
-                node: crate::onnx::node_name(context.node),
-                value: input,
-            });
-        };
-        let end = start + size as i64;
-        cotangents.push(context.wants(index).then(|| {
-            let bounds = [&[start][..], &[end], &[at as i64]].map(|values| context.ints(values));
-            context.op(
-                "Slice",
-                &[first(arriving), &bounds[0], &bounds[1], &bounds[2]],
-            )
-        }));
-        start = end;
-    }
-    Ok(cotangents)
 }
