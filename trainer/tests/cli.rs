@@ -9,6 +9,7 @@ use ndarray_npy::{ReadNpyExt, WriteNpyExt};
 use pellucid_shared::card::{Card, Class, Input};
 use pellucid_shared::image::{Preprocessing, Rgb, RgbImage, decode, encode_png};
 use pellucid_shared::onnx::{Dim, GraphBuilder, Model};
+use pellucid_shared::render::{GREEN, RED};
 use pellucid_shared::zoo::{Architecture, Blueprint, build};
 use serde_json::Value;
 
@@ -249,6 +250,146 @@ fn the_card_names_classes_and_size_and_the_text_shows_them() {
     let answer = bench.json("explain bare.onnx plain.png --card card.json --target mel --json");
     assert_eq!(answer["attribution"]["target"], 1);
     assert_eq!(answer["classes"][2]["code"], "bkl");
+}
+
+/// Two images in HAM10000's layout: one that the linear classifier takes for its true class, `mel`, and one that it takes for
+/// `mel`, too, but is `nv`. Both have the same mask, as a 1-bit PNG that Pillow 13.0.0 wrote:
+/// `Image.new("1", (64, 48))` with a rectangle from column 40, row 8 to column 51, row 19, both included.
+fn lesions(bench: &Bench) {
+    const MASK: [u8; 79] = [
+        137, 80, 78, 71, 13, 10, 26, 10, 0, 0, 0, 13, 73, 72, 68, 82, 0, 0, 0, 64, 0, 0, 0, 48, 1,
+        0, 0, 0, 0, 137, 48, 65, 178, 0, 0, 0, 22, 73, 68, 65, 84, 120, 156, 99, 96, 160, 38, 248,
+        255, 129, 129, 9, 198, 166, 29, 99, 36, 3, 0, 199, 168, 2, 6, 17, 172, 141, 191, 0, 0, 0,
+        0, 73, 69, 78, 68, 174, 66, 96, 130,
+    ];
+    let folders = [
+        "HAM10000_images_part_1",
+        "HAM10000_segmentations_lesion_tschandl",
+    ];
+    let [images, masks] = folders.map(|name| bench.path("ham").join(name));
+    std::fs::create_dir_all(&images).unwrap();
+    std::fs::create_dir_all(&masks).unwrap();
+    let mut table = "lesion_id,image_id,dx\n".to_owned();
+    for (id, dx) in [("I1", "mel"), ("I2", "nv")] {
+        let shade = if id == "I1" { COLOUR } else { [52, 103, 205] };
+        let picture = encode_png(&RgbImage::from_pixel(64, 48, Rgb(shade))).unwrap();
+        std::fs::write(images.join(format!("{id}.jpg")), picture).unwrap();
+        std::fs::write(masks.join(format!("{id}_segmentation.png")), MASK).unwrap();
+        table += &format!("L{id},{id},{dx}\n");
+    }
+    std::fs::write(bench.path("ham/HAM10000_metadata.csv"), table).unwrap();
+    let classes = ["nv", "mel", "bkl"].map(|code| Class {
+        code: code.into(),
+        name: code.into(),
+    });
+    let input = Input::plain(Preprocessing::square(SIZE as u32));
+    let mut model = linear(SIZE);
+    let card = Card::new("linear", classes.to_vec(), input);
+    card.write_into(&mut model).unwrap();
+    model.save(&bench.path("lesions.onnx")).unwrap();
+}
+
+#[test]
+fn report_draws_the_lesion_where_the_mask_file_has_it() {
+    let bench = Bench::new();
+    lesions(&bench);
+    let text = bench
+        .ok("report --model lesions.onnx --data ham10000:ham --maps-only --side 96 -o maps.png");
+    assert!(text.contains("lesions.onnx: 1 of 2 right"), "{text}");
+    let sheet = decode(&std::fs::read(bench.path("maps.png")).unwrap()).unwrap();
+    // Two maps of 32 pixels three times as large, in frames of 3, with gaps of 6.
+    assert_eq!(sheet.dimensions(), (3 * 6 + 2 * 102, 2 * 6 + 102));
+    for (left, frame) in [(6, GREEN), (6 + 102 + 6, RED)] {
+        assert_eq!(*sheet.get_pixel(left, 6), frame);
+        let map = |x: u32, y: u32| *sheet.get_pixel(left + 3 + x, 9 + y);
+        // Pillow's crop((8, 0, 56, 48)).resize((32, 32), NEAREST) of the mask: columns 21 to 28, rows 5 to 12; drawn thrice as
+        // large.
+        let outline = Rgb([90, 90, 90]);
+        let grey: Vec<(u32, u32)> = (0..96 * 96)
+            .map(|at| (at % 96, at / 96))
+            .filter(|&(x, y)| map(x, y) == outline)
+            .collect();
+        let columns = (
+            grey.iter().map(|p| p.0).min(),
+            grey.iter().map(|p| p.0).max(),
+        );
+        let rows = (
+            grey.iter().map(|p| p.1).min(),
+            grey.iter().map(|p| p.1).max(),
+        );
+        assert_eq!(columns, (Some(63), Some(86)));
+        assert_eq!(rows, (Some(15), Some(38)));
+    }
+}
+
+/// The linear classifier's gradient is the same everywhere, and so its share inside is the lesion's share of the area.
+#[test]
+fn report_tells_how_much_of_the_attribution_is_inside() {
+    let bench = Bench::new();
+    lesions(&bench);
+    let before = bench.files();
+    let answer = bench.json("report --model lesions.onnx --data ham10000:ham --json");
+    assert_eq!(bench.files(), before);
+    let answer = &answer[0];
+    assert_eq!(
+        (&answer["images"], &answer["right"]),
+        (&2.into(), &1.into())
+    );
+    let inside = &answer["inside"];
+    assert_eq!(inside["images"], 2);
+    // 8×8 of 32×32 pixels.
+    assert_close(
+        &[
+            inside["attribution"].as_f64().unwrap(),
+            inside["area"].as_f64().unwrap(),
+        ],
+        &[0.0625, 0.0625],
+    );
+    let phantoms = bench.json("report --model lesions.onnx --data phantom:6 --json");
+    assert_eq!(phantoms[0]["inside"]["images"], 6);
+}
+
+#[test]
+fn report_names_what_it_cannot_draw() {
+    let bench = Bench::new();
+    lesions(&bench);
+    let mask = bench.path("ham/HAM10000_segmentations_lesion_tschandl/I1_segmentation.png");
+    let report = "report --model lesions.onnx --data ham10000:ham -o maps.png";
+    let before = bench.files();
+    std::fs::write(&mask, &std::fs::read(&mask).unwrap()[..60]).unwrap();
+    let error = bench.error(1, report);
+    assert!(
+        error.contains("I1_segmentation.png") && error.contains("ends early"),
+        "{error}"
+    );
+    std::fs::write(&mask, encode_png(&RgbImage::new(48, 48)).unwrap()).unwrap();
+    let error = bench.error(1, report);
+    assert!(
+        error.contains("48×48 pixels and its image 64×48"),
+        "{error}"
+    );
+    for (arguments, part) in [
+        (
+            "report --model linear.onnx --data ham10000:ham",
+            "linear.onnx has no model card",
+        ),
+        (
+            "report --model lesions.onnx --data ham10000:nowhere",
+            "no folder nowhere",
+        ),
+        (
+            "report --model lesions.onnx --data ham10000:ham -o lesions.onnx",
+            "overwritten",
+        ),
+    ] {
+        let error = bench.error(1, arguments);
+        assert!(error.contains(part), "{error}");
+    }
+    bench.error(
+        2,
+        "report --model lesions.onnx --data ham10000:ham --count 0",
+    );
+    assert_eq!(bench.files(), before);
 }
 
 #[test]

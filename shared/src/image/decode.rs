@@ -92,6 +92,7 @@ mod tests {
     use ::image::{ImageBuffer, Luma, LumaA, Rgba};
     use proptest::prelude::*;
 
+    use super::super::pillow_masks::MASKS;
     use super::*;
 
     fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
@@ -296,15 +297,29 @@ mod tests {
         ));
     }
 
+    fn from_hexadecimal(text: &str) -> Vec<u8> {
+        let digits: Vec<u8> = text
+            .chars()
+            .filter_map(|digit| digit.to_digit(16))
+            .map(|digit| digit as u8)
+            .collect();
+        digits
+            .chunks_exact(2)
+            .map(|pair| pair[0] * 16 + pair[1])
+            .collect()
+    }
+
     #[test]
-    fn masks_are_read_whatever_their_kind() {
-        let mask = GrayImage::from_fn(16, 16, |x, _| Luma([if x < 5 { 255 } else { 0 }]));
-        assert_eq!(
-            decode_mask(&encoded(mask.clone(), ImageFormat::Png)).unwrap(),
-            mask
-        );
-        let rgb = DynamicImage::from(mask.clone()).into_rgb8();
-        assert_eq!(decode_mask(&encoded(rgb, ImageFormat::Png)).unwrap(), mask);
+    fn masks_of_every_kind_are_read_as_pillow_reads_them() {
+        for (name, file, rows) in MASKS {
+            let mask = decode_mask(&from_hexadecimal(file)).unwrap();
+            let read: Vec<String> = mask
+                .rows()
+                .map(|row| row.map(|p| if p.0[0] > 127 { '#' } else { '.' }).collect())
+                .collect();
+            assert_eq!(read, *rows, "{name}");
+            assert!(mask.pixels().all(|p| [0, 255].contains(&p.0[0])), "{name}");
+        }
     }
 
     const MAGIC_NUMBERS: [&[u8]; 7] = [

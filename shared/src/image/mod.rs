@@ -18,6 +18,8 @@ mod encode;
 mod error;
 mod jpeg;
 #[cfg(test)]
+mod pillow_masks;
+#[cfg(test)]
 mod pillow_reference;
 mod preprocess;
 mod tensor;

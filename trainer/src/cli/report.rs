@@ -1,6 +1,5 @@
 //! `pellucid report`: several models' saliency on the same images, as one picture.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -9,61 +8,121 @@ use ndarray::{Array2, Axis};
 use pellucid_shared::attribution::{Explainer, predicted};
 use pellucid_shared::card::Card;
 use pellucid_shared::engine::TractEngine;
-use pellucid_shared::files::write_atomic;
-use pellucid_shared::image::{
-    Preprocessing, RgbImage, crop_and_resize, decode_mask, encode_png, preprocess_mask, to_tensor,
-};
+use pellucid_shared::image::{RgbImage, crop_and_resize, encode_png, to_tensor};
+use pellucid_shared::metrics::mass_inside;
 use pellucid_shared::onnx::Model;
-use pellucid_shared::phantom::{PhantomOptions, generate};
 use pellucid_shared::render::{
     BLACK, ColourMap, GREEN, RED, Sign, WHITE, collapse, enlarge, frame, grid, normalise, outline,
     paint,
 };
+use serde::Serialize;
 
-use crate::data::{Dataset, EVALUATION_POPULATION, Item, Part, Picture, Source, Split};
+use super::output::{print, print_json, protect, write};
+use super::quantities::at_least_one;
+use super::values::percent;
+use crate::data::{Dataset, EVALUATION_POPULATION, Item, Part, Source, Split, TRAINING_POPULATION};
 
 /// The lesion's outline, visible on white and on blue.
 const GREY: image::Rgb<u8> = image::Rgb([90, 90, 90]);
 
-/// What to draw.
+/// Draws several models' saliency on the same images, and tells how much of it lies inside the lesions.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   pellucid report --model runs/standard/best.onnx --model runs/robust/best.onnx --data phantom:6 -o saliency.png
   pellucid report --model a.onnx --model b.onnx --data ham10000:DIR --split runs/robust/split.csv --maps-only -o maps.png
+  pellucid report --model a.onnx --model b.onnx --data ham10000:DIR --split runs/robust/split.csv --count 500 --json
 
 A column per image: the image, for phantoms the pixels that decide the class, then a map per model in the order given,
 with the lesion's outline, framed green where the model is right and red where it is wrong.")]
 pub struct Args {
-    /// A model with a card; give it again for every subject.
+    /// A model with a card; give it again for every subject
     #[arg(long = "model", required = true, value_name = "MODEL.onnx")]
     models: Vec<PathBuf>,
-    /// The images: ham10000:DIR, folder:DIR or phantom:COUNT.
+    /// The images: ham10000:DIR, folder:DIR or phantom:COUNT
     #[arg(long)]
     data: Source,
-    /// Take the images from the test part of this split (CSV, as `train` writes it).
+    /// Take the images from the test part of this split (CSV, as `train` writes it)
     #[arg(long, value_name = "FILE.csv")]
     split: Option<PathBuf>,
-    /// How many images, drawn evenly from the classes.
-    #[arg(long, default_value_t = 6)]
+    /// How many images at most, drawn evenly from the classes
+    #[arg(long, default_value_t = 6, value_parser = at_least_one)]
     count: usize,
-    /// Leave the images out: maps with the lesion's outline only, for data whose licence forbids showing them.
+    /// Leave the images out: maps with the lesion's outline only, for data whose licence forbids showing them
     #[arg(long)]
     maps_only: bool,
-    /// Share of the attribution's mass, in per cent, that the brightest pixels may hold without scaling the map.
-    #[arg(long, default_value_t = 1.0)]
+    /// Share of the attribution's mass, in per cent, that the brightest pixels may hold without scaling the map
+    #[arg(long, default_value_t = 1.0, value_parser = percent)]
     outlier_percent: f32,
-    /// Side of each picture, in pixels; rounded to a multiple of the networks' input.
-    #[arg(long, default_value_t = 192)]
+    /// Side of each picture, in pixels; rounded to a multiple of the networks' input
+    #[arg(long, default_value_t = 192, value_parser = clap::value_parser!(u32).range(1..=4096))]
     side: u32,
-    /// The PNG file to write.
-    #[arg(short, long)]
-    output: PathBuf,
+    /// The PNG file to write [default: none, the figures only]
+    #[arg(short, long, value_name = "PNG")]
+    output: Option<PathBuf>,
+    /// Prints the figures as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// A model that is asked for its gradient: a row of the picture.
 struct Subject {
     explainer: Explainer,
     card: Card,
+    figures: Figures,
+}
+
+/// What is said about a model over all images.
+#[derive(Debug, Serialize)]
+struct Figures {
+    model: String,
+    images: usize,
+    /// Images whose predicted class is the true one.
+    right: usize,
+    inside: Inside,
+}
+
+/// Sums over the images whose lesion is known.
+#[derive(Debug, Default)]
+struct Inside {
+    images: usize,
+    attribution: f64,
+    area: f64,
+}
+
+impl Inside {
+    /// Counts an image whose lesion is known and whose attribution is not all zero.
+    fn add(&mut self, map: &Array2<f32>, lesion: &Array2<bool>) {
+        if let Some(share) = mass_inside(map, lesion) {
+            self.images += 1;
+            self.attribution += share;
+            self.area +=
+                lesion.iter().filter(|inside| **inside).count() as f64 / lesion.len() as f64;
+        }
+    }
+
+    /// The mean shares of the attribution and of the area that lie inside the lesion.
+    fn means(&self) -> Option<(f64, f64)> {
+        let images = self.images as f64;
+        (self.images > 0).then(|| (self.attribution / images, self.area / images))
+    }
+}
+
+impl Serialize for Inside {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Means {
+            images: usize,
+            attribution: Option<f64>,
+            area: Option<f64>,
+        }
+        let means = self.means();
+        Means {
+            images: self.images,
+            attribution: means.map(|m| m.0),
+            area: means.map(|m| m.1),
+        }
+        .serialize(serializer)
+    }
 }
 
 /// Draws the picture.
@@ -71,6 +130,9 @@ struct Subject {
 /// # Errors
 /// Where a model has no card, the models know different classes, or an image cannot be read.
 pub fn run(args: Args) -> Result<()> {
+    for model in &args.models {
+        args.output.iter().try_for_each(|out| protect(model, out))?;
+    }
     let mut subjects = args
         .models
         .iter()
@@ -95,31 +157,71 @@ pub fn run(args: Args) -> Result<()> {
         let column = column(item, &mut subjects, &args);
         columns.push(column.with_context(|| format!("the image {} failed", item.id))?);
     }
-    let picture = encode_png(&grid(&transposed(&columns), 6))?;
-    write_atomic(&args.output, &picture)
-        .with_context(|| format!("{} cannot be written", args.output.display()))?;
-    println!(
-        "{}: {} images, {} models",
-        args.output.display(),
-        columns.len(),
-        subjects.len()
-    );
-    Ok(())
+    if let Some(path) = &args.output {
+        write(path, &encode_png(&grid(&transposed(&columns), 6))?)?;
+    }
+    let figures: Vec<Figures> = subjects.into_iter().map(|s| s.figures).collect();
+    if args.json {
+        print_json(&figures)
+    } else {
+        print(&figures.iter().map(Figures::to_line).collect::<String>())
+    }
+}
+
+impl Figures {
+    fn to_line(&self) -> String {
+        let inside = match self.inside.means() {
+            Some((attribution, area)) => format!(
+                "{:.1} % of the attribution inside the lesion, which is {:.1} % of the area",
+                100.0 * attribution,
+                100.0 * area
+            ),
+            None => "no lesion's mask to compare with".into(),
+        };
+        let Self {
+            model,
+            images,
+            right,
+            ..
+        } = self;
+        format!("{model}: {right} of {images} right; {inside}\n")
+    }
 }
 
 fn open_subject(path: &Path) -> Result<Subject> {
     let name = path.display();
-    let model = Model::load(path)?;
-    let card = Card::from_model(&model)?.with_context(|| {
-        format!("{name} has no model card: `report` needs one to know classes and image size")
-    })?;
+    let model = super::model::load(path)?;
+    let card = card(&model, path)?;
     let explainer = Explainer::new(model, |graph| Ok(Box::new(TractEngine::new(graph)?)))
         .with_context(|| format!("{name} cannot be explained"))?;
-    Ok(Subject { explainer, card })
+    let figures = Figures {
+        model: name.to_string(),
+        images: 0,
+        right: 0,
+        inside: Inside::default(),
+    };
+    Ok(Subject {
+        explainer,
+        card,
+        figures,
+    })
+}
+
+fn card(model: &Model, path: &Path) -> Result<Card> {
+    let name = path.display();
+    Card::from_model(model)
+        .with_context(|| format!("the card of {name} cannot be used"))?
+        .with_context(|| {
+            format!("{name} has no model card: `report` needs one to know classes and image size")
+        })
 }
 
 fn choose_items(args: &Args, classes: &[String]) -> Result<Dataset> {
-    let dataset = Dataset::open(&args.data, Some(classes), EVALUATION_POPULATION)?;
+    let population = match args.split {
+        Some(_) => TRAINING_POPULATION,
+        None => EVALUATION_POPULATION,
+    };
+    let dataset = Dataset::open(&args.data, Some(classes), population)?;
     let dataset = match &args.split {
         Some(path) => dataset.select(&Split::read(path, &dataset)?.indices(Part::Test)),
         None => dataset,
@@ -127,36 +229,38 @@ fn choose_items(args: &Args, classes: &[String]) -> Result<Dataset> {
     let dataset = dataset.limit(args.count);
     ensure!(
         !dataset.items.is_empty(),
-        "no image is left to draw: check --count and --split"
+        "no image is left to draw: the split has no test image"
     );
     Ok(dataset)
 }
 
-/// What is known about where to look.
-struct Marks {
-    /// The lesion.
-    lesion: Option<Array2<bool>>,
-    /// The pixels that decide a phantom's class.
-    cause: Option<Array2<bool>>,
-}
-
-/// The pictures of one image, from top to bottom.
+/// The pictures of one image, from top to bottom; none where nothing is written.
 fn column(item: &Item, subjects: &mut [Subject], args: &Args) -> Result<Vec<RgbImage>> {
     let mut pictures = vec![];
     for (index, subject) in subjects.iter_mut().enumerate() {
         let how = subject.card.input.preprocessing.clone();
-        let image = crop_and_resize(&item.picture.read(how.size)?, &how);
-        let marks = marks(item, &how)?;
+        let whole = item.picture.read(how.size)?;
+        let masks = item.masks(&whole, &how)?;
+        let image = crop_and_resize(&whole, &how);
+        let (map, class) = saliency(subject, &image)?;
+        subject.figures.images += 1;
+        subject.figures.right += usize::from(class == item.label);
+        if let Some(lesion) = &masks.lesion {
+            subject.figures.inside.add(&map, lesion);
+        }
+        if args.output.is_none() {
+            continue;
+        }
         let factor = (args.side / how.size).max(1);
         let framed = |picture: &RgbImage, colour| frame(picture, colour, 3);
         if index == 0 && !args.maps_only {
             pictures.push(framed(&enlarge(&image, factor), WHITE));
-            let cause = marks.cause.as_ref().map(silhouette);
+            let cause = masks.cause.as_ref().map(silhouette);
             pictures.extend(cause.map(|cause| framed(&enlarge(&cause, factor), WHITE)));
         }
-        let (map, class) = saliency(subject, &image, args.outlier_percent)?;
-        let mut map = enlarge(&map, factor);
-        if let Some(lesion) = marks.lesion {
+        let map = normalise(&map, Sign::Absolute, args.outlier_percent);
+        let mut map = enlarge(&paint(&map, ColourMap::Blues), factor);
+        if let Some(lesion) = masks.lesion {
             outline(&mut map, &scaled(&lesion, factor), GREY, 1);
         }
         pictures.push(framed(&map, if class == item.label { GREEN } else { RED }));
@@ -175,12 +279,8 @@ fn transposed(columns: &[Vec<RgbImage>]) -> Vec<Vec<RgbImage>> {
         .collect()
 }
 
-/// The map of the predicted class's gradient, in the paper's blue on white, and that class.
-fn saliency(
-    subject: &mut Subject,
-    image: &RgbImage,
-    outlier_percent: f32,
-) -> Result<(RgbImage, usize)> {
+/// The predicted class's gradient, summed over the channels, `[H, W]`, and that class.
+fn saliency(subject: &mut Subject, image: &RgbImage) -> Result<(Array2<f32>, usize)> {
     let input = subject.card.input.normalise(to_tensor(image));
     let input = input.insert_axis(Axis(0));
     let logits = subject.explainer.logits(input.view())?;
@@ -188,32 +288,7 @@ fn saliency(
         bail!("the model's logits are not numbers")
     };
     let gradient = subject.explainer.gradient(input.view(), class)?;
-    let map = normalise(&collapse(&gradient.grad), Sign::Absolute, outlier_percent);
-    Ok((paint(&map, ColourMap::Blues), class))
-}
-
-/// The masks of an image, at the network's resolution.
-fn marks(item: &Item, how: &Preprocessing) -> Result<Marks> {
-    if let Picture::Phantom { population, index } = &item.picture {
-        let phantom = generate(*index, &PhantomOptions::new(how.size, *population));
-        return Ok(Marks {
-            lesion: Some(phantom.lesion),
-            cause: Some(phantom.cause),
-        });
-    }
-    let Some(path) = &item.mask else {
-        return Ok(Marks {
-            lesion: None,
-            cause: None,
-        });
-    };
-    let read =
-        || -> Result<Array2<bool>> { Ok(preprocess_mask(&decode_mask(&fs::read(path)?)?, how)) };
-    let lesion = read().with_context(|| format!("the mask {} cannot be used", path.display()))?;
-    Ok(Marks {
-        lesion: Some(lesion),
-        cause: None,
-    })
+    Ok((collapse(&gradient.grad), class))
 }
 
 fn silhouette(mask: &Array2<bool>) -> RgbImage {

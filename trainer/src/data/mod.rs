@@ -8,6 +8,7 @@ mod examples;
 mod folder;
 mod ham10000;
 mod identical;
+mod masks;
 mod order;
 mod phantoms;
 mod pixels;
@@ -18,6 +19,7 @@ mod testing;
 
 pub use dataset::{Dataset, Item, Picture};
 pub use examples::Examples;
+pub use masks::Masks;
 pub use order::{Balance, epoch_order};
 pub use phantoms::write_phantoms;
 pub use pixels::{MEMORY_LIMIT, Pixels};
