@@ -3,7 +3,8 @@
 use std::path::Path;
 
 fn main() {
-    println!("cargo:rerun-if-changed=build.rs");
+    // Only the variable below decides; cargo runs this again by itself when the library that sets it is built anew.
+    println!("cargo:rerun-if-env-changed=DEP_TCH_LIBTORCH_LIB");
     // Set by torch-sys, the crate that found libtorch; absent in a build without the feature `torch`.
     if let Some(folder) = std::env::var_os("DEP_TCH_LIBTORCH_LIB") {
         // The user's cache folder itself, not the checkout's link to it: the binary may be moved elsewhere.

@@ -624,6 +624,30 @@ fn serve_prints_its_address_and_stops_when_asked() {
     }
 }
 
+/// GNU OpenMP itself says what it has read, each time that it is loaded.
+#[cfg(all(feature = "torch", target_os = "linux"))]
+#[test]
+fn threads_of_libtorch_sleep_while_they_wait_unless_the_user_wants_otherwise() {
+    let bench = Bench::new();
+    let policies = |given: Option<&str>| -> Vec<String> {
+        let mut command = bench.command("explain linear.onnx plain.png --engine torch");
+        command
+            .env_remove("OMP_WAIT_POLICY")
+            .env("OMP_DISPLAY_ENV", "true");
+        command.envs(given.map(|policy| ("OMP_WAIT_POLICY", policy)));
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        let lines = said.lines().filter(|line| line.contains("OMP_WAIT_POLICY"));
+        lines.map(|line| line.trim().to_owned()).collect()
+    };
+    assert_eq!(
+        policies(None).last().unwrap(),
+        "OMP_WAIT_POLICY = 'PASSIVE'"
+    );
+    assert_eq!(policies(Some("active")), ["OMP_WAIT_POLICY = 'ACTIVE'"]);
+}
+
 /// A library that is not there is a sentence and no panic; so is one that is something else.
 #[test]
 fn a_missing_or_wrong_onnx_runtime_says_how_to_get_it() {

@@ -55,6 +55,17 @@ enum Command {
     Serve(serve::Args),
 }
 
+#[cfg(feature = "torch")]
+impl Command {
+    fn computes_on_torch(&self) -> bool {
+        match self {
+            Self::Train(_) | Self::Evaluate(_) => true,
+            Self::Explain(args) => args.computes_on_torch(),
+            _ => false,
+        }
+    }
+}
+
 /// Parses the command line and runs the command.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -62,6 +73,10 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),
     };
+    #[cfg(feature = "torch")]
+    if arguments.command.computes_on_torch() {
+        crate::torch::let_waiting_threads_sleep();
+    }
     let result = match arguments.command {
         #[cfg(feature = "torch")]
         Command::Train(args) => train::run(*args),

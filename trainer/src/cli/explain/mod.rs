@@ -79,6 +79,13 @@ pub struct Args {
     draw: Draw,
 }
 
+#[cfg(feature = "torch")]
+impl Args {
+    pub(super) fn computes_on_torch(&self) -> bool {
+        self.engine == EngineKind::Torch
+    }
+}
+
 /// How an attribution is computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Method {
