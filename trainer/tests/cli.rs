@@ -472,7 +472,7 @@ fn bad_input_gets_one_sentence_and_leaves_nothing() {
     for (arguments, parts) in [
         (
             "explain notes.txt plain.png",
-            &["notes.txt", "not an ONNX model"][..],
+            &["notes.txt", "not an ONNX model", "export it anew"][..],
         ),
         (
             "explain missing.onnx plain.png",

@@ -1,6 +1,11 @@
 //! The real binary from phantoms to a measured network.
 #![cfg(feature = "torch")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr
+)]
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -66,6 +71,106 @@ fn phantoms_are_drawn_trained_on_and_told_apart() {
         table.starts_with("run/best.onnx on 6 images of phantom:12\n"),
         "{table}"
     );
+}
+
+/// Runs a training into the folder `small/run` of a disk that holds so many bytes and is this training's alone; tells what it
+/// said and what it left behind. Nothing where the system does not let us have such a disk.
+#[cfg(target_os = "linux")]
+fn on_a_small_disk(folder: &Path, bytes: u64, arguments: &str) -> Option<(Output, String)> {
+    std::fs::create_dir_all(folder.join("small")).unwrap();
+    // The disk goes with the process that mounted it, so what lies on it is told from within.
+    let script = format!(
+        "mount -t tmpfs -o size={bytes} disk small || exit 77
+        \"$0\" \"$@\"; code=$?; ls -A small/run > left; exit $code"
+    );
+    let output = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script])
+        .arg(env!("CARGO_BIN_EXE_pellucid"))
+        .args(arguments.split_whitespace())
+        .current_dir(folder)
+        .output()
+        .ok()?;
+    if output.status.code() == Some(77) || !folder.join("left").exists() {
+        return None;
+    }
+    let left = std::fs::read_to_string(folder.join("left")).unwrap();
+    Some((output, left))
+}
+
+/// The disk fills once while the last file, the verified network, is written, and once while the first checkpoint is.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_one_sentence_and_nothing_half_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let train =
+        "train --data phantom:30 --arch resnet-small --size 32 --epochs 1 --batch 8 --threads 1";
+    ok(folder, &format!("{train} --out roomy"));
+    let model = std::fs::metadata(folder.join("roomy/latest.onnx"))
+        .unwrap()
+        .len();
+    let small = format!("{train} --out small/run");
+    // `latest.onnx`, `best.onnx` and a half of the new one; `latest.onnx` and a half of `best.onnx`.
+    for (halves, expected, reason) in [
+        (
+            5,
+            "latest.onnx log.jsonl settings.json split.csv unverified.onnx",
+            "small/run/unverified.onnx, from which --init goes on once there is space: small/run/best.onnx was not written",
+        ),
+        (
+            3,
+            "latest.onnx log.jsonl settings.json split.csv",
+            "the checkpoint small/run/best.onnx cannot be written",
+        ),
+    ] {
+        let Some((output, left)) = on_a_small_disk(folder, halves * model / 2, &small) else {
+            eprintln!("skipped: no disk of one's own (unshare, mount) on this system");
+            return;
+        };
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        let errors: Vec<&str> = said.lines().filter(|l| l.starts_with("error: ")).collect();
+        assert_eq!(errors.len(), 1, "{said}");
+        assert!(errors[0].contains(reason), "{said}");
+        assert!(errors[0].contains("No space left on device"), "{said}");
+        assert_eq!(
+            left.split_whitespace().collect::<Vec<_>>().join(" "),
+            expected
+        );
+    }
+}
+
+/// Of the test images, too, which are looked at only when all the training is done.
+#[test]
+fn an_image_that_cannot_be_used_ends_a_training_before_it_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    ok(folder, "phantom drawn --count 12 --size 32");
+    let table = std::fs::read_to_string(folder.join("drawn/HAM10000_metadata.csv")).unwrap();
+    let mut split = "image_id,label,group,split\n".to_owned();
+    let mut last = "";
+    for (row, part) in table
+        .lines()
+        .skip(1)
+        .zip(["train", "train", "validation", "test"].repeat(3))
+    {
+        let fields: Vec<&str> = row.split(',').collect();
+        split += &format!("{},{},{},{part}\n", fields[1], fields[2], fields[0]);
+        last = fields[1];
+    }
+    std::fs::write(folder.join("split.csv"), split).unwrap();
+    let image = format!("drawn/HAM10000_images_part_1/{last}.png");
+    std::fs::write(folder.join(&image), "no image").unwrap();
+    let error = fails(
+        folder,
+        1,
+        "train --data ham10000:drawn --split split.csv --out run --arch resnet-small --size 32 --batch 2",
+    );
+    assert!(
+        error.contains(&image) && error.contains("not an image"),
+        "{error}"
+    );
+    assert!(!folder.join("run").exists());
 }
 
 #[test]

@@ -103,7 +103,8 @@ struct Run<'a> {
     validation: Examples,
     /// Those of the validation images that are attacked.
     attacked: Option<Examples>,
-    test: Dataset,
+    /// Read before the first step, so that hours of training do not end at an image that cannot be used.
+    test: Examples,
     records: Vec<EpochRecord>,
     best: Option<Score>,
 }
@@ -145,6 +146,7 @@ impl<'a> Run<'a> {
             |dataset: Dataset, title| Examples::read(dataset, &preprocessing, title, progress);
         let attacked = attacked.map(|a| read(a, "validation")).transpose()?;
         let (train, validation) = (read(train, "training")?, read(validation, "validation")?);
+        let test = read(test, "test")?;
         let network = Network::new(&initial.model, device)?;
 
         let folder = Folder::prepare(&settings.out, settings.overwrite)?;
@@ -332,13 +334,12 @@ impl<'a> Run<'a> {
         let mut model = Model::load(&path)?;
         let network = Network::new(&model, self.network.device())?;
         let mut card = Card::from_model(&model)?.context("the checkpoint has lost its card")?;
-        let preprocessing = &card.input.preprocessing;
-        let test = Examples::read(self.test.clone(), preprocessing, "test", self.progress)?;
+        let test = &self.test;
         let sample: Vec<usize> = (0..self.validation.len().min(VERIFIED)).collect();
         let (sample, _) = batch(&self.validation, &sample, Device::Cpu)?;
 
         let bar = self.progress.bar("test", test.len());
-        let plain = clean(&network, &test, &bar)?;
+        let plain = clean(&network, test, &bar)?;
         bar.finish_and_clear();
         note(&mut card, "test", &plain, None);
         let mut evaluation = Evaluation {
@@ -371,8 +372,13 @@ impl<'a> Run<'a> {
             Ok(report) => report,
             Err(error) => {
                 let unverified = self.folder.set_aside()?;
+                let remedy = if is_full_disk(&error) {
+                    ", from which --init goes on once there is space"
+                } else {
+                    ""
+                };
                 let now = format!(
-                    "the best network is not verified and is now {}",
+                    "the best network is not verified and is now {}{remedy}",
                     unverified.display()
                 );
                 return Err(error.context(now));
@@ -386,6 +392,12 @@ impl<'a> Run<'a> {
         ));
         Ok((evaluation, verified))
     }
+}
+
+/// Whether the disk is what was wrong, and not the network.
+fn is_full_disk(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<std::io::Error>();
+    cause.is_some_and(|error| error.kind() == std::io::ErrorKind::StorageFull)
 }
 
 /// Steps of the attack on the test images.
