@@ -4,7 +4,6 @@
 #![doc = include_str!("../docs/differentiate.md")]
 
 pub mod cases;
-pub mod masks;
 
 use anyhow::{Context, Result};
 use ndarray::{ArrayD, IxDyn};

@@ -2,19 +2,13 @@
 //! libtorch's autograd on the gradient.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use ndarray::ArrayD;
+use ndarray::{ArrayD, Ix4};
 use pellucid_shared::onnx::{Model, floats, set_floats};
 use pellucid_shared::zoo::{Architecture, Blueprint, build};
-use pellucid_tests::masks::with_masks_of;
-use pellucid_tests::{autograd, differentiated, from_torch, relative_distance, to_torch, uniform};
-use pellucid_trainer::engines::{EngineKind, open};
+use pellucid_tests::{from_torch, relative_distance, to_torch, uniform};
+use pellucid_trainer::export::compare;
 use pellucid_trainer::torch::{Mode, Network};
 use tch::{Device, Kind};
-
-/// What the project promises of logits in any engine.
-const LOGITS: f64 = 1e-4;
-/// Gradients under the same masks: float32 rounding through some twenty layers.
-const GRADIENT: f64 = 1e-4;
 
 /// A network whose batch normalizations have something to do: statistics and scales as after a training.
 fn network(architecture: Architecture, size: usize) -> Model {
@@ -33,36 +27,19 @@ fn network(architecture: Architecture, size: usize) -> Model {
     model
 }
 
+/// Logits and gradients of every engine against libtorch in float64, on the linear piece that the engine itself was on.
 fn check(architecture: Architecture, size: usize, batch: usize) {
     let model = network(architecture, size);
-    let image = uniform(&[batch, 3, size, size], 0.0, 1.0, 1);
-    let cotangent = uniform(&[batch, 3], -1.0, 1.0, 2);
-    let exact = autograd(&model, &image, &cotangent, Kind::Double).unwrap();
-    let torch = autograd(&model, &image, &cotangent, Kind::Float).unwrap();
-    assert!(
-        relative_distance(&torch.output, &exact.output) < LOGITS,
-        "libtorch in float32"
-    );
-    for kind in [EngineKind::Ort, EngineKind::Tract] {
-        let answer = differentiated(&model, &image, &cotangent, |model| open(kind, model)).unwrap();
-        let logits = relative_distance(&answer.output, &exact.output);
-        assert!(
-            logits < LOGITS,
-            "{architecture:?} in {kind:?}: logits are {logits:e} off"
-        );
-
-        let masked = with_masks_of(&model, &image, |model| open(kind, model)).unwrap();
-        let same_masks = autograd(&masked, &image, &cotangent, Kind::Double).unwrap();
-        let moved = relative_distance(&same_masks.output, &exact.output);
-        assert!(
-            moved < 1e-5,
-            "{architecture:?} in {kind:?}: its masks change the logits by {moved:e}"
-        );
-        let gradient = relative_distance(&answer.grad, &same_masks.grad);
-        assert!(
-            gradient < GRADIENT,
-            "{architecture:?} in {kind:?}: gradient is {gradient:e} off"
-        );
+    let images = uniform(&[batch, 3, size, size], 0.0, 1.0, 1);
+    let images = images.into_dimensionality::<Ix4>().unwrap();
+    let report = compare(&model, &model, &images).unwrap();
+    let engines: Vec<&str> = report.engines.iter().map(|e| e.engine).collect();
+    assert_eq!(engines, ["torch", "onnxruntime", "tract"]);
+    for engine in &report.engines {
+        // What the project promises of logits; of gradients, float32 rounding through some twenty layers.
+        assert!(engine.logits < 1e-4 && engine.gradient < 1e-4, "{engine:?}");
+        assert!(engine.piece < 1e-5, "{engine:?}");
+        assert!(engine.decisions > 10_000, "{engine:?}");
     }
 }
 

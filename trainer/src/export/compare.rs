@@ -66,8 +66,12 @@ impl Report {
     }
 }
 
-/// Runs `file` in every engine and `trained` in float64, and refuses what lies beyond the limits.
-pub(super) fn compare(trained: &Model, file: &Model, images: &Array4<f32>) -> Result<Report> {
+/// Runs `file` in every engine and `trained` in float64, and refuses what lies beyond the limits. `images` are `[N, 3, H, W]` in
+/// [0, 1].
+///
+/// # Errors
+/// Where an engine cannot run the file, or differs by more than is allowed; the error names it and says by how much.
+pub fn compare(trained: &Model, file: &Model, images: &Array4<f32>) -> Result<Report> {
     let signature = Signature::of(trained, None)?;
     let cotangent = directions(images.len_of(Axis(0)), signature.classes);
 

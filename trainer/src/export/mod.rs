@@ -26,7 +26,7 @@ use pellucid_shared::files::write_checked;
 use pellucid_shared::onnx::{Model, floats};
 use tch::{Kind, Tensor};
 
-pub use compare::{Agreement, GRADIENT, LOGITS, PIECE, Report};
+pub use compare::{Agreement, GRADIENT, LOGITS, PIECE, Report, compare};
 
 use crate::engines::{EngineKind, open};
 use crate::torch::Network;
@@ -75,7 +75,7 @@ fn verify(file: &Path, trained: &Model, network: &Network, images: &Array4<f32>)
     if read != *trained {
         bail!("the graph or metadata that were read back are not those that were written");
     }
-    compare::compare(trained, &read, images)
+    compare(trained, &read, images)
 }
 
 /// Every weight and running statistic of the file against the network's own tensors, bit for bit.

@@ -8,7 +8,6 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tch::Device;
 
-use super::compare::compare;
 use super::pieces::{Pieces, watched};
 use super::run::{Run, run_graph, run_torch};
 use super::*;
