@@ -141,6 +141,11 @@ pub(crate) fn build_pellucid(checkout: &Checkout, programs: &Programs) -> Result
             .args(["build", "--bin", "pellucid"]),
         "install Rust through rustup",
     )?;
+    pellucid_path(checkout, programs)
+}
+
+/// Where a build puts the trainer.
+pub(crate) fn pellucid_path(checkout: &Checkout, programs: &Programs) -> Result<PathBuf> {
     Ok(checkout.target_folder(programs)?.join("debug/pellucid"))
 }
 

@@ -1,5 +1,6 @@
 //! The project's chores, run as `cargo xtask <chore>`.
 
+mod bench;
 mod checkout;
 mod demo;
 mod deps;
@@ -29,6 +30,7 @@ enum Chore {
     Deps(deps::Arguments),
     Reference(reference::Arguments),
     Site(site::Arguments),
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         Chore::Deps(arguments) => deps::run(&arguments).map(done),
         Chore::Reference(arguments) => reference::run(&arguments).map(done),
         Chore::Site(arguments) => site::run(&arguments).map(done),
+        Chore::Bench(arguments) => bench::run(&arguments).map(done),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

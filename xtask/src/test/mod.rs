@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test that there is, in one go.
 
 mod browser;
-mod tools;
+pub(crate) mod tools;
 
 use crate::checkout::Checkout;
 use crate::deps;

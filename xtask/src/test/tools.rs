@@ -19,7 +19,7 @@ pub(super) fn has_nextest(checkout: &Checkout, programs: &Programs) -> bool {
 }
 
 /// Fails unless Node.js is there and new enough, and npm with it.
-pub(super) fn check_node(programs: &Programs) -> Result<()> {
+pub(crate) fn check_node(programs: &Programs) -> Result<()> {
     let remedy = format!(
         "the browser's tests need Node.js {OLDEST_NODE} or newer with npm: install it (nodejs.org, or your system's packages), or pass --no-browser"
     );
@@ -38,7 +38,7 @@ pub(super) fn check_node(programs: &Programs) -> Result<()> {
 }
 
 /// The browser: what `CHROMIUM` names, or what is installed, or installed now where that can be done without a question.
-pub(super) fn chromium(programs: &Programs) -> Result<PathBuf> {
+pub(crate) fn chromium(programs: &Programs) -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("CHROMIUM") {
         let path = PathBuf::from(path);
         if !path.is_file() {
@@ -76,7 +76,7 @@ fn installed(programs: &Programs) -> Option<PathBuf> {
 }
 
 /// Installs the tests' own packages as the lock file says, unless they are there.
-pub(super) fn install_packages(folder: &Path, programs: &Programs) -> Result<()> {
+pub(crate) fn install_packages(folder: &Path, programs: &Programs) -> Result<()> {
     let mut npm = programs.command("npm");
     npm.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
         .current_dir(folder);
