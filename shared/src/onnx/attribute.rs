@@ -37,6 +37,13 @@ impl<'a> Attributes<'a> {
         Ok(self.find(name, AttributeType::Ints)?.map(|a| &a.ints[..]))
     }
 
+    /// A list of floats.
+    pub fn floats(self, name: &str) -> Result<Option<&'a [f32]>, OnnxError> {
+        Ok(self
+            .find(name, AttributeType::Floats)?
+            .map(|a| &a.floats[..]))
+    }
+
     /// A float attribute, or `default`.
     pub fn float(self, name: &str, default: f32) -> Result<f32, OnnxError> {
         Ok(self

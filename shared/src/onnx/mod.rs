@@ -18,7 +18,7 @@ pub use build::{GraphBuilder, declared_shape, float_value};
 pub use error::OnnxError;
 pub use model::Model;
 pub(crate) use model::node_name;
-pub use shape::{Dim, Shape, Shapes, Window, broadcast, infer_shapes, window};
+pub use shape::{Dim, Entry, Shape, Shapes, Window, broadcast, infer_shapes, window};
 pub use tensor::{float_tensor, floats, int_tensor, ints, set_floats, tensor_shape};
 pub use tract_onnx::pb;
 

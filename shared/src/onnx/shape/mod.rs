@@ -1,58 +1,51 @@
-//! Shape inference: what is known of every value's shape before the graph runs.
+//! Shape inference: what is known of every value's shape before the graph runs, and of the integers that shapes are
+//! computed from.
 //!
-//! A dimension may be a number, a name (`N`, the batch) or unknown. An operator without a rule leaves its outputs
-//! unknown, which is no error here: whoever needs the shape says so.
+//! A dimension may be a number, a name (`N`, the batch) or unknown. Shapes that a graph computes (`Shape`, `Gather`,
+//! `Mul`, `Concat`, `Reshape`) are followed entry by entry, so that a batch stays named on its way through them. An
+//! operator without a rule leaves its outputs unknown, which is no error here: whoever needs the shape says so.
 
+mod convolution;
+mod create;
+mod dim;
+mod elementwise;
+mod fold;
+mod indexing;
+mod join;
+mod product;
+mod reduction;
+mod reshape;
+mod resize;
 mod rules;
+mod site;
+#[cfg(test)]
+mod tests;
+mod value;
 mod window;
 
 use std::collections::HashMap;
 
+use ndarray::ArrayD;
+
 use super::build::declared_shape;
-use super::pb::NodeProto;
-use super::{Attributes, Model, OnnxError, ints, tensor_shape};
+use super::pb::{GraphProto, NodeProto, TensorProto};
+use super::{Attributes, Model, OnnxError, floats, ints, tensor_shape};
+pub use dim::{Dim, Shape, broadcast};
+use site::Site;
+pub use value::Entry;
+use value::{Small, is_small};
 pub use window::{Window, window};
 
-/// One dimension of a shape.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Dim {
-    /// A number of elements.
-    Known(usize),
-    /// The same number wherever this name stands, such as the batch size `N`.
-    Named(String),
-    /// Anything.
-    Unknown,
-}
+/// Shapes with more axes than this are not followed: no operator needs them, and they could be made to cost memory.
+const MOST_AXES: usize = 64;
 
-impl Dim {
-    /// The size, where it is a number.
-    #[must_use]
-    pub fn known(&self) -> Option<usize> {
-        match self {
-            Self::Known(size) => Some(*size),
-            _ => None,
-        }
-    }
-}
-
-impl std::fmt::Display for Dim {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Known(size) => write!(f, "{size}"),
-            Self::Named(name) => f.write_str(name),
-            Self::Unknown => f.write_str("?"),
-        }
-    }
-}
-
-/// The dimensions of a value, outermost first.
-pub type Shape = Vec<Dim>;
-
-/// The shapes of a graph's values, and the small integer constants that shapes are computed from.
+/// The shapes of a graph's values, and the small constants that shapes are computed from.
 #[derive(Clone, Debug, Default)]
 pub struct Shapes {
     shapes: HashMap<String, Shape>,
-    constants: HashMap<String, Vec<i64>>,
+    values: HashMap<String, Small>,
+    /// The integers among `values` of which every one is a number, in row-major order.
+    numbers: HashMap<String, Vec<i64>>,
 }
 
 impl Shapes {
@@ -68,73 +61,157 @@ impl Shapes {
         self.get(value)?.iter().map(Dim::known).collect()
     }
 
-    /// The integers that a value holds whatever the input, such as the axes of a reduction.
+    /// The integers (or booleans, as 0 and 1) that a value holds whatever the input, such as the axes of a reduction,
+    /// in row-major order. Only of values with few elements.
     #[must_use]
     pub fn constant(&self, value: &str) -> Option<&[i64]> {
-        self.constants.get(value).map(|c| &c[..])
+        self.numbers.get(value).map(|c| &c[..])
     }
 
-    /// The shape of a node's `index`-th input.
-    fn input(&self, node: &NodeProto, index: usize) -> Option<&Shape> {
-        self.get(node.input.get(index)?)
+    /// As [`Shapes::constant`], where some entries are open dimensions or unknown.
+    #[must_use]
+    pub fn entries(&self, value: &str) -> Option<Vec<Entry>> {
+        match self.values.get(value)? {
+            Small::Ints(entries) => Some(entries.iter().cloned().collect()),
+            Small::Floats(_) => None,
+        }
     }
 
-    /// The integer constant in a node's `index`-th input.
-    fn constant_input(&self, node: &NodeProto, index: usize) -> Option<&[i64]> {
-        self.constant(node.input.get(index)?)
+    /// The floats that a value holds whatever the input, such as the bounds of a `Clip` or the scales of a `Resize`, in
+    /// row-major order. Only of values with few elements.
+    #[must_use]
+    pub fn floats(&self, value: &str) -> Option<Vec<f32>> {
+        match self.values.get(value)? {
+            Small::Floats(values) => values.iter().copied().collect(),
+            Small::Ints(_) => None,
+        }
+    }
+
+    fn learn_shape(&mut self, value: &str, shape: Shape) {
+        if !value.is_empty() && shape.len() <= MOST_AXES {
+            self.shapes.insert(value.to_owned(), shape);
+        }
+    }
+
+    /// Keeps a small value, whose own shape is then the value's shape.
+    fn learn_value(&mut self, value: &str, small: Small) {
+        if value.is_empty() || !is_small(small.shape()) {
+            return;
+        }
+        let shape = small.shape().iter().map(|&d| Dim::Known(d)).collect();
+        self.learn_shape(value, shape);
+        if let Small::Ints(entries) = &small
+            && let Some(numbers) = entries.iter().map(Entry::known).collect()
+        {
+            self.numbers.insert(value.to_owned(), numbers);
+        }
+        self.values.insert(value.to_owned(), small);
+    }
+
+    fn learn_tensor(&mut self, name: &str, tensor: &TensorProto) -> Result<(), OnnxError> {
+        let shape = tensor_shape(tensor)?;
+        if is_small(&shape)
+            && let Some(small) = small_tensor(tensor)
+        {
+            self.learn_value(name, small);
+        }
+        self.learn_shape(name, shape.into_iter().map(Dim::Known).collect());
+        Ok(())
     }
 }
-
-/// Constants longer than this are weights, not arithmetic on shapes.
-const LONGEST_CONSTANT: usize = 64;
 
 /// Infers the shapes of a model's values from those of its inputs and weights.
 ///
 /// # Errors
-/// [`OnnxError::Node`] where a node's inputs cannot fit together.
+/// [`OnnxError::Node`] where a node's inputs cannot fit together, or where its attributes make no sense.
 pub fn infer_shapes(model: &Model) -> Result<Shapes, OnnxError> {
-    let graph = model.graph();
+    infer_graph(model.graph(), model.opset())
+}
+
+/// As [`infer_shapes`], for a graph that is being edited.
+pub(super) fn infer_graph(graph: &GraphProto, opset: i64) -> Result<Shapes, OnnxError> {
     let mut known = Shapes::default();
-    for value in graph.value_info.iter().chain(&graph.input) {
-        if let Some(shape) = declared_shape(value) {
-            known.shapes.insert(value.name.clone(), shape);
+    for input in &graph.input {
+        if let Some(shape) = declared_shape(input) {
+            known.learn_shape(&input.name, with_own_names(&input.name, shape));
         }
     }
     for tensor in &graph.initializer {
-        learn_tensor(&mut known, &tensor.name, tensor)?;
+        known.learn_tensor(&tensor.name, tensor)?;
     }
+    let declared: HashMap<&str, Shape> = graph
+        .value_info
+        .iter()
+        .filter_map(|value| Some((&value.name[..], declared_shape(value)?)))
+        .collect();
     for node in &graph.node {
-        if node.op_type == "Constant" {
-            learn_constant(&mut known, node)?;
-            continue;
-        }
-        let shapes = rules::infer(node, &known, model.opset())?;
-        for (output, shape) in node.output.iter().zip(shapes) {
-            if let Some(shape) = shape {
-                known.shapes.insert(output.clone(), shape);
-            }
-        }
+        infer_node(node, &mut known, opset, &declared)?;
     }
     Ok(known)
 }
 
-fn learn_tensor(
+fn infer_node(
+    node: &NodeProto,
     known: &mut Shapes,
-    name: &str,
-    tensor: &super::pb::TensorProto,
+    opset: i64,
+    declared: &HashMap<&str, Shape>,
 ) -> Result<(), OnnxError> {
-    let shape = tensor_shape(tensor)?;
-    if shape.iter().product::<usize>() <= LONGEST_CONSTANT
-        && let Ok(values) = ints(tensor)
-    {
-        known
-            .constants
-            .insert(name.to_owned(), values.into_iter().collect());
+    if node.op_type == "Constant" {
+        return learn_constant(known, node);
     }
-    known
-        .shapes
-        .insert(name.to_owned(), shape.into_iter().map(Dim::Known).collect());
+    let site = Site { node, known, opset };
+    let standard = node.domain.is_empty() || node.domain == "ai.onnx";
+    let (shapes, values) = if standard {
+        (rules::infer(&site)?, fold::fold(&site)?)
+    } else {
+        (vec![], vec![])
+    };
+    let inferred = shapes.into_iter().chain(std::iter::repeat(None));
+    for (output, inferred) in node.output.iter().zip(inferred) {
+        if let Some(shape) = settle(inferred, declared.get(&output[..])) {
+            known.learn_shape(output, with_own_names(output, shape));
+        }
+    }
+    for (output, value) in node.output.iter().zip(values) {
+        if let Some(value) = value {
+            known.learn_value(output, value);
+        }
+    }
     Ok(())
+}
+
+/// What was inferred, and what the file declares of a value where that leaves a dimension open.
+fn settle(inferred: Option<Shape>, declared: Option<&Shape>) -> Option<Shape> {
+    let Some(mut shape) = inferred else {
+        return declared.cloned();
+    };
+    if let Some(declared) = declared.filter(|declared| declared.len() == shape.len()) {
+        for (dim, declared) in shape.iter_mut().zip(declared) {
+            if *dim == Dim::Unknown {
+                declared.clone_into(dim);
+            }
+        }
+    }
+    Some(shape)
+}
+
+/// Names each unknown dimension after the value and its axis: whatever it is, it is the same wherever it is met again.
+fn with_own_names(value: &str, shape: Shape) -> Shape {
+    let dims = shape.into_iter().enumerate().map(|(axis, dim)| match dim {
+        Dim::Unknown => Dim::named(format!("{value}#{axis}")),
+        known => known,
+    });
+    dims.collect()
+}
+
+/// The elements of a small tensor, where they are numbers.
+fn small_tensor(tensor: &TensorProto) -> Option<Small> {
+    if let Ok(values) = ints(tensor) {
+        return Some(Small::Ints(values.mapv(Entry::Known)));
+    }
+    floats(tensor)
+        .ok()
+        .map(|values| Small::Floats(values.mapv(Some)))
 }
 
 fn learn_constant(known: &mut Shapes, node: &NodeProto) -> Result<(), OnnxError> {
@@ -143,41 +220,34 @@ fn learn_constant(known: &mut Shapes, node: &NodeProto) -> Result<(), OnnxError>
     };
     let attributes = Attributes(node);
     if let Some(tensor) = attributes.tensor("value")? {
-        return learn_tensor(known, output, tensor);
+        return known.learn_tensor(output, tensor);
     }
-    let shape = if let Some(values) = attributes.ints("value_ints")? {
-        known.constants.insert(output.clone(), values.to_vec());
-        vec![Dim::Known(values.len())]
+    let floats = |values: &[f32]| values.iter().map(|&v| Some(v)).collect::<Vec<_>>();
+    let (length, small) = if let Some(values) = attributes.ints("value_ints")? {
+        let entries = values.iter().map(|&v| Entry::Known(v));
+        (
+            Some(values.len()),
+            (values.len() <= value::MOST_ELEMENTS).then(|| Small::vector(entries.collect())),
+        )
     } else if attributes.has("value_int") {
-        known
-            .constants
-            .insert(output.clone(), vec![attributes.int("value_int", 0)?]);
-        vec![]
+        let value = attributes.int("value_int", 0)?;
+        (None, Some(Small::scalar(Entry::Known(value))))
+    } else if let Some(values) = attributes.floats("value_floats")? {
+        let small = (values.len() <= value::MOST_ELEMENTS)
+            .then(|| Small::Floats(ndarray::arr1(&floats(values)).into_dyn()));
+        (Some(values.len()), small)
     } else if attributes.has("value_float") {
-        vec![]
+        let value = attributes.float("value_float", 0.0)?;
+        (
+            None,
+            Some(Small::Floats(ArrayD::from_elem(vec![], Some(value)))),
+        )
     } else {
         return Ok(());
     };
-    known.shapes.insert(output.clone(), shape);
+    known.learn_shape(output, length.map(Dim::Known).into_iter().collect());
+    if let Some(small) = small {
+        known.learn_value(output, small);
+    }
     Ok(())
-}
-
-/// The shape of an element-wise operation on two values, by ONNX's multidirectional broadcasting
-/// (<https://github.com/onnx/onnx/blob/main/docs/Broadcasting.md>); `None` where two sizes do not fit.
-#[must_use]
-pub fn broadcast(a: &[Dim], b: &[Dim]) -> Option<Shape> {
-    let rank = a.len().max(b.len());
-    let at = |shape: &[Dim], axis: usize| match (axis + shape.len()).checked_sub(rank) {
-        Some(own) => shape[own].clone(),
-        None => Dim::Known(1),
-    };
-    (0..rank)
-        .map(|axis| match (at(a, axis), at(b, axis)) {
-            (Dim::Known(1), other) | (other, Dim::Known(1)) => Some(other),
-            (Dim::Known(x), Dim::Known(y)) => (x == y).then_some(Dim::Known(x)),
-            // A size other than one settles what the other side must be.
-            (Dim::Known(x), _) | (_, Dim::Known(x)) => Some(Dim::Known(x)),
-            (x, y) => Some(if x == y { x } else { Dim::Unknown }),
-        })
-        .collect()
 }

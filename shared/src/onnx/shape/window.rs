@@ -77,8 +77,9 @@ pub fn window(
                         format!("`auto_pad = {same}` needs a fixed input size"),
                     )
                 })?;
-                let extent = dilations[axis] * (kernel[axis] - 1) + 1;
-                let total = ((size.div_ceil(strides[axis]).max(1) - 1) * strides[axis] + extent)
+                let extent = extent(kernel[axis], dilations[axis]);
+                let total = ((size.div_ceil(strides[axis]).max(1) - 1) * strides[axis])
+                    .saturating_add(extent)
                     .saturating_sub(size);
                 let small = total / 2;
                 let first = if same == "SAME_UPPER" {
@@ -111,15 +112,33 @@ impl Window {
     /// The number of window positions along an axis whose input has `size` elements; `None` where none fits.
     #[must_use]
     pub fn positions(&self, axis: usize, size: usize) -> Option<usize> {
-        let extent = self.dilations[axis] * (self.kernel[axis] - 1) + 1;
-        let room = (size + self.before[axis] + self.after[axis]).checked_sub(extent)?;
+        let padded = size
+            .checked_add(self.before[axis])?
+            .checked_add(self.after[axis])?;
+        let room = padded.checked_sub(extent(self.kernel[axis], self.dilations[axis]))?;
         let stride = self.strides[axis];
         if !self.ceil {
-            return Some(room / stride + 1);
+            return (room / stride).checked_add(1);
         }
-        let positions = room.div_ceil(stride) + 1;
+        let positions = room.div_ceil(stride).checked_add(1)?;
         // A window that would begin in the padding behind the input does not count (ONNX and PyTorch alike).
-        let begins_outside = (positions - 1) * stride >= size + self.before[axis];
+        let begins_outside = (positions - 1).saturating_mul(stride) >= size + self.before[axis];
         Some(positions - usize::from(begins_outside))
     }
+
+    /// What padding adds to an axis and the kernel's extent takes from it; `None` where that is beyond all bounds.
+    pub(super) fn room(&self, axis: usize) -> Option<i64> {
+        let padding = self.before[axis].checked_add(self.after[axis])?;
+        let extent = extent(self.kernel[axis], self.dilations[axis]);
+        i64::try_from(padding)
+            .ok()?
+            .checked_sub(i64::try_from(extent).ok()?)
+    }
+}
+
+/// How far a dilated kernel reaches.
+fn extent(kernel: usize, dilation: usize) -> usize {
+    dilation
+        .saturating_mul(kernel.saturating_sub(1))
+        .saturating_add(1)
 }

@@ -1,0 +1,133 @@
+//! What a shape rule sees: a node, and what is known of its inputs.
+
+use super::super::pb::NodeProto;
+use super::super::{Attributes, Model, OnnxError};
+use super::value::Small;
+use super::{Dim, Entry, Shape, Shapes};
+
+/// The shapes of a node's outputs, in order; `None` for what cannot be told.
+pub(super) type Inferred = Result<Vec<Option<Shape>>, OnnxError>;
+
+/// One node, with what is known of its inputs.
+pub(super) struct Site<'a> {
+    pub(super) node: &'a NodeProto,
+    pub(super) known: &'a Shapes,
+    pub(super) opset: i64,
+}
+
+impl<'a> Site<'a> {
+    pub(super) fn attributes(&self) -> Attributes<'a> {
+        Attributes(self.node)
+    }
+
+    /// Whether the node has an `index`-th input.
+    pub(super) fn has(&self, index: usize) -> bool {
+        self.node
+            .input
+            .get(index)
+            .is_some_and(|name| !name.is_empty())
+    }
+
+    /// The shape of the `index`-th input.
+    pub(super) fn shape(&self, index: usize) -> Option<&'a Shape> {
+        self.known.get(self.node.input.get(index)?)
+    }
+
+    /// The small value in the `index`-th input.
+    pub(super) fn value(&self, index: usize) -> Option<&'a Small> {
+        self.known.values.get(self.node.input.get(index)?)
+    }
+
+    /// The integers in the `index`-th input, where all are numbers.
+    pub(super) fn constant(&self, index: usize) -> Option<&'a [i64]> {
+        self.known.constant(self.node.input.get(index)?)
+    }
+
+    /// The integers in the `index`-th input, open ones among them.
+    pub(super) fn entries(&self, index: usize) -> Option<Vec<Entry>> {
+        self.known.entries(self.node.input.get(index)?)
+    }
+
+    /// The floats in the `index`-th input.
+    pub(super) fn floats(&self, index: usize) -> Option<Vec<f32>> {
+        self.known.floats(self.node.input.get(index)?)
+    }
+
+    /// Integers that older operator sets keep in an attribute and newer ones in an input.
+    pub(super) fn ints(
+        &self,
+        attribute: &str,
+        index: usize,
+    ) -> Result<Option<&'a [i64]>, OnnxError> {
+        Ok(match self.attributes().ints(attribute)? {
+            Some(values) => Some(values),
+            None => self.constant(index),
+        })
+    }
+
+    /// An axis attribute of the first input's rank.
+    pub(super) fn axis(&self, default: i64, rank: usize) -> Result<usize, OnnxError> {
+        let given = self.attributes().int("axis", default)?;
+        axis(given, rank).ok_or_else(|| {
+            self.error(format!(
+                "its axis {given} does not exist in a value of {rank} axes"
+            ))
+        })
+    }
+
+    /// Axes counted from the front.
+    pub(super) fn axes(&self, given: &[i64], rank: usize) -> Result<Vec<usize>, OnnxError> {
+        let counted = given.iter().map(|&a| {
+            axis(a, rank).ok_or_else(|| {
+                self.error(format!(
+                    "its axis {a} does not exist in a value of {rank} axes"
+                ))
+            })
+        });
+        counted.collect()
+    }
+
+    pub(super) fn error(&self, why: impl Into<String>) -> OnnxError {
+        Model::node_error(self.node, why)
+    }
+
+    /// The inputs' shapes contradict each other or the attributes.
+    pub(super) fn unfit<T>(&self) -> Result<T, OnnxError> {
+        let shapes: Vec<String> = (0..self.node.input.len().min(8))
+            .filter_map(|i| self.shape(i))
+            .map(|shape| {
+                let dims: Vec<String> = shape.iter().map(ToString::to_string).collect();
+                format!("[{}]", dims.join(", "))
+            })
+            .collect();
+        Err(self.error(format!(
+            "its inputs' shapes {} do not fit together",
+            shapes.join(" and ")
+        )))
+    }
+}
+
+/// A dimension counted from the end where it is negative; `None` outside the rank.
+pub(super) fn axis(axis: i64, rank: usize) -> Option<usize> {
+    let counted = if axis < 0 {
+        axis.checked_add(i64::try_from(rank).ok()?)?
+    } else {
+        axis
+    };
+    usize::try_from(counted).ok().filter(|&a| a < rank)
+}
+
+/// Nothing can be told.
+pub(super) fn unknown() -> Inferred {
+    Ok(vec![])
+}
+
+/// One output of that shape.
+pub(super) fn one(shape: Shape) -> Inferred {
+    Ok(vec![Some(shape)])
+}
+
+/// A shape of which only the rank is known.
+pub(super) fn of_rank(rank: usize) -> Option<Shape> {
+    (rank <= super::MOST_AXES).then(|| vec![Dim::Unknown; rank])
+}

@@ -1,0 +1,107 @@
+//! Small values that shapes are computed from: integers, of which some may be open dimensions, and floats.
+
+use ndarray::{ArrayD, IxDyn};
+
+use super::dim::Dim;
+
+/// Values with more elements than this are data, not arithmetic on shapes, and are not followed.
+pub(super) const MOST_ELEMENTS: usize = 64;
+/// Values with more axes than this are not followed.
+const MOST_AXES: usize = 8;
+
+/// One integer that a graph computes from shapes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Entry {
+    /// A number.
+    Known(i64),
+    /// An open dimension, as in [`Dim::Named`].
+    Named(String),
+    /// Anything.
+    Unknown,
+}
+
+impl Entry {
+    /// The number, where it is one.
+    #[must_use]
+    pub fn known(&self) -> Option<i64> {
+        match self {
+            Self::Known(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The dimension that this entry is the size of; unknown where it is negative.
+    #[must_use]
+    pub fn dim(&self) -> Dim {
+        match self {
+            Self::Known(number) => usize::try_from(*number).map_or(Dim::Unknown, Dim::Known),
+            Self::Named(name) => Dim::Named(name.clone()),
+            Self::Unknown => Dim::Unknown,
+        }
+    }
+}
+
+impl From<Dim> for Entry {
+    fn from(dim: Dim) -> Self {
+        match dim {
+            Dim::Known(size) => i64::try_from(size).map_or(Self::Unknown, Self::Known),
+            Dim::Named(name) => Self::Named(name),
+            Dim::Unknown => Self::Unknown,
+        }
+    }
+}
+
+/// A small tensor whose elements are known, at least in part.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Small {
+    /// Integers and booleans (0 and 1).
+    Ints(ArrayD<Entry>),
+    /// Floats; `None` where one is not known.
+    Floats(ArrayD<Option<f32>>),
+}
+
+impl Small {
+    pub(super) fn shape(&self) -> &[usize] {
+        match self {
+            Self::Ints(entries) => entries.shape(),
+            Self::Floats(values) => values.shape(),
+        }
+    }
+
+    /// A vector of integers.
+    pub(super) fn vector(entries: Vec<Entry>) -> Self {
+        Self::Ints(ndarray::arr1(&entries).into_dyn())
+    }
+
+    /// A single integer.
+    pub(super) fn scalar(entry: Entry) -> Self {
+        Self::Ints(ndarray::arr0(entry).into_dyn())
+    }
+}
+
+/// Whether a shape is small enough for its values to be followed.
+pub(super) fn is_small(shape: &[usize]) -> bool {
+    shape.len() <= MOST_AXES
+        && shape
+            .iter()
+            .try_fold(1usize, |product, &size| product.checked_mul(size))
+            .is_some_and(|elements| elements <= MOST_ELEMENTS)
+        // Beside a zero any other size fits; what is computed along that axis must stay small too.
+        && shape.iter().all(|&size| size <= MOST_ELEMENTS)
+}
+
+/// An array of that shape; `None` where the shape is too large to follow or the elements are of another number.
+pub(super) fn array<T>(shape: &[usize], elements: Vec<T>) -> Option<ArrayD<T>> {
+    is_small(shape)
+        .then(|| ArrayD::from_shape_vec(IxDyn(shape), elements).ok())
+        .flatten()
+}
+
+/// The shape as numbers, where it is all numbers and small.
+pub(super) fn small_shape(dims: &[Dim]) -> Option<Vec<usize>> {
+    if dims.len() > MOST_AXES {
+        return None;
+    }
+    let shape: Vec<usize> = dims.iter().map(Dim::known).collect::<Option<_>>()?;
+    is_small(&shape).then_some(shape)
+}
