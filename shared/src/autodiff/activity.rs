@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{AutodiffError, decompose, table};
-use crate::onnx::pb::NodeProto;
+use crate::onnx::{pb::NodeProto, reads};
 
 /// The values on a way from input to output through operators that a gradient passes.
 ///
@@ -17,18 +17,17 @@ pub(super) fn active_values(
 ) -> Result<HashSet<String>, AutodiffError> {
     let mut downstream: HashSet<&str> = HashSet::from([input]);
     for node in nodes.iter().filter(|node| !table::is_constant(node)) {
-        if node.input.iter().any(|name| downstream.contains(&name[..])) {
+        if reads(node).iter().any(|name| downstream.contains(name)) {
             downstream.extend(node.output.iter().map(|name| &name[..]));
         }
     }
     let mut active: HashSet<&str> = HashSet::from([output]);
     let mut without_rule = vec![];
     for node in nodes.iter().rev().filter(|node| !table::is_constant(node)) {
-        if !reaches(&node.output, &active) || !reaches(&node.input, &downstream) {
+        if !reaches(&node.output, &active) || reads(node).is_disjoint(&downstream) {
             continue;
         }
-        let inputs = node.input.iter().map(|name| &name[..]);
-        active.extend(inputs.filter(|name| downstream.contains(name)));
+        active.extend(reads(node).intersection(&downstream));
         if table::rule(node).is_none() && decompose::decomposition(node).is_none() {
             without_rule.push((node.op_type.clone(), crate::onnx::node_name(node)));
         }

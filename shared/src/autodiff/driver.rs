@@ -4,7 +4,10 @@ use super::activity::active_values;
 use super::context::Context;
 use super::{AutodiffError, Options, ReluRule, decompose, table};
 use crate::onnx::pb::{NodeProto, ValueInfoProto, tensor_proto::DataType, type_proto};
-use crate::onnx::{GraphBuilder, Model, OnnxError, Shapes, declared_shape, infer_shapes};
+use crate::onnx::{
+    GraphBuilder, Model, OPSET, OnnxError, Shapes, declared_shape, infer_shapes, inline,
+    raise_opset, reads,
+};
 
 /// The graph input that holds the direction: what multiplies the Jacobian from the left.
 pub const COTANGENT: &str = "cotangent";
@@ -19,10 +22,14 @@ pub const FEATURES_GRAD: &str = "features_grad";
 /// graph output [`GRAD`] of the input's shape; with [`Options::features`] also the graph outputs [`FEATURES`] and
 /// [`FEATURES_GRAD`].
 ///
+/// The model's own functions and constant control flow are inlined first ([`inline`]), and an operator set older than
+/// [`OPSET`] is raised to it ([`raise_opset`]).
+///
 /// # Errors
 /// Where an operator on the way has no rule (all such nodes are named at once), where no path leads from input to
 /// output, or where a shape that a rule needs is open.
 pub fn differentiate(model: Model, options: &Options) -> Result<Model, AutodiffError> {
+    let model = raise_opset(inline(model)?, OPSET)?;
     let input = model.input(options.input.as_deref())?.clone();
     let output = model.output(options.output.as_deref())?.clone();
     for value in [&input, &output] {
@@ -307,7 +314,7 @@ fn prune(builder: &mut GraphBuilder) {
         let appended = node.name.starts_with(PREFIX);
         let kept = !appended || node.output.iter().any(|name| read.contains(name));
         if kept {
-            read.extend(node.input.iter().cloned());
+            read.extend(reads(node).into_iter().map(str::to_owned));
         }
         kept
     });

@@ -6,6 +6,7 @@ use super::pb::{
     GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto,
     TypeProto, ValueInfoProto, tensor_proto::DataType, tensor_shape_proto, type_proto,
 };
+use super::scope::take_names;
 use super::shape::{Dim, Shape};
 use super::{AttributeValue, Model, OPSET, OnnxError, float_tensor, int_tensor};
 
@@ -53,13 +54,8 @@ impl GraphBuilder {
     pub fn edit(model: Model) -> Self {
         let mut proto = model.into_proto();
         let graph = proto.graph.take().unwrap_or_default();
-        let nodes = graph
-            .node
-            .iter()
-            .flat_map(|n| n.output.iter().chain(std::iter::once(&n.name)));
-        let tensors = graph.initializer.iter().map(|t| &t.name);
-        let inputs = graph.input.iter().map(|i| &i.name);
-        let taken = nodes.chain(tensors).chain(inputs).cloned().collect();
+        let mut taken = HashSet::new();
+        take_names(&graph, &mut taken);
         Self {
             proto,
             graph,

@@ -5,12 +5,12 @@ use std::collections::HashSet;
 
 use super::OnnxError;
 use super::model::{default_opset, node_name};
-use super::pb::{GraphProto, ModelProto, attribute_proto::AttributeType};
+use super::pb::{GraphProto, ModelProto, NodeProto};
 use super::tensor::check_tensor;
 
 /// Operator sets that the rules here were written for.
-const OLDEST: i64 = 7;
-const NEWEST: i64 = 24;
+pub(super) const OLDEST: i64 = 7;
+pub(super) const NEWEST: i64 = 24;
 
 pub(super) fn check(proto: &ModelProto) -> Result<(), OnnxError> {
     let graph = proto
@@ -28,15 +28,25 @@ pub(super) fn check(proto: &ModelProto) -> Result<(), OnnxError> {
             newest: NEWEST,
         });
     }
-    check_graph(graph)
+    check_graph(graph, &mut vec![])
 }
 
 fn invalid<T>(why: String) -> Result<T, OnnxError> {
     Err(OnnxError::Invalid(why))
 }
 
-/// Names are unique and known before they are used, which also rules out cycles; tensors are whole.
-fn check_graph(graph: &GraphProto) -> Result<(), OnnxError> {
+/// Graphs within graphs may be so deep.
+const DEEPEST: usize = 64;
+
+/// Names are unique and known before they are used, which also rules out cycles; tensors are whole. `outer` holds the
+/// names that the graphs around this one have made before it.
+fn check_graph<'a>(
+    graph: &'a GraphProto,
+    outer: &mut Vec<HashSet<&'a str>>,
+) -> Result<(), OnnxError> {
+    if outer.len() >= DEEPEST {
+        return invalid(format!("graphs stand in graphs more than {DEEPEST} deep"));
+    }
     if !graph.sparse_initializer.is_empty() {
         return invalid(
             "sparse initializers are not supported: save the model with dense weights".into(),
@@ -62,42 +72,48 @@ fn check_graph(graph: &GraphProto) -> Result<(), OnnxError> {
         }
         known.insert(&tensor.name);
     }
-    for node in &graph.node {
-        for input in node.input.iter().filter(|name| !name.is_empty()) {
-            if !known.contains(&input[..]) {
-                return invalid(format!(
-                    "node `{}` ({}) reads `{input}`, which nothing before it makes (missing initializer, cycle or wrong order)",
-                    node_name(node),
-                    node.op_type
-                ));
-            }
-        }
-        for output in node.output.iter().filter(|name| !name.is_empty()) {
-            if !known.insert(output) {
-                return invalid(format!("two nodes or tensors are named `{output}`"));
-            }
-        }
-        for attribute in &node.attribute {
-            if let Some(tensor) = &attribute.t {
-                check_tensor(tensor)?;
-            }
-            let subgraph = [AttributeType::Graph as i32, AttributeType::Graphs as i32]
-                .contains(&attribute.r#type);
-            if subgraph || attribute.g.is_some() || !attribute.graphs.is_empty() {
-                return invalid(format!(
-                    "node `{}` ({}) holds a graph of its own: control flow is not supported",
-                    node_name(node),
-                    node.op_type
-                ));
-            }
-        }
-    }
-    match graph
-        .output
+    outer.push(known);
+    let checked = graph
+        .node
         .iter()
-        .find(|output| !known.contains(&output.name[..]))
-    {
+        .try_for_each(|node| check_node(node, outer));
+    let known = outer.pop().unwrap_or_default();
+    checked?;
+    let made = |name: &str| known.contains(name) || outer.iter().any(|names| names.contains(name));
+    match graph.output.iter().find(|output| !made(&output.name)) {
         Some(missing) => invalid(format!("nothing makes the output `{}`", missing.name)),
         None => Ok(()),
     }
+}
+
+/// `scopes` holds the names known so far, the innermost graph's last.
+fn check_node<'a>(
+    node: &'a NodeProto,
+    scopes: &mut Vec<HashSet<&'a str>>,
+) -> Result<(), OnnxError> {
+    for input in node.input.iter().filter(|name| !name.is_empty()) {
+        if !scopes.iter().any(|names| names.contains(&input[..])) {
+            return invalid(format!(
+                "node `{}` ({}) reads `{input}`, which nothing before it makes (missing initializer, cycle or wrong order)",
+                node_name(node),
+                node.op_type
+            ));
+        }
+    }
+    for attribute in &node.attribute {
+        for tensor in attribute.t.iter().chain(&attribute.tensors) {
+            check_tensor(tensor)?;
+        }
+        for graph in attribute.g.iter().chain(&attribute.graphs) {
+            check_graph(graph, scopes)?;
+        }
+    }
+    let own = scopes.last_mut();
+    let Some(own) = own else { return Ok(()) };
+    for output in node.output.iter().filter(|name| !name.is_empty()) {
+        if !own.insert(output) {
+            return invalid(format!("two nodes or tensors are named `{output}`"));
+        }
+    }
+    Ok(())
 }

@@ -9,15 +9,23 @@ mod attribute;
 mod build;
 mod check;
 mod error;
+mod inline;
+#[cfg(test)]
+mod inline_tests;
 mod model;
+mod raise;
+mod scope;
 mod shape;
 mod tensor;
 
 pub use attribute::{AttributeValue, Attributes};
 pub use build::{GraphBuilder, declared_shape, float_value};
 pub use error::OnnxError;
+pub use inline::inline;
 pub use model::Model;
 pub(crate) use model::node_name;
+pub use raise::raise_opset;
+pub(crate) use scope::reads;
 pub use shape::{Dim, Entry, Shape, Shapes, Window, broadcast, infer_shapes, window};
 pub use tensor::{float_tensor, floats, int_tensor, ints, set_floats, tensor_shape};
 pub use tract_onnx::pb;

@@ -1,0 +1,247 @@
+//! Inlining: calls of the model's own functions, and branches of `If` whose condition is constant.
+//! Source: <https://github.com/onnx/onnx/blob/main/docs/IR.md> ("Model Local Functions").
+
+use std::collections::HashMap;
+
+use prost::Message;
+
+use super::pb::{FunctionProto, NodeProto, TensorProto};
+use super::scope::{Names, resolve};
+use super::shape::infer_graph;
+use super::{Model, OnnxError};
+
+/// Functions may call functions so deep, and `If` may stand in `If`.
+const DEEPEST: usize = 32;
+/// A model may grow to that many nodes.
+const MOST_NODES: usize = 500_000;
+/// Function bodies are copied up to that many bytes in all.
+const MOST_BYTES: usize = 256 << 20;
+
+/// The model with its functions' bodies in place of their calls, and with the branch that is taken in place of every
+/// `If` whose condition is constant. Weights are not copied.
+///
+/// # Errors
+/// [`OnnxError::Node`] where a function calls itself, uses another operator set than the model, or makes the model
+/// grow beyond all bounds.
+pub fn inline(model: Model) -> Result<Model, OnnxError> {
+    let opset = model.opset();
+    let mut proto = model.into_proto();
+    let Some(mut graph) = proto.graph.take() else {
+        return Err(OnnxError::NotOnnx("it holds no graph".into()));
+    };
+    let functions = std::mem::take(&mut proto.functions);
+    let mut names = Names::of(&graph);
+    if !functions.is_empty() {
+        let mut calls = Calls {
+            functions: HashMap::new(),
+            names: &mut names,
+            opset,
+            copied: 0,
+            out: vec![],
+        };
+        for function in &functions {
+            let key = (domain(function.domain()), function.name());
+            if calls.functions.insert(key, function).is_some() {
+                return Err(OnnxError::Invalid(format!(
+                    "two functions are named `{}`",
+                    function.name()
+                )));
+            }
+        }
+        for node in std::mem::take(&mut graph.node) {
+            calls.take_in(node, 0)?;
+        }
+        graph.node = calls.out;
+    }
+    let mut passes = 0;
+    while passes < DEEPEST && graph.node.iter().any(|node| node.op_type == "If") {
+        let shapes = infer_graph(&graph, opset)?;
+        let mut changed = false;
+        let mut nodes = Vec::with_capacity(graph.node.len());
+        for mut node in std::mem::take(&mut graph.node) {
+            let condition = node.input.first().and_then(|name| shapes.constant(name));
+            match (&node.op_type[..], condition) {
+                ("If", Some(&[holds])) => {
+                    changed = true;
+                    branch(
+                        &mut node,
+                        holds != 0,
+                        &mut names,
+                        &mut nodes,
+                        &mut graph.initializer,
+                    )?;
+                }
+                _ => nodes.push(node),
+            }
+        }
+        graph.node = nodes;
+        if !changed {
+            break;
+        }
+        passes += 1;
+    }
+    proto.graph = Some(graph);
+    Model::from_proto(proto)
+}
+
+fn domain(name: &str) -> &str {
+    if name == "ai.onnx" { "" } else { name }
+}
+
+/// Puts the nodes of the branch that is taken in the place of an `If`.
+fn branch(
+    node: &mut NodeProto,
+    holds: bool,
+    names: &mut Names,
+    out: &mut Vec<NodeProto>,
+    weights: &mut Vec<TensorProto>,
+) -> Result<(), OnnxError> {
+    let prefix = super::node_name(node);
+    let wanted = if holds { "then_branch" } else { "else_branch" };
+    let taken = node
+        .attribute
+        .iter_mut()
+        .find(|a| a.name == wanted)
+        .and_then(|a| a.g.take());
+    let Some(mut taken) = taken.filter(|graph| graph.output.len() == node.output.len()) else {
+        return Err(Model::node_error(
+            node,
+            format!("its `{wanted}` is missing or has another number of outputs"),
+        ));
+    };
+    let mut map = HashMap::new();
+    for mut tensor in std::mem::take(&mut taken.initializer) {
+        let name = names.fresh(&prefix, &tensor.name);
+        map.insert(std::mem::replace(&mut tensor.name, name.clone()), name);
+        weights.push(tensor);
+    }
+    for mut inner in taken.node {
+        // What the branch makes hides what is called so outside.
+        names.rename(&mut inner, &prefix, &mut map);
+        out.push(inner);
+    }
+    for (inner, outer) in taken
+        .output
+        .iter()
+        .zip(&node.output)
+        .filter(|(_, outer)| !outer.is_empty())
+    {
+        let inner = map.get(&inner.name).unwrap_or(&inner.name);
+        out.push(identity(names.fresh(&prefix, "Identity"), inner, outer));
+    }
+    Ok(())
+}
+
+fn identity(name: String, from: &str, to: &str) -> NodeProto {
+    NodeProto {
+        name,
+        op_type: "Identity".into(),
+        input: vec![from.to_owned()],
+        output: vec![to.to_owned()],
+        ..NodeProto::default()
+    }
+}
+
+/// The inlining of calls.
+struct Calls<'a> {
+    functions: HashMap<(&'a str, &'a str), &'a FunctionProto>,
+    names: &'a mut Names,
+    opset: i64,
+    copied: usize,
+    out: Vec<NodeProto>,
+}
+
+impl Calls<'_> {
+    /// Appends a node, or the body of the function that it calls.
+    fn take_in(&mut self, mut node: NodeProto, depth: usize) -> Result<(), OnnxError> {
+        let Some(&function) = self
+            .functions
+            .get(&(domain(&node.domain), &node.op_type[..]))
+        else {
+            for attribute in &mut node.attribute {
+                for graph in attribute.g.iter_mut().chain(&mut attribute.graphs) {
+                    let outer = std::mem::take(&mut self.out);
+                    for inner in std::mem::take(&mut graph.node) {
+                        self.take_in(inner, depth + 1)?;
+                    }
+                    graph.node = std::mem::replace(&mut self.out, outer);
+                }
+            }
+            self.out.push(node);
+            return Ok(());
+        };
+        if depth > DEEPEST {
+            return Err(Model::node_error(
+                &node,
+                "its function calls itself, or functions call each other too deep",
+            ));
+        }
+        let set = function
+            .opset_import
+            .iter()
+            .find(|set| domain(&set.domain).is_empty());
+        if let Some(set) = set.filter(|set| set.version != self.opset) {
+            let why = format!(
+                "its function uses operator set {}, the model {}",
+                set.version, self.opset
+            );
+            return Err(Model::node_error(&node, why));
+        }
+        self.copied = function
+            .node
+            .iter()
+            .map(Message::encoded_len)
+            .fold(self.copied, usize::saturating_add);
+        if self.copied > MOST_BYTES || self.out.len() + function.node.len() > MOST_NODES {
+            return Err(Model::node_error(
+                &node,
+                "with its function's body the model grows beyond all bounds",
+            ));
+        }
+        self.body(&node, function, depth)
+    }
+
+    fn body(
+        &mut self,
+        call: &NodeProto,
+        function: &FunctionProto,
+        depth: usize,
+    ) -> Result<(), OnnxError> {
+        let prefix = super::node_name(call);
+        let mut map: HashMap<String, String> = HashMap::new();
+        for (index, inner) in function.input.iter().enumerate() {
+            map.insert(
+                inner.clone(),
+                call.input.get(index).cloned().unwrap_or_default(),
+            );
+        }
+        let mut passed = vec![];
+        for (inner, outer) in function
+            .output
+            .iter()
+            .zip(&call.output)
+            .filter(|(_, outer)| !outer.is_empty())
+        {
+            match map.get(inner) {
+                // An output that is an input, or stands twice.
+                Some(_) => passed.push((inner, outer)),
+                None => drop(map.insert(inner.clone(), outer.clone())),
+            }
+        }
+        for node in &function.node {
+            let mut node = node.clone();
+            resolve(&mut node, &call.attribute);
+            self.names.rename(&mut node, &prefix, &mut map);
+            self.take_in(node, depth + 1)?;
+        }
+        for (inner, outer) in passed {
+            let from = map.get(inner).cloned().unwrap_or_default();
+            self.out.push(identity(
+                self.names.fresh(&prefix, "Identity"),
+                &from,
+                outer,
+            ));
+        }
+        Ok(())
+    }
+}
