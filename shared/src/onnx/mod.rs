@@ -11,6 +11,7 @@ mod check;
 mod error;
 mod inline;
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod inline_tests;
 mod model;
 mod raise;

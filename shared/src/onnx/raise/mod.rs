@@ -3,6 +3,7 @@
 
 mod forms;
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests;
 
 use std::collections::HashSet;

@@ -19,6 +19,7 @@ mod resize;
 mod rules;
 mod site;
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests;
 mod value;
 mod window;
