@@ -84,6 +84,9 @@ pub fn cases() -> Result<Vec<Case>, OnnxError> {
     pooling(&mut b)?;
     shapes(&mut b)?;
     normalization(&mut b)?;
+    functions(&mut b)?;
+    selection(&mut b)?;
+    movement(&mut b)?;
     Ok(b.cases)
 }
 
@@ -340,4 +343,102 @@ fn normalization(b: &mut Builder) -> Result<(), OnnxError> {
         )?;
     }
     Ok(())
+}
+
+fn functions(b: &mut Builder) -> Result<(), OnnxError> {
+    let within = |low: f32, high: f32| uniform(&[2, 3, 4], low, high, 40);
+    for op in [
+        "Abs", "Erf", "Sin", "Cos", "Tan", "Atan", "Sinh", "Cosh", "Asinh",
+    ] {
+        b.plain(op, within(0.1, 1.2), vec![])?;
+    }
+    for op in ["Asin", "Acos", "Atanh"] {
+        b.plain(op, within(-0.8, 0.8), vec![])?;
+    }
+    b.plain("Acosh", within(1.2, 3.0), vec![])?;
+    b.plain("Reciprocal", within(0.4, 2.0), vec![])?;
+    b.with("Pow", within(0.2, 2.0), vec![], |g| {
+        vec![g.floats("e", &uniform(&[3, 1], -2.0, 2.0, 41))]
+    })?;
+    b.with("Pow of a negative base", within(-2.0, -0.2), vec![], |g| {
+        vec![g.scalar("e", 3.0)]
+    })?;
+    // The exponent depends on the input.
+    let mut graph = GraphBuilder::new("Pow");
+    let x = graph.input("x", &[Dim::Known(2), Dim::Known(3)]);
+    let base = graph.floats("base", &uniform(&[2, 3], 0.5, 2.0, 42));
+    let y = graph.node("Pow", "y", &[&base, &x], []);
+    graph.output(&y, None);
+    b.cases.push(Case {
+        name: "Pow of the exponent".into(),
+        model: graph.finish()?,
+        input: uniform(&[2, 3], -1.0, 1.0, 43),
+    });
+    Ok(())
+}
+
+fn selection(b: &mut Builder) -> Result<(), OnnxError> {
+    for op in ["Max", "Min"] {
+        b.with(op, distinct(&[2, 3, 4], 44), vec![], |g| {
+            vec![
+                g.floats("a", &uniform(&[3, 1], -0.5, 0.5, 45)),
+                g.floats("b", &uniform(&[2, 3, 4], -0.5, 0.5, 46)),
+            ]
+        })?;
+    }
+    for op in ["ReduceMax", "ReduceMin"] {
+        b.plain(op, distinct(&[2, 3, 4], 47), vec![("axes", [1].into())])?;
+        let attributes = vec![("axes", [0, -1].into()), ("keepdims", 0.into())];
+        b.plain(
+            &format!("{op} drops axes"),
+            distinct(&[2, 3, 4], 48),
+            attributes,
+        )?;
+    }
+    b.plain("GlobalMaxPool", distinct(&[2, 3, 4, 5], 49), vec![])
+}
+
+fn movement(b: &mut Builder) -> Result<(), OnnxError> {
+    let cube = || uniform(&[2, 3, 4], -1.0, 1.0, 50);
+    let ints = |lists: &'static [&'static [i64]]| {
+        move |g: &mut GraphBuilder| lists.iter().map(|list| g.ints("ints", list)).collect()
+    };
+    b.with("CumSum", cube(), vec![], |g| {
+        let axis = g.ints("axis", &[1]);
+        let none = g.ints("none", &[]);
+        vec![g.node("Reshape", "scalar", &[&axis, &none], [])]
+    })?;
+    b.with("Tile", cube(), vec![], ints(&[&[1, 2, 3]]))?;
+    b.with("Slice", cube(), vec![], ints(&[&[0, 1], &[1, 4]]))?;
+    b.with(
+        "Slice steps",
+        cube(),
+        vec![],
+        ints(&[&[-4], &[100], &[-1], &[2]]),
+    )?;
+    b.with(
+        "Gather",
+        cube(),
+        vec![("axis", 1.into())],
+        ints(&[&[2, -3]]),
+    )?;
+    b.with(
+        "Gather repeats",
+        cube(),
+        vec![("axis", 2.into())],
+        ints(&[&[1, 1, 3]]),
+    )?;
+    let factor = |g: &mut GraphBuilder| vec![g.floats("w", &uniform(&[4, 5], -1.0, 1.0, 51))];
+    b.with(
+        "Einsum",
+        cube(),
+        vec![("equation", "bij,jk->bik".into())],
+        factor,
+    )?;
+    b.with(
+        "Einsum sums",
+        cube(),
+        vec![("equation", "...ij,jk->i...".into())],
+        factor,
+    )
 }

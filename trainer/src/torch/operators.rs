@@ -8,20 +8,36 @@ use super::call::{Call, list, pad};
 type Operator = fn(&Call<'_>) -> Result<Tensor>;
 
 const OPERATORS: &[(&str, Operator)] = &[
+    ("Abs", |c| Ok(c.input(0)?.f_abs()?)),
+    ("Acos", |c| Ok(c.input(0)?.f_acos()?)),
+    ("Acosh", |c| Ok(c.input(0)?.f_acosh()?)),
     ("Add", |c| Ok(c.input(0)?.f_add(c.input(1)?)?)),
+    ("Asin", |c| Ok(c.input(0)?.f_asin()?)),
+    ("Asinh", |c| Ok(c.input(0)?.f_asinh()?)),
+    ("Atan", |c| Ok(c.input(0)?.f_atan()?)),
+    ("Atanh", |c| Ok(c.input(0)?.f_atanh()?)),
     ("AveragePool", average_pool),
     ("BatchNormalization", batch_normalization),
     ("Clip", clip),
     ("Concat", concat),
     ("Constant", constant),
     ("Conv", conv),
+    ("Cos", |c| Ok(c.input(0)?.f_cos()?)),
+    ("Cosh", |c| Ok(c.input(0)?.f_cosh()?)),
+    ("CumSum", cum_sum),
     ("Div", |c| Ok(c.input(0)?.f_div(c.input(1)?)?)),
     ("Dropout", dropout),
+    ("Einsum", einsum),
+    ("Erf", |c| Ok(c.input(0)?.f_erf()?)),
     ("Exp", |c| Ok(c.input(0)?.f_exp()?)),
     ("Flatten", flatten),
+    ("Gather", gather),
     ("Gemm", gemm),
     ("GlobalAveragePool", |c| {
         Ok(c.input(0)?.f_adaptive_avg_pool2d([1, 1])?)
+    }),
+    ("GlobalMaxPool", |c| {
+        Ok(c.input(0)?.f_adaptive_max_pool2d([1, 1])?.0)
     }),
     ("Identity", |c| Ok(c.input(0)?.shallow_clone())),
     ("LeakyRelu", leaky_relu),
@@ -30,21 +46,32 @@ const OPERATORS: &[(&str, Operator)] = &[
         Ok(c.input(0)?.f_log_softmax(softmax_axis(c)?, None::<Kind>)?)
     }),
     ("MatMul", |c| Ok(c.input(0)?.f_matmul(c.input(1)?)?)),
+    ("Max", |c| extremum(c, Tensor::f_maximum)),
     ("MaxPool", max_pool),
+    ("Min", |c| extremum(c, Tensor::f_minimum)),
     ("Mul", |c| Ok(c.input(0)?.f_mul(c.input(1)?)?)),
     ("Neg", |c| Ok(c.input(0)?.f_neg()?)),
+    ("Pow", |c| Ok(c.input(0)?.f_pow(c.input(1)?)?)),
+    ("Reciprocal", |c| Ok(c.input(0)?.f_reciprocal()?)),
+    ("ReduceMax", reduce_max),
     ("ReduceMean", reduce_mean),
+    ("ReduceMin", reduce_min),
     ("ReduceSum", reduce_sum),
     ("Relu", |c| Ok(c.input(0)?.f_relu()?)),
     ("Reshape", reshape),
     ("Sigmoid", |c| Ok(c.input(0)?.f_sigmoid()?)),
+    ("Sin", |c| Ok(c.input(0)?.f_sin()?)),
+    ("Sinh", |c| Ok(c.input(0)?.f_sinh()?)),
+    ("Slice", slice),
     ("Softmax", |c| {
         Ok(c.input(0)?.f_softmax(softmax_axis(c)?, None::<Kind>)?)
     }),
     ("Sqrt", |c| Ok(c.input(0)?.f_sqrt()?)),
     ("Squeeze", squeeze),
     ("Sub", |c| Ok(c.input(0)?.f_sub(c.input(1)?)?)),
+    ("Tan", |c| Ok(c.input(0)?.f_tan()?)),
     ("Tanh", |c| Ok(c.input(0)?.f_tanh()?)),
+    ("Tile", |c| Ok(c.input(0)?.f_tile(c.ints(1)?)?)),
     ("Transpose", transpose),
     ("Unsqueeze", unsqueeze),
 ];
@@ -288,6 +315,91 @@ fn reduce_sum(call: &Call<'_>) -> Result<Tensor> {
         Some(axes) => x.f_sum_dim_intlist(axes, keep, None::<Kind>)?,
         None => x.shallow_clone(),
     })
+}
+
+fn reduce_max(call: &Call<'_>) -> Result<Tensor> {
+    let x = call.input(0)?;
+    let keep = call.attributes().int("keepdims", 1)? != 0;
+    Ok(match reduction_axes(call)? {
+        Some(axes) => x.f_amax(axes, keep)?,
+        None => x.shallow_clone(),
+    })
+}
+
+fn reduce_min(call: &Call<'_>) -> Result<Tensor> {
+    let x = call.input(0)?;
+    let keep = call.attributes().int("keepdims", 1)? != 0;
+    Ok(match reduction_axes(call)? {
+        Some(axes) => x.f_amin(axes, keep)?,
+        None => x.shallow_clone(),
+    })
+}
+
+/// The largest or smallest of any number of inputs.
+fn extremum(
+    call: &Call<'_>,
+    of_two: fn(&Tensor, &Tensor) -> Result<Tensor, tch::TchError>,
+) -> Result<Tensor> {
+    let mut most = call.input(0)?.shallow_clone();
+    for index in 1..call.inputs.len() {
+        most = of_two(&most, call.input(index)?)?;
+    }
+    Ok(most)
+}
+
+fn cum_sum(call: &Call<'_>) -> Result<Tensor> {
+    let attributes = call.attributes();
+    if attributes.int("exclusive", 0)? != 0 || attributes.int("reverse", 0)? != 0 {
+        bail!("exclusive and reversed sums are not executed");
+    }
+    let axis = call.ints(1)?.first().copied().context("`axis` is empty")?;
+    Ok(call.input(0)?.f_cumsum(axis, None::<Kind>)?)
+}
+
+fn einsum(call: &Call<'_>) -> Result<Tensor> {
+    let operands: Vec<&Tensor> = call.inputs.iter().flatten().collect();
+    let equation = call.attributes().string("equation", "")?;
+    Ok(Tensor::f_einsum(equation, &operands, None::<i64>)?)
+}
+
+fn gather(call: &Call<'_>) -> Result<Tensor> {
+    let (x, indices) = (call.input(0)?, call.input(1)?);
+    let axis = call.attributes().int("axis", 0)?;
+    let sizes = x.size();
+    let at = if axis < 0 {
+        axis + sizes.len() as i64
+    } else {
+        axis
+    };
+    let at = usize::try_from(at).ok().filter(|&at| at < sizes.len());
+    let at = at.context("`axis` is outside the rank")?;
+    let flat = indices
+        .f_to_kind(Kind::Int64)?
+        .f_flatten(0, -1)?
+        .f_remainder(sizes[at])?;
+    let picked = x.f_index_select(at as i64, &flat)?;
+    let shape = [&sizes[..at], &indices.size(), &sizes[at + 1..]].concat();
+    Ok(picked.f_reshape(shape)?)
+}
+
+fn slice(call: &Call<'_>) -> Result<Tensor> {
+    let (starts, ends) = (call.ints(1)?, call.ints(2)?);
+    let axes = match call.optional(3) {
+        Some(_) => call.ints(3)?,
+        None => (0..starts.len() as i64).collect(),
+    };
+    let steps = match call.optional(4) {
+        Some(_) => call.ints(4)?,
+        None => vec![1; starts.len()],
+    };
+    let mut x = call.input(0)?.shallow_clone();
+    for (((start, end), axis), step) in starts.into_iter().zip(ends).zip(axes).zip(steps) {
+        if step < 1 {
+            bail!("slices that run backwards are not executed");
+        }
+        x = x.f_slice(axis, start, end, step)?;
+    }
+    Ok(x)
 }
 
 fn constant(call: &Call<'_>) -> Result<Tensor> {
