@@ -406,6 +406,131 @@ fn labels_must_be_as_many_as_the_logits() {
     );
 }
 
+const METHODS: [(&str, usize); 18] = [
+    ("gradient", 3),
+    ("gradient-absolute", 3),
+    ("gradient-squared", 3),
+    ("input-x-gradient", 3),
+    ("smoothgrad --samples 3", 3),
+    ("smoothgrad-squared --samples 3 --sigma 0.1", 3),
+    ("vargrad --samples 3", 3),
+    (
+        "integrated-gradients --steps 4 --baseline black --baseline blur:3",
+        3,
+    ),
+    ("expected-gradients --samples 3 --baseline uniform", 3),
+    ("guided-backprop", 3),
+    ("deconvolution", 3),
+    ("grad-cam", 1),
+    ("grad-cam-plus-plus", 1),
+    ("layer-cam --features relu", 1),
+    ("cam", 1),
+    ("score-cam", 1),
+    ("occlusion --window 16 --stride 16", 1),
+    ("rise --masks 4 --cells 3", 1),
+];
+
+#[test]
+fn every_method_writes_a_map_and_tells_its_facts() {
+    let bench = Bench::new();
+    let network = build(&Blueprint::new(Architecture::ResnetSmall, 3, SIZE, 3)).unwrap();
+    network.save(&bench.path("small.onnx")).unwrap();
+    for (method, channels) in METHODS {
+        let answer = bench.json(&format!(
+            "explain small.onnx plain.png --method {method} --target 1 --against 2 --raw raw.npy -o map.png --json"
+        ));
+        assert_eq!(
+            bench.npy("raw.npy").shape(),
+            [1, channels, SIZE, SIZE],
+            "{method}"
+        );
+        let attribution = &answer["attribution"];
+        let name = method.split(' ').next().unwrap();
+        assert_eq!(attribution["method"], name);
+        assert_eq!(
+            (&attribution["target"], &attribution["against"]),
+            (&1.into(), &2.into())
+        );
+        assert!(attribution["evaluations"].as_u64().unwrap() >= 1);
+        let count = attribution["convergence"].as_array().map_or(0, Vec::len);
+        assert_eq!(count, if name == "integrated-gradients" { 2 } else { 0 });
+        assert_eq!(
+            attribution["features"].is_object(),
+            channels == 1 && !["occlusion", "rise"].contains(&name)
+        );
+    }
+    // logits = W · mean, from black: the attributions add up to the logit, and occlusion finds it too.
+    let answer = bench.json("explain linear.onnx plain.png --method integrated-gradients --target 1 --raw raw.npy --json");
+    let whole = by_hand([0.2, 0.4, 0.8])[1];
+    assert!((f64::from(bench.npy("raw.npy").sum()) - whole).abs() < 1e-4);
+    assert!(
+        (answer["attribution"]["convergence"][0]["difference"]
+            .as_f64()
+            .unwrap()
+            - whole)
+            .abs()
+            < 1e-5
+    );
+    bench.ok("explain linear.onnx plain.png --method occlusion --window 8 --stride 8 --baseline black --target 1 --raw raw.npy");
+    assert!((f64::from(bench.npy("raw.npy").sum()) / 64.0 - whole).abs() < 1e-4);
+}
+
+#[test]
+fn options_that_a_method_does_not_read_are_wrong_usage() {
+    let bench = Bench::new();
+    for (arguments, part) in [
+        ("--steps 3", "integrated-gradients"),
+        ("--method smoothgrad --features relu", "grad-cam"),
+        (
+            "--method occlusion --baseline black --baseline white",
+            "one --baseline",
+        ),
+    ] {
+        let error = bench.error(2, &format!("explain linear.onnx plain.png {arguments}"));
+        assert!(error.contains(part), "{error}");
+    }
+    let refused = bench.error(
+        1,
+        "explain linear.onnx plain.png --method grad-cam -o map.png",
+    );
+    assert!(refused.contains("no feature map"), "{refused}");
+}
+
+/// Whether a process has set a handler of its own for SIGINT (signal 2).
+#[cfg(target_os = "linux")]
+fn handles_interrupts(id: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    u64::from_str_radix(caught.unwrap().trim(), 16).unwrap() & 2 != 0
+}
+
+/// Hours of masks, interrupted.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interrupted_explanation_leaves_nothing() {
+    let bench = Bench::new();
+    let before = bench.files();
+    let child = bench
+        .command("explain linear.onnx plain.png --method rise --masks 100000000 -o map.png --raw raw.npy")
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !handles_interrupts(child.id()) {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let id = child.id().to_string();
+    Command::new("kill").args(["-INT", &id]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(
+        error.contains("interrupted: nothing was written"),
+        "{error}"
+    );
+    assert_eq!(bench.files(), before);
+}
+
 #[test]
 fn inspect_tells_what_is_in_the_file() {
     let bench = Bench::new();

@@ -54,6 +54,67 @@ pub enum AttributionError {
         /// The shape that the graph promises.
         wanted: Vec<usize>,
     },
+    /// A class is to be held against itself.
+    #[error("class {class} cannot be held against itself: a margin is between two classes")]
+    SameClass {
+        /// The class, which may be the predicted one.
+        class: usize,
+    },
+    /// No class is named, and none is predicted.
+    #[error("no class is predicted, because the logits are not numbers")]
+    NoPrediction,
+    /// A method's parameter is out of its range.
+    #[error("{what}")]
+    Parameter {
+        /// What it must be.
+        what: &'static str,
+    },
+    /// An image, noise or mask of the caller's has another size than the input.
+    #[error("a baseline, noise or mask is {given:?}, but the input is {wanted:?}")]
+    Sizes {
+        /// The shape given.
+        given: Vec<usize>,
+        /// The shape needed.
+        wanted: Vec<usize>,
+    },
+    /// The engine differentiates by itself and shows nothing of the inside.
+    #[error(
+        "{engine} differentiates by itself and gives neither feature maps nor other rules for ReLU: choose an engine that runs the derived graph"
+    )]
+    NeedsGraph {
+        /// The engine's name.
+        engine: &'static str,
+    },
+    /// The graph has no value of rank 4 that a method on feature maps could look at.
+    #[error(
+        "the network has no feature map with a height and a width on the way to its logits: this method is for convolutional networks"
+    )]
+    NoFeatureMap,
+    /// There is no such value and no such node.
+    #[error("the network has no value and no node named `{name}`: `pellucid inspect` lists them")]
+    NoSuchFeatures {
+        /// The name asked for.
+        name: String,
+    },
+    /// The value asked for is no feature map.
+    #[error("`{name}` has the shape {shape:?}: a feature map is [N, C, h, w]")]
+    NotSpatial {
+        /// The value's name.
+        name: String,
+        /// Its shape.
+        shape: Vec<usize>,
+    },
+    /// CAM needs a head of global average pooling and one linear layer.
+    #[error(
+        "CAM is for networks that end in global average pooling and one linear layer, but {why}: Grad-CAM has no such limit"
+    )]
+    NoLinearHead {
+        /// What is otherwise.
+        why: String,
+    },
+    /// Whoever is told of the progress wants no more.
+    #[error("cancelled")]
+    Cancelled,
     /// The model is broken.
     #[error(transparent)]
     Onnx(#[from] OnnxError),
@@ -63,4 +124,10 @@ pub enum AttributionError {
     /// The engine cannot load or run the model.
     #[error(transparent)]
     Engine(#[from] EngineError),
+}
+
+impl AttributionError {
+    pub(super) fn parameter(what: &'static str) -> Self {
+        Self::Parameter { what }
+    }
 }

@@ -1,5 +1,5 @@
 use super::AttributionError;
-use crate::autodiff::{COTANGENT, GRAD};
+use crate::autodiff::{COTANGENT, FEATURES, FEATURES_GRAD, GRAD};
 use crate::onnx::{Dim, Model, OnnxError, Shape, declared_shape, infer_shapes};
 
 /// What a classifier takes and gives: names and sizes.
@@ -26,7 +26,9 @@ impl Signature {
     pub fn of(model: &Model, output: Option<&str>) -> Result<Self, AttributionError> {
         let differentiated = model.inputs().iter().any(|i| i.name == COTANGENT)
             && model.outputs().iter().any(|o| o.name == GRAD);
-        let own = |name: &str| differentiated && (name == COTANGENT || name == GRAD);
+        let own = |name: &str| {
+            differentiated && [COTANGENT, GRAD, FEATURES, FEATURES_GRAD].contains(&name)
+        };
 
         let inputs: Vec<_> = model
             .inputs()

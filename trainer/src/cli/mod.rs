@@ -4,6 +4,7 @@ pub mod differentiate;
 pub mod evaluate;
 pub mod explain;
 pub mod inspect;
+mod interrupt;
 mod model;
 mod output;
 pub mod phantom;
@@ -47,7 +48,7 @@ enum Command {
     #[cfg(feature = "torch")]
     Train(Box<train::Args>),
     Evaluate(Box<evaluate::Args>),
-    Explain(explain::Args),
+    Explain(Box<explain::Args>),
     Differentiate(differentiate::Args),
     Inspect(inspect::Args),
     Phantom(phantom::Args),
@@ -81,7 +82,7 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "torch")]
         Command::Train(args) => train::run(*args),
         Command::Evaluate(args) => evaluate::run(*args),
-        Command::Explain(args) => explain::run(args),
+        Command::Explain(args) => explain::run(*args),
         Command::Differentiate(args) => differentiate::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Phantom(args) => phantom::run(args),
@@ -92,10 +93,13 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads our output has seen enough, as in `pellucid inspect model.onnx | head`.
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => match error.downcast_ref::<clap::Error>() {
+            Some(error) => usage(error),
+            None => {
+                eprintln!("error: {error:#}");
+                ExitCode::FAILURE
+            }
+        },
     }
 }
 
@@ -145,6 +149,11 @@ mod tests {
             "pellucid explain a.onnx a.png --outlier-percent -1",
             "pellucid explain a.onnx a.png --sign both",
             "pellucid explain a.onnx a.png --engine tensorflow",
+            "pellucid explain a.onnx a.png --method magic",
+            "pellucid explain a.onnx a.png --steps 0",
+            "pellucid explain a.onnx a.png --sigma -1",
+            "pellucid explain a.onnx a.png --baseline grey",
+            "pellucid explain a.onnx a.png --probability 2",
             "pellucid differentiate a.onnx",
             "pellucid serve . --port 70000",
             "pellucid serve . --host example.org",
@@ -172,6 +181,11 @@ mod tests {
             "--engine tract",
             "--engine torch",
             "--method gradient",
+            "--method grad-cam-plus-plus --features relu3",
+            "--method integrated-gradients --baseline black --baseline blur:5 --rule trapezoid",
+            "--method occlusion --window 50 --stride 25 --baseline value:0.5",
+            "--method rise --masks 10 --cells 4 --probability 0.3 --seed 1 --batch 2",
+            "--method smoothgrad --samples 5 --sigma 0.2 --target a --against b",
         ] {
             assert!(
                 parse(&format!("pellucid explain a.onnx a.png {more}")).is_ok(),

@@ -1,12 +1,12 @@
 //! `pellucid train`.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 use pellucid_shared::card::Norm;
 use pellucid_shared::zoo::Architecture;
 
+use super::interrupt;
 use super::output::print;
 use super::quantities::{
     above_zero, architecture, at_least_one, at_least_two, at_least_zero, norm, share,
@@ -153,26 +153,14 @@ fn ball(text: &str) -> Result<Ball, String> {
         .map_err(|_| format!("`{text}` is no ball: none, l2 or linf"))
 }
 
-/// Set by Ctrl-C.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
 /// Runs the command.
 ///
 /// # Errors
 /// As [`train`].
 pub fn run(args: Args) -> Result<()> {
     let settings = settings(args)?;
-    let handler = || {
-        // Who presses twice does not want to wait for the step.
-        if INTERRUPTED.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    };
     let progress = Progress::visible();
-    if ctrlc::set_handler(handler).is_err() {
-        progress.say("Ctrl-C will end this at once: its handler could not be set.");
-    }
-    let outcome = train(&settings, &progress, &INTERRUPTED)?;
+    let outcome = train(&settings, &progress, interrupt::flag())?;
     print(&report(&outcome))
 }
 

@@ -35,6 +35,11 @@ pub(super) fn unit(text: &str) -> Result<f32, String> {
     between(text, 0.0, 1.0)
 }
 
+/// A number from 0 to 10: a strength of noise.
+pub(super) fn share(text: &str) -> Result<f32, String> {
+    between(text, 0.0, 10.0)
+}
+
 fn between(text: &str, low: f32, high: f32) -> Result<f32, String> {
     let number = text.parse().ok().filter(|x| (low..=high).contains(x));
     number.ok_or_else(|| format!("`{text}` is not a number from {low} to {high}"))

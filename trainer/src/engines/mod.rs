@@ -48,7 +48,7 @@ pub fn open(kind: EngineKind, model: &Model) -> Result<Box<dyn Engine>> {
 /// Where the model is no classifier, cannot be differentiated, or the runtime is not there or refuses it.
 pub fn explainer(kind: EngineKind, model: Model, output: Option<&str>) -> Result<Explainer> {
     if kind != EngineKind::Torch {
-        return Ok(Explainer::with_output(model, output, |graph| {
+        return Ok(Explainer::with_output(model, output, move |graph| {
             open_graph(kind, graph)
         })?);
     }

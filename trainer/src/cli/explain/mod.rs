@@ -1,39 +1,54 @@
 //! `pellucid explain`.
 
+mod method;
 mod report;
 mod subject;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result, bail};
-use clap::ValueEnum;
 use ndarray::{Array3, Array4, Axis};
 use ndarray_npy::WriteNpyExt;
-use pellucid_shared::attribution::predicted;
+use pellucid_shared::attribution::{Attribution, AttributionError, Explainer, Job, Method, Target};
 use pellucid_shared::card::Card;
 use pellucid_shared::image::encode_png;
 use pellucid_shared::render::{
     ColourMap, Flag, Normalised, Sign, collapse, normalise, overlay, paint,
 };
 
+use self::method::{Name, Parameters};
 use self::report::Report;
 use self::subject::{Described, Subject};
-use super::model;
 use super::output::{note, print, print_json, protect, write};
 use super::values::{channels, named, percent, positive_channels, unit};
+use super::{interrupt, model};
 use crate::engines::{EngineKind, explainer};
+use crate::progress;
 
 /// Show which pixels a classifier's answer hangs on
 ///
 /// Prints the probability of every class; writes the attribution of one class as a picture over the image (-o) or as
-/// numbers (--raw). The numbers are the gradient of the class's logit with respect to the network's own input, float32
-/// [1, 3, H, W], neither scaled nor made absolute.
+/// numbers (--raw). The numbers are float32, neither scaled nor clipped. The methods that look at the network's own input
+/// element by element write [1, 3, H, W]: gradient ∂logit/∂input, its absolute value and square, input-x-gradient,
+/// smoothgrad, smoothgrad-squared and vargrad (mean, mean square and variance of the gradient under noise),
+/// integrated-gradients and expected-gradients (in logits; they add up to logit(image) − logit(baseline)),
+/// guided-backprop, deconvolution. The others write [1, 1, H, W]: grad-cam, grad-cam-plus-plus, layer-cam, cam and
+/// score-cam (the weighted feature maps, enlarged bilinearly), occlusion (by how much the logit falls), rise
+/// (probability).
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   A model with a card says by itself how an image is to be fed:
     pellucid explain robust.onnx lesion.jpg -o map.png
     pellucid explain robust.onnx lesion.jpg --target mel --raw grad.npy
+
+  Other methods, and why one class rather than another:
+    pellucid explain robust.onnx lesion.jpg --method smoothgrad --samples 50 --sigma 0.2 -o map.png
+    pellucid explain robust.onnx lesion.jpg --method integrated-gradients --baseline black --baseline blur -o map.png
+    pellucid explain robust.onnx lesion.jpg --method grad-cam --target mel --against nv -o map.png
+    pellucid explain robust.onnx lesion.jpg --method occlusion --window 50 --stride 25 --sign all -o map.png
 
   For any other ONNX classifier, say it:
     pellucid explain resnet50.onnx cat.jpg --size 224 --mean 0.485,0.456,0.406 \\
@@ -49,10 +64,13 @@ pub struct Args {
 
     /// How to attribute
     #[arg(long, value_enum, default_value_t)]
-    method: Method,
+    method: Name,
     /// The class to explain: its code, name or number; left out, the predicted class
     #[arg(long, value_name = "CLASS")]
     target: Option<String>,
+    /// Explain by how much the class's logit lies above this other class's
+    #[arg(long, value_name = "CLASS")]
+    against: Option<String>,
     /// What computes: tract is always there, ort needs ONNX Runtime's library, torch answers by its own autograd
     #[arg(long, value_enum, default_value_t)]
     engine: EngineKind,
@@ -63,13 +81,18 @@ pub struct Args {
     /// Write the attribution over the image as a PNG
     #[arg(short = 'o', long = "out", value_name = "PNG")]
     out: Option<PathBuf>,
-    /// Write the gradient itself as float32 [1, 3, H, W]
+    /// Write the attribution itself as float32 [1, 3, H, W] or [1, 1, H, W], by the method
     #[arg(long, value_name = "NPY")]
     raw: Option<PathBuf>,
     /// Print the answer as JSON
     #[arg(long)]
     json: bool,
 
+    #[command(
+        flatten,
+        next_help_heading = "Options of the methods (with their defaults)"
+    )]
+    parameters: Parameters,
     #[command(
         flatten,
         next_help_heading = "How the image is fed (where the model's card does not say it)"
@@ -84,14 +107,6 @@ impl Args {
     pub(super) fn computes_on_torch(&self) -> bool {
         self.engine == EngineKind::Torch
     }
-}
-
-/// How an attribution is computed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Method {
-    /// The gradient of the class's logit with respect to the input
-    #[default]
-    Gradient,
 }
 
 /// What a model's card would say.
@@ -140,8 +155,9 @@ struct Draw {
 /// Explains one image.
 ///
 /// # Errors
-/// Where a file cannot be read, does not fit, or cannot be written.
+/// Where a file cannot be read, does not fit, or cannot be written; where an option does not go with the method.
 pub fn run(args: Args) -> Result<()> {
+    args.parameters.check(args.method)?;
     for out in args.out.iter().chain(&args.raw) {
         protect(&args.model, out)?;
         protect(&args.image, out)?;
@@ -152,43 +168,72 @@ pub fn run(args: Args) -> Result<()> {
         .with_context(|| format!("{} cannot be explained", args.model.display()))?;
     let classes = described.classes(explainer.signature().classes)?;
     let subject = Subject::read(&args.image, &described, explainer.signature())?;
-    let input = subject.tensor.view();
-
-    let target = match &args.target {
-        Some(wanted) => position(&classes, wanted)?,
-        None => {
-            let logits = explainer
-                .logits(input)
-                .with_context(|| args.image.display().to_string())?;
-            predicted(&logits).with_context(|| {
-                format!(
-                    "no class is predicted for {}: its logits are not numbers",
-                    args.image.display()
-                )
-            })?
-        }
+    let named = |class: &Option<String>| {
+        let class = class.as_ref();
+        class.map(|wanted| position(&classes, wanted)).transpose()
     };
-    let gradient = explainer
-        .gradient(input, target)
-        .with_context(|| args.image.display().to_string())?;
+    let target = Target {
+        class: named(&args.target)?,
+        against: named(&args.against)?,
+    };
+    let found = explain(&args, &mut explainer, &subject, target)?;
 
+    let numbers = found.map.channels();
     let map = normalise(
-        &collapse(&gradient.grad),
+        &collapse(&numbers),
         args.draw.sign,
         args.draw.outlier_percent,
     );
     tell_what_is_unusual(&map);
+    tell_what_is_missing(&found);
     if let Some(path) = &args.raw {
-        write(path, &npy(gradient.grad.clone())?)?;
+        write(path, &npy(numbers)?)?;
     }
     if let Some(path) = &args.out {
         draw(path, &map, &subject, &args.draw)?;
     }
-    let report = Report::new(&args, explainer.engine(), &classes, &gradient, target, &map);
+    let engine = explainer.engine().unwrap_or_default();
+    let report = Report::new(&args, engine, &classes, &found, &map);
     if args.json {
         print_json(&report)
     } else {
         print(&report.text())
+    }
+}
+
+/// Runs the method with a bar on the terminal, until it is done or Ctrl-C is pressed.
+fn explain(
+    args: &Args,
+    explainer: &mut Explainer,
+    subject: &Subject,
+    target: Target,
+) -> Result<Attribution> {
+    let (_, _, height, width) = subject.tensor.dim();
+    let method: Method = args.parameters.method(args.method, height.min(width));
+    let interrupted = interrupt::flag();
+    let progress = progress::Progress::visible();
+    let bar = progress.bar(&args.method.text(), 0);
+    let mut tell = |progress: pellucid_shared::attribution::Progress| {
+        bar.set_length(progress.total as u64);
+        bar.set_position(progress.done as u64);
+        if interrupted.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    };
+    let job = Job {
+        seed: args.parameters.seed,
+        batch: args.parameters.batch.get(),
+        progress: Some(&mut tell),
+    };
+    let found = explainer.explain(&method, subject.tensor.view(), target, subject.space, job);
+    bar.finish_and_clear();
+    match found {
+        Err(AttributionError::Cancelled) => bail!("interrupted: nothing was written"),
+        other => {
+            other.with_context(|| format!("{} on {}", args.model.display(), args.image.display()))
+        }
     }
 }
 
@@ -220,23 +265,39 @@ fn position(classes: &Card, wanted: &str) -> Result<usize> {
 fn tell_what_is_unusual(map: &Normalised) {
     match map.flag {
         Some(Flag::NonFinite) => {
-            note("some values of the gradient are not numbers; they are drawn as 0")
+            note("some values of the attribution are not numbers; they are drawn as 0")
         }
         Some(Flag::AllZero) => {
-            note("the gradient is 0 everywhere that is to be shown: the map is blank")
+            note("the attribution is 0 everywhere that is to be shown: the map is blank")
         }
         Some(Flag::Tiny) => note(
-            "the gradient is tiny; the map is drawn at full contrast, but may be rounding noise",
+            "the attribution is tiny; the map is drawn at full contrast, but may be rounding noise",
         ),
         _ => {}
     }
 }
 
-/// The bytes of an `.npy` file that holds the gradient as `[1, 3, H, W]`.
-fn npy(grad: Array3<f32>) -> Result<Vec<u8>> {
-    let grad: Array4<f32> = grad.insert_axis(Axis(0));
+/// Share of the score that attributions may miss before more steps are advised.
+const MISSED: f64 = 0.05;
+
+fn tell_what_is_missing(found: &Attribution) {
+    for part in &found.convergence {
+        if part.delta.abs() > MISSED * part.difference.abs() {
+            note(&format!(
+                "the attributions from the baseline {} add up to {:.4} and not to {:.4}: more --steps come closer",
+                part.baseline,
+                part.difference + part.delta,
+                part.difference
+            ));
+        }
+    }
+}
+
+/// The bytes of an `.npy` file that holds the map as `[1, C, H, W]`.
+fn npy(map: Array3<f32>) -> Result<Vec<u8>> {
+    let map: Array4<f32> = map.insert_axis(Axis(0));
     let mut bytes = vec![];
-    grad.write_npy(&mut bytes)?;
+    map.write_npy(&mut bytes)?;
     Ok(bytes)
 }
 

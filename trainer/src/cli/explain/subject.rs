@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use ndarray::{Array4, ArrayViewD, Axis, Ix4};
 use ndarray_npy::ViewNpyExt;
-use pellucid_shared::attribution::Signature;
+use pellucid_shared::attribution::{PixelSpace, Signature};
 use pellucid_shared::card::{Card, Class, Input};
 use pellucid_shared::image::{Preprocessing, RgbImage, crop_and_resize, decode};
 use pellucid_shared::onnx::Model;
@@ -68,6 +68,19 @@ impl Described {
             classes,
             Input::plain(Preprocessing::square(1)),
         ))
+    }
+
+    /// How pixels and the network's input hang together: for a tensor too, which is taken to be normalised as the card or
+    /// the command line says.
+    fn space(&self) -> PixelSpace {
+        let card = || {
+            let input = &self.card.as_ref()?.input;
+            input.mean.zip(input.std)
+        };
+        let normalization = self.normalization.or_else(card);
+        normalization.map_or_else(PixelSpace::default, |(mean, std)| {
+            PixelSpace::normalised(mean, std)
+        })
     }
 
     /// How an image is brought to the network's input.
@@ -134,6 +147,8 @@ pub(super) struct Subject {
     pub(super) tensor: Array4<f32>,
     /// The picture that the network sees; none for a tensor.
     pub(super) picture: Option<RgbImage>,
+    /// How pixels became the tensor.
+    pub(super) space: PixelSpace,
 }
 
 impl Subject {
@@ -148,6 +163,7 @@ impl Subject {
             return Ok(Self {
                 tensor,
                 picture: None,
+                space: described.space(),
             });
         }
         let input = described.input(signature)?;
@@ -155,6 +171,7 @@ impl Subject {
         Ok(Self {
             tensor: input.tensor(&image).insert_axis(Axis(0)),
             picture: Some(crop_and_resize(&image, &input.preprocessing)),
+            space: described.space(),
         })
     }
 }
