@@ -76,7 +76,7 @@ pub(super) struct Parameters {
     /// How they lie: integrated-gradients
     #[arg(long, value_enum, value_name = "RULE")]
     rule: Option<Quadrature>,
-    /// What shows nothing: black, white, value:0.5, uniform, noise[:SIGMA] (on the image), blur[:PIXELS]. Where
+    /// What shows nothing: black, white, value:0.5, uniform, noise or noise:SIGMA (on the image), blur or blur:PIXELS. Where
     /// integrated-gradients and expected-gradients (black) begin, several if given again; what covers the image in score-cam
     /// and rise (black) and occlusion (value:0.5). In pixels from 0 to 1, whatever the network is fed
     #[arg(long = "baseline", value_name = "BASELINE")]
