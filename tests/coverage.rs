@@ -1,0 +1,278 @@
+//! Every operator and every network of the reference corpora, differentiated and run in ONNX Runtime and in tract; what
+//! works where becomes the tables of `docs/operators.md`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use pellucid_shared::autodiff::{self, AutodiffError, Options, differentiate};
+use pellucid_shared::engine::take;
+use pellucid_tests::corpus::{self, Corpus, ENGINES, NodeCase};
+use pellucid_tests::{document, relative_distance};
+use pellucid_trainer::engines::EngineKind;
+
+/// Float32 rounding of a single operator and its gradient, of which some cancel (softmax, variances).
+const ROUNDING: f64 = 5e-5;
+/// What the project promises of a network's logits and gradient.
+const NETWORK: f64 = 1e-4;
+
+/// What is known about one operator.
+#[derive(Default)]
+struct Row {
+    cases: usize,
+    differentiated: usize,
+    /// Right answers by engine.
+    right: [usize; 2],
+    remarks: BTreeMap<String, usize>,
+}
+
+impl Row {
+    fn remark(&mut self, remark: String) {
+        *self.remarks.entry(remark).or_default() += 1;
+    }
+}
+
+#[test]
+fn operators() {
+    let Some(corpus) = corpus::nodes().unwrap() else {
+        return;
+    };
+    let mut rows: BTreeMap<String, Row> = autodiff::operators()
+        .map(|op| (op.to_owned(), Row::default()))
+        .collect();
+    let mut without_rule = BTreeSet::new();
+    let mut written_out = Row::default();
+    let mut wrong = vec![];
+    for case in corpus.entries.iter().filter(|case| case.reason.is_none()) {
+        let row = match &case.operators[..] {
+            [op] if rows.contains_key(op) => rows.get_mut(op).unwrap(),
+            [op] => {
+                without_rule.insert(format!("`{op}`"));
+                continue;
+            }
+            _ => &mut written_out,
+        };
+        wrong.extend(
+            judge(&corpus, case, row)
+                .into_iter()
+                .map(|why| format!("{}: {why}", case.name)),
+        );
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} gradients are wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    let mut table = "| operator | differentiated | ONNX Runtime | tract | remarks |\n| --- | --- | --- | --- | --- |\n".to_owned();
+    for (op, row) in &rows {
+        line(&mut table, &format!("`{op}`"), row);
+    }
+    line(&mut table, "functions written out", &written_out);
+    let without_rule: Vec<_> = without_rule.into_iter().collect();
+    let _ = writeln!(
+        table,
+        "\nTested by ONNX, and without a rule: {}.",
+        without_rule.join(", ")
+    );
+    document::hold("operators", &table).unwrap();
+}
+
+/// Counts one case in its operator's row. Returns what is wrong: an engine's number, not its refusal.
+fn judge(corpus: &Corpus<NodeCase>, case: &NodeCase, row: &mut Row) -> Vec<String> {
+    let model = match corpus.model(&case.name, "model.onnx") {
+        Ok(model) => model,
+        Err(error) => {
+            row.cases += 1;
+            row.remark(format!(
+                "refused: {}",
+                short(&without_names(&format!("{error:#}")))
+            ));
+            return vec![];
+        }
+    };
+    let options = Options {
+        input: Some(case.input.clone()),
+        output: Some(case.output.clone()),
+        ..Options::default()
+    };
+    let graph = match differentiate(model.clone(), &options) {
+        // No path, and no slope.
+        Err(AutodiffError::NoPath { .. }) if case.zero => return vec![],
+        Err(error) => {
+            row.cases += 1;
+            row.remark(refusal(&error, &case.input));
+            return vec![];
+        }
+        Ok(graph) => graph,
+    };
+    row.cases += 1;
+    row.differentiated += 1;
+    let array = |name| corpus.array::<f32>(&case.name, name).unwrap();
+    let (point, cotangent) = (array("input"), array("cotangent"));
+    let slopes = corpus.array::<f64>(&case.name, "slopes").unwrap();
+    let directions = corpus.array::<i8>(&case.name, "directions").unwrap();
+    let mut wrong = vec![];
+    for (engine, kind) in ENGINES.into_iter().enumerate() {
+        let found = corpus::gradient(kind, &graph, (&case.input, &point), &cotangent)
+            .and_then(|grad| corpus::along(&grad, &directions));
+        match found {
+            Ok(found) => {
+                // A gradient that cancels is rounded as finely as what cancels.
+                let size = norm(&slopes).max(1e-2 * norm(&cotangent.mapv(f64::from)));
+                let off = norm(&(&found - &slopes)) / size;
+                if off < ROUNDING {
+                    row.right[engine] += 1;
+                } else {
+                    wrong.push(format!("{kind:?} is {off:.1e} off"));
+                }
+            }
+            Err(error) => {
+                let forward = corpus::with_outputs(&model, &[&case.output])
+                    .and_then(|model| corpus::run(kind, &model, &[(&case.input, &point)]));
+                row.remark(if forward.is_err() {
+                    format!("{} does not run the operator itself", title(kind))
+                } else {
+                    let why = without_names(&format!("{error:#}"));
+                    format!("{}: {}", title(kind), short(&why))
+                });
+            }
+        }
+    }
+    wrong
+}
+
+fn norm(values: &ndarray::ArrayD<f64>) -> f64 {
+    values.iter().map(|v| v * v).sum::<f64>().sqrt()
+}
+
+fn title(kind: EngineKind) -> &'static str {
+    match kind {
+        EngineKind::Ort => "ONNX Runtime",
+        EngineKind::Tract => "tract",
+        EngineKind::Torch => "libtorch",
+    }
+}
+
+/// Why the differentiator refuses, without the names of one test's nodes.
+fn refusal(error: &AutodiffError, input: &str) -> String {
+    match error {
+        AutodiffError::Unsupported { why, .. } => {
+            format!("refused: {}", short(&without_names(why)))
+        }
+        AutodiffError::OpenShape { .. } => "refused: needs a shape that is open".to_owned(),
+        AutodiffError::NoPath { .. } => format!("no gradient to `{input}`"),
+        AutodiffError::NoRule { nodes } => {
+            let ops: BTreeSet<_> = nodes.iter().map(|(op, _)| format!("`{op}`")).collect();
+            format!(
+                "no rule: {}",
+                ops.into_iter().collect::<Vec<_>>().join(", ")
+            )
+        }
+        other => format!("refused: {}", short(&without_names(&other.to_string()))),
+    }
+}
+
+/// A message without the names that it quotes.
+fn without_names(text: &str) -> String {
+    text.split('`').step_by(2).collect::<Vec<_>>().join("…")
+}
+
+/// The beginning of an error, fit for a cell of a table.
+fn short(text: &str) -> String {
+    let plain: String = text
+        .chars()
+        .map(|c| if matches!(c, '|' | '\n') { ' ' } else { c })
+        .take(90)
+        .collect();
+    plain.trim().to_owned()
+}
+
+fn line(table: &mut String, name: &str, row: &Row) {
+    let remarks: Vec<_> = row
+        .remarks
+        .iter()
+        .map(|(remark, count)| format!("{remark} ({count})"))
+        .collect();
+    let _ = writeln!(
+        table,
+        "| {name} | {} of {} | {} | {} | {} |",
+        row.differentiated,
+        row.cases,
+        row.right[0],
+        row.right[1],
+        remarks.join("; ")
+    );
+}
+
+#[test]
+fn networks() {
+    let Some(corpus) = corpus::networks().unwrap() else {
+        return;
+    };
+    let mut table = "| network | exporter | ONNX Runtime | tract | remarks |\n| --- | --- | --- | --- | --- |\n".to_owned();
+    let mut wrong = vec![];
+    for case in &corpus.entries {
+        let array = |name| corpus.array::<f32>(&case.name, name).unwrap();
+        let exact = |name| corpus.array::<f64>(&case.name, name).unwrap();
+        let (image, cotangent) = (array("image"), array("cotangent"));
+        let (logits, grad) = (exact("logits"), exact("grad"));
+        for exporter in &case.exporters {
+            let mut cells = ["–".to_owned(), "–".to_owned()];
+            let mut remarks = vec![];
+            let model = corpus
+                .model(&case.name, &format!("{exporter}.onnx"))
+                .and_then(|model| Ok(differentiate(model, &Options::default())?));
+            match model {
+                Err(error) => remarks.push(short(&format!("{error:#}"))),
+                Ok(graph) => {
+                    for (cell, kind) in cells.iter_mut().zip(ENGINES) {
+                        let inputs = [("image", &image), (autodiff::COTANGENT, &cotangent)];
+                        let answer = corpus::run(kind, &graph, &inputs).and_then(|mut outputs| {
+                            let found = take(&mut outputs, "logits")?.mapv(f64::from);
+                            let slope = take(&mut outputs, autodiff::GRAD)?.mapv(f64::from);
+                            Ok([
+                                relative_distance(&found, &logits),
+                                relative_distance(&slope, &grad),
+                            ])
+                        });
+                        match answer {
+                            Ok(off) => {
+                                eprintln!(
+                                    "{} {exporter} {}: logits {:.1e}, gradient {:.1e}",
+                                    case.name,
+                                    title(kind),
+                                    off[0],
+                                    off[1]
+                                );
+                                if off.iter().all(|off| *off < NETWORK) {
+                                    "equal".clone_into(cell);
+                                } else {
+                                    wrong.push(format!(
+                                        "{} ({exporter}) in {}: logits are {:.1e} off, the gradient {:.1e}",
+                                        case.name, title(kind), off[0], off[1]
+                                    ));
+                                }
+                            }
+                            Err(error) => remarks.push(format!(
+                                "{}: {}",
+                                title(kind),
+                                short(&format!("{error:#}"))
+                            )),
+                        }
+                    }
+                }
+            }
+            let _ = writeln!(
+                table,
+                "| {} | {exporter} | {} | {} | {} |",
+                case.name,
+                cells[0],
+                cells[1],
+                remarks.join("; ")
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    document::hold("networks", &table).unwrap();
+}
