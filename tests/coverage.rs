@@ -5,11 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use ndarray::ArrayD;
 use pellucid_shared::autodiff::{self, AutodiffError, Options, differentiate};
 use pellucid_shared::engine::take;
-use pellucid_tests::corpus::{self, Corpus, ENGINES, NodeCase};
+use pellucid_shared::onnx::Model;
+use pellucid_tests::corpus::{self, Corpus, ENGINES, NetworkCase, NodeCase};
 use pellucid_tests::{document, relative_distance};
 use pellucid_trainer::engines::EngineKind;
+use pellucid_trainer::export;
 
 /// Float32 rounding of a single operator and its gradient, of which some cancel (softmax, variances).
 const ROUNDING: f64 = 5e-5;
@@ -142,7 +145,7 @@ fn judge(corpus: &Corpus<NodeCase>, case: &NodeCase, row: &mut Row) -> Vec<Strin
     wrong
 }
 
-fn norm(values: &ndarray::ArrayD<f64>) -> f64 {
+fn norm(values: &ArrayD<f64>) -> f64 {
     values.iter().map(|v| v * v).sum::<f64>().sqrt()
 }
 
@@ -213,56 +216,8 @@ fn networks() {
     let mut table = "| network | exporter | ONNX Runtime | tract | remarks |\n| --- | --- | --- | --- | --- |\n".to_owned();
     let mut wrong = vec![];
     for case in &corpus.entries {
-        let array = |name| corpus.array::<f32>(&case.name, name).unwrap();
-        let exact = |name| corpus.array::<f64>(&case.name, name).unwrap();
-        let (image, cotangent) = (array("image"), array("cotangent"));
-        let (logits, grad) = (exact("logits"), exact("grad"));
         for exporter in &case.exporters {
-            let mut cells = ["–".to_owned(), "–".to_owned()];
-            let mut remarks = vec![];
-            let model = corpus
-                .model(&case.name, &format!("{exporter}.onnx"))
-                .and_then(|model| Ok(differentiate(model, &Options::default())?));
-            match model {
-                Err(error) => remarks.push(short(&format!("{error:#}"))),
-                Ok(graph) => {
-                    for (cell, kind) in cells.iter_mut().zip(ENGINES) {
-                        let inputs = [("image", &image), (autodiff::COTANGENT, &cotangent)];
-                        let answer = corpus::run(kind, &graph, &inputs).and_then(|mut outputs| {
-                            let found = take(&mut outputs, "logits")?.mapv(f64::from);
-                            let slope = take(&mut outputs, autodiff::GRAD)?.mapv(f64::from);
-                            Ok([
-                                relative_distance(&found, &logits),
-                                relative_distance(&slope, &grad),
-                            ])
-                        });
-                        match answer {
-                            Ok(off) => {
-                                eprintln!(
-                                    "{} {exporter} {}: logits {:.1e}, gradient {:.1e}",
-                                    case.name,
-                                    title(kind),
-                                    off[0],
-                                    off[1]
-                                );
-                                if off.iter().all(|off| *off < NETWORK) {
-                                    "equal".clone_into(cell);
-                                } else {
-                                    wrong.push(format!(
-                                        "{} ({exporter}) in {}: logits are {:.1e} off, the gradient {:.1e}",
-                                        case.name, title(kind), off[0], off[1]
-                                    ));
-                                }
-                            }
-                            Err(error) => remarks.push(format!(
-                                "{}: {}",
-                                title(kind),
-                                short(&format!("{error:#}"))
-                            )),
-                        }
-                    }
-                }
-            }
+            let (cells, remarks) = network(&corpus, &case.name, exporter, &mut wrong);
             let _ = writeln!(
                 table,
                 "| {} | {exporter} | {} | {} | {} |",
@@ -275,4 +230,93 @@ fn networks() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     document::hold("networks", &table).unwrap();
+}
+
+/// A network's cells in the table, one per engine, and remarks. What is wrong is added to `wrong`.
+fn network(
+    corpus: &Corpus<NetworkCase>,
+    name: &str,
+    exporter: &str,
+    wrong: &mut Vec<String>,
+) -> ([&'static str; 2], Vec<String>) {
+    let mut cells = ["–"; 2];
+    let model = corpus.model(name, &format!("{exporter}.onnx"));
+    let graph = model
+        .as_ref()
+        .map_err(|error| format!("{error:#}"))
+        .and_then(|model| {
+            differentiate(model.clone(), &Options::default()).map_err(|error| match error {
+                AutodiffError::NoRule { .. } => refusal(&error, ""),
+                other => other.to_string(),
+            })
+        });
+    let (Ok(model), Ok(graph)) = (&model, &graph) else {
+        let why = graph.err().unwrap_or_default();
+        return (cells, vec![short(&without_names(&why))]);
+    };
+    let array = |array| corpus.array::<f32>(name, array).unwrap();
+    let exact = |array| corpus.array::<f64>(name, array).unwrap();
+    let (image, cotangent) = (array("image"), array("cotangent"));
+    let (logits, grad) = (exact("logits"), exact("grad"));
+    let mut remarks = vec![];
+    for (cell, kind) in cells.iter_mut().zip(ENGINES) {
+        let inputs = [("image", &image), (autodiff::COTANGENT, &cotangent)];
+        let answer = corpus::run(kind, graph, &inputs).and_then(|mut outputs| {
+            let found = take(&mut outputs, "logits")?.mapv(f64::from);
+            let slope = take(&mut outputs, autodiff::GRAD)?.mapv(f64::from);
+            Ok((
+                relative_distance(&found, &logits),
+                relative_distance(&slope, &grad),
+            ))
+        });
+        let (logits, gradient) = match answer {
+            Ok(off) => off,
+            Err(error) => {
+                let why = without_names(&format!("{error:#}"));
+                remarks.push(format!("{}: {}", title(kind), short(&why)));
+                continue;
+            }
+        };
+        eprintln!(
+            "{name} {exporter} {}: logits {logits:.1e}, gradient {gradient:.1e}",
+            title(kind)
+        );
+        if logits < NETWORK && gradient < NETWORK {
+            *cell = "equal";
+        } else if logits < NETWORK && equal_on_its_piece(model, &image, kind) {
+            // A decision fell otherwise than in float64. Where it does is a matter of the processor: the table is silent.
+            *cell = "equal";
+        } else {
+            wrong.push(format!(
+                "{name} ({exporter}) in {}: logits are {logits:.1e} off, the gradient {gradient:.1e}",
+                title(kind)
+            ));
+        }
+    }
+    (cells, remarks)
+}
+
+/// Whether an engine's gradient is libtorch's in float64 once the decisions of `Relu`, `Clip` and `MaxPool` are those that the
+/// engine made.
+fn equal_on_its_piece(model: &Model, image: &ArrayD<f32>, kind: EngineKind) -> bool {
+    let images = image.clone().into_dimensionality().unwrap();
+    let report = match export::compare(model, model, &images) {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("the linear pieces cannot be compared: {error:#}");
+            return false;
+        }
+    };
+    let name = match kind {
+        EngineKind::Ort => "onnxruntime",
+        EngineKind::Tract => "tract",
+        EngineKind::Torch => "torch",
+    };
+    report.engines.iter().any(|engine| {
+        eprintln!("{engine:?}");
+        engine.engine == name
+            && engine.logits < export::LOGITS
+            && engine.gradient < export::GRADIENT
+            && engine.piece < export::PIECE
+    })
 }

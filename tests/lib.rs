@@ -4,7 +4,6 @@
 #![doc = include_str!("../docs/differentiate.md")]
 
 pub mod cases;
-pub mod cases;
 pub mod corpus;
 pub mod document;
 

@@ -26,8 +26,9 @@ from check_nodes import ROOT, relative
 from double import widened
 from repairs import REPAIRS
 
-# A file's own float32 constants (normalization's epsilon, folded scales) differ from the float64 network's by 6e-8.
-EXACT = 1e-6
+# The exporters fold batch normalizations into convolutions and store the products in float32: the file is another
+# network than PyTorch's in float64, by some 1e-6 to 1e-5 in the logits, which bounds what can be told here.
+EXACT = 1e-4
 
 
 class Conv(OpRun):
@@ -36,7 +37,7 @@ class Conv(OpRun):
     def _run(self, x, w, b=None, auto_pad=None, dilations=None, group=1, kernel_shape=None, pads=None, strides=None):
         before, after = split(pads, auto_pad, w)
         x = np.pad(x, [(0, 0), (0, 0), *zip(before, after)])
-        bias = None if b is None else torch.from_numpy(np.ascontiguousarray(b))
+        bias = None if b is None else tensor(b)
         y = torch.conv2d(tensor(x), tensor(w), bias, strides or 1, 0, dilations or 1, group)
         return (y.numpy(),)
 
@@ -60,7 +61,7 @@ class ConvTranspose(OpRun):
 
 
 def tensor(array):
-    return torch.from_numpy(np.ascontiguousarray(array))
+    return torch.from_numpy(np.array(array))
 
 
 def split(pads, auto_pad, weights):
