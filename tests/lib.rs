@@ -4,6 +4,8 @@
 #![doc = include_str!("../docs/differentiate.md")]
 
 pub mod cases;
+pub mod corpus;
+pub mod document;
 
 use anyhow::{Context, Result};
 use ndarray::{ArrayD, IxDyn};

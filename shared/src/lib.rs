@@ -6,6 +6,7 @@
 
 pub mod attribution;
 pub mod autodiff;
+mod bilinear;
 pub mod card;
 pub mod engine;
 pub mod files;

@@ -8,7 +8,7 @@ from onnx.reference import ReferenceEvaluator
 from repairs import REPAIRS
 
 # Attributes that name the type which an operator computes in or returns.
-TYPE_ATTRIBUTES = {"to", "dtype", "stash_type", "softmax_precision", "output_datatype"}
+TYPE_ATTRIBUTES = {"to", "dtype", "softmax_precision", "output_datatype"}
 
 
 def widened(model):

@@ -229,7 +229,7 @@ mod tests {
     use ndarray::{Array4, ArrayD, ArrayViewD};
 
     use super::*;
-    use crate::autodiff::{GRAD, Options, differentiate};
+    use crate::autodiff::{GRAD, Options, ReluRule, differentiate};
     use crate::engine::{Outputs, TractEngine, take};
     use crate::onnx::{Dim, GraphBuilder};
     use crate::zoo::{Architecture, Blueprint, build};
@@ -309,10 +309,24 @@ mod tests {
         let mut of_file = Explainer::new(differentiated, tract).unwrap();
         assert!(of_file.signature().differentiated);
         let x = image();
-        assert_eq!(
-            of_plain.gradient(x.view(), 2).unwrap(),
-            of_file.gradient(x.view(), 2).unwrap()
-        );
+        let gradient = of_plain.gradient(x.view(), 2).unwrap();
+        assert_eq!(gradient, of_file.gradient(x.view(), 2).unwrap());
+    }
+
+    #[test]
+    fn guided_back_propagation_in_a_file_is_not_taken_for_the_gradient() {
+        let guided = Options {
+            relu: ReluRule::Guided,
+            ..Options::default()
+        };
+        let guided = differentiate(small(), &guided).unwrap();
+        let mut of_file = Explainer::new(guided, tract).unwrap();
+        assert!(!of_file.signature().differentiated);
+        let x = image();
+        let gradient = Explainer::new(small(), tract)
+            .and_then(|mut plain| plain.gradient(x.view(), 2))
+            .unwrap();
+        assert_eq!(of_file.gradient(x.view(), 2).unwrap(), gradient);
     }
 
     #[test]

@@ -5,9 +5,9 @@ use super::head::linear_head;
 use super::layer;
 use super::networks::Graph;
 use super::runner::{Runner, Subject};
-use super::upsample::upsample;
 use super::{AttributionError, Features, Map};
 use crate::autodiff::ReluRule;
+use crate::bilinear;
 
 /// A weighted sum of a layer's feature maps `A` `[C, h, w]`, enlarged to the input bilinearly (`align_corners = false`),
 /// `[H, W]`. With `G = ∂score/∂A`:
@@ -118,7 +118,10 @@ pub(super) fn found(
             shape: [channels, height, width],
             coarse: coarse.clone(),
         }),
-        ..Found::new(Map::Pixels(upsample(coarse.view(), subject.size())))
+        ..Found::new(Map::Pixels(bilinear::interpolate(
+            coarse.view(),
+            subject.size(),
+        )))
     }
 }
 

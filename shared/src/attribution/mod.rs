@@ -56,7 +56,6 @@ mod signature;
 mod smoothgrad;
 mod space;
 mod target;
-mod upsample;
 
 pub use answer::{Attribution, Convergence, Features, Map};
 pub use baseline::Baseline;

@@ -4,8 +4,8 @@ use super::explainer::Found;
 use super::noise::{Purpose, Stream};
 use super::runner::{Runner, Subject};
 use super::score_cam::seen;
-use super::upsample::upsample;
 use super::{AttributionError, Baseline, Map, softmax};
+use crate::bilinear;
 
 /// RISE (Petsiuk, Das and Saenko, *RISE: Randomized Input Sampling for Explanation of Black-box Models*, 2018), `[H, W]`:
 ///
@@ -118,7 +118,7 @@ fn random_mask(
     let (cell_height, cell_width) = (height.div_ceil(cells), width.div_ceil(cells));
     let large = ((cells + 1) * cell_height, (cells + 1) * cell_width);
     let (top, left) = (stream.below(cell_height), stream.below(cell_width));
-    let mask = upsample(grid.view(), large);
+    let mask = bilinear::interpolate(grid.view(), large);
     mask.slice_move(ndarray::s![top..top + height, left..left + width])
 }
 

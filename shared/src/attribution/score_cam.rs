@@ -4,8 +4,8 @@ use super::explainer::Found;
 use super::feature_map::{found, rectified, weighted};
 use super::layer;
 use super::runner::{Runner, Subject};
-use super::upsample::upsample;
 use super::{AttributionError, Baseline};
+use crate::bilinear;
 
 /// Score-CAM (Wang et al., *Score-CAM: Score-Weighted Visual Explanations*, 2020), `[H, W]`: no gradient is needed.
 ///
@@ -86,7 +86,7 @@ fn contrast(map: ArrayView2<'_, f32>) -> Option<(f32, f32)> {
 
 /// The feature map enlarged to the image, then scaled to [0, 1].
 fn mask(map: ArrayView2<'_, f32>, size: (usize, usize)) -> Array2<f32> {
-    let mask = upsample(map, size);
+    let mask = bilinear::interpolate(map, size);
     match contrast(mask.view()) {
         Some((low, high)) => mask.mapv(|value| (value - low) / (high - low)),
         None => Array2::zeros(size),

@@ -1,5 +1,5 @@
 use super::AttributionError;
-use crate::autodiff::{COTANGENT, FEATURES, FEATURES_GRAD, GRAD};
+use crate::autodiff::{COTANGENT, FEATURES, FEATURES_GRAD, GRAD, RELU_RULE};
 use crate::onnx::{Dim, Model, OnnxError, Shape, declared_shape, infer_shapes};
 
 /// What a classifier takes and gives: names and sizes.
@@ -13,7 +13,8 @@ pub struct Signature {
     pub output: String,
     /// The number of classes, K of `[N, K]`.
     pub classes: usize,
-    /// Whether the graph holds its gradient already, as `pellucid differentiate` writes it.
+    /// Whether the graph holds its exact gradient already, as `pellucid differentiate` writes it; not that of guided
+    /// back-propagation, say.
     pub differentiated: bool,
 }
 
@@ -24,11 +25,10 @@ impl Signature {
     /// [`AttributionError::Inputs`], [`AttributionError::NotAClassifier`], and [`OnnxError`] where several outputs
     /// leave open which are the logits.
     pub fn of(model: &Model, output: Option<&str>) -> Result<Self, AttributionError> {
-        let differentiated = model.inputs().iter().any(|i| i.name == COTANGENT)
+        let extended = model.inputs().iter().any(|i| i.name == COTANGENT)
             && model.outputs().iter().any(|o| o.name == GRAD);
-        let own = |name: &str| {
-            differentiated && [COTANGENT, GRAD, FEATURES, FEATURES_GRAD].contains(&name)
-        };
+        let own =
+            |name: &str| extended && [COTANGENT, GRAD, FEATURES, FEATURES_GRAD].contains(&name);
 
         let inputs: Vec<_> = model
             .inputs()
@@ -77,7 +77,7 @@ impl Signature {
             shape,
             output: output.name.clone(),
             classes,
-            differentiated,
+            differentiated: extended && model.metadata(RELU_RULE).is_none(),
         })
     }
 

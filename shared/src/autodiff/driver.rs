@@ -1,12 +1,12 @@
 use std::collections::{HashMap, HashSet};
 
 use super::activity::active_values;
-use super::context::Context;
-use super::{AutodiffError, Options, ReluRule, decompose, table};
+use super::steps::decomposed;
+use super::sweep::Sweep;
+use super::{AutodiffError, Options, RELU_RULE, ReluRule};
 use crate::onnx::pb::{NodeProto, ValueInfoProto, tensor_proto::DataType, type_proto};
 use crate::onnx::{
-    GraphBuilder, Model, OPSET, OnnxError, Shapes, declared_shape, infer_shapes, inline,
-    raise_opset, reads,
+    GraphBuilder, Model, OPSET, OnnxError, declared_shape, infer_shapes, inline, raise_opset, reads,
 };
 
 /// The graph input that holds the direction: what multiplies the Jacobian from the left.
@@ -20,7 +20,7 @@ pub const FEATURES_GRAD: &str = "features_grad";
 
 /// Appends the gradient of an output with respect to an input: a graph input [`COTANGENT`] of the output's shape and a
 /// graph output [`GRAD`] of the input's shape; with [`Options::features`] also the graph outputs [`FEATURES`] and
-/// [`FEATURES_GRAD`].
+/// [`FEATURES_GRAD`]. With another rule than the exact one for `Relu` the metadata property [`RELU_RULE`] names it.
 ///
 /// The model's own functions and constant control flow are inlined first ([`inline`]), and an operator set older than
 /// [`OPSET`] is raised to it ([`raise_opset`]).
@@ -91,7 +91,11 @@ pub fn differentiate(model: Model, options: &Options) -> Result<Model, AutodiffE
         hand_out(&mut sweep.builder, value, declared);
     }
     prune(&mut sweep.builder);
-    Ok(sweep.builder.finish()?)
+    let mut model = sweep.builder.finish()?;
+    if options.relu != ReluRule::Exact {
+        model.set_metadata(RELU_RULE, options.relu.name().to_owned());
+    }
+    Ok(model)
 }
 
 /// How many nodes an error lists.
@@ -146,150 +150,6 @@ fn require_float(value: &ValueInfoProto) -> Result<(), AutodiffError> {
         what: value.name.clone(),
         why,
     })
-}
-
-/// A node that the gradient flows through.
-struct Step {
-    node: NodeProto,
-    /// Where it stands in the graph; `None` for the last node of a decomposition, whose value the decomposed node
-    /// itself computes.
-    index: Option<usize>,
-}
-
-/// The graph's nodes in order, those on the way without a rule replaced by their definition, whose nodes are appended to
-/// the graph.
-fn decomposed(model: Model, active: &HashSet<String>) -> Result<(Model, Vec<Step>), AutodiffError> {
-    let nodes = model.graph().node.clone();
-    let on_the_way = |node: &NodeProto| {
-        node.output.iter().any(|name| active.contains(name))
-            && node.input.iter().any(|name| active.contains(name))
-    };
-    let (shapes, opset) = (infer_shapes(&model)?, model.opset());
-    let mut builder = GraphBuilder::edit(model);
-    let mut steps = vec![];
-    for (index, node) in nodes.into_iter().enumerate() {
-        let definition = decompose::decomposition(&node).filter(|_| on_the_way(&node));
-        let Some(definition) = definition else {
-            let index = Some(index);
-            steps.push(Step { node, index });
-            continue;
-        };
-        if let Some(name) = node.output.iter().skip(1).find(|o| active.contains(*o)) {
-            return Err(AutodiffError::Unsupported {
-                what: crate::onnx::node_name(&node),
-                why: format!(
-                    "only the first output of {} is differentiated, and the gradient flows through `{name}`",
-                    node.op_type
-                ),
-            });
-        }
-        let appended = builder.graph().node.len();
-        let mut context = Context {
-            builder: &mut builder,
-            shapes: &shapes,
-            node: &node,
-            index: None,
-            active: vec![],
-            opset,
-            relu: ReluRule::Exact,
-        };
-        definition(&mut context)?;
-        // The decomposed node computes the last one's value already.
-        let last = builder.graph_mut().node.pop();
-        let inner = builder.graph().node[appended..].iter().cloned();
-        steps.extend(inner.enumerate().map(|(offset, node)| Step {
-            node,
-            index: Some(appended + offset),
-        }));
-        steps.extend(last.map(|last| Step {
-            node: NodeProto {
-                output: node.output.iter().take(1).cloned().collect(),
-                ..last
-            },
-            index: None,
-        }));
-    }
-    Ok((builder.finish()?, steps))
-}
-
-/// The walk over the nodes from last to first.
-struct Sweep {
-    builder: GraphBuilder,
-    shapes: Shapes,
-    active: HashSet<String>,
-    opset: i64,
-    relu: ReluRule,
-    /// The value whose cotangent is handed out, and that cotangent once it is known.
-    features: Option<String>,
-    features_grad: Option<String>,
-    /// What has arrived at each value so far, one entry per use.
-    cotangents: HashMap<String, Vec<String>>,
-}
-
-impl Sweep {
-    /// Each rule turns its outputs' cotangents into its inputs'.
-    fn run(&mut self, steps: &[Step]) -> Result<(), AutodiffError> {
-        for step in steps.iter().rev() {
-            self.step(step)?;
-        }
-        Ok(())
-    }
-
-    fn step(&mut self, Step { node, index }: &Step) -> Result<(), AutodiffError> {
-        let wanted: Vec<bool> = node
-            .input
-            .iter()
-            .map(|name| self.active.contains(name))
-            .collect();
-        let arriving: Vec<Option<String>> =
-            node.output.iter().map(|name| self.total(name)).collect();
-        if arriving.iter().all(Option::is_none) || !wanted.contains(&true) {
-            return Ok(());
-        }
-        let Some(rule) = table::rule(node) else {
-            return Ok(());
-        };
-        for (name, cotangent) in node.output.iter().zip(&arriving) {
-            if self.features.as_ref() == Some(name) {
-                self.features_grad.clone_from(cotangent);
-            }
-        }
-        let mut context = Context {
-            builder: &mut self.builder,
-            shapes: &self.shapes,
-            node,
-            index: *index,
-            active: wanted.clone(),
-            opset: self.opset,
-            relu: self.relu,
-        };
-        let mut leaving = rule(&mut context, &arriving)?.into_iter();
-        for (position, (name, wanted)) in node.input.iter().zip(wanted).enumerate() {
-            let cotangent = leaving.next().flatten();
-            if !wanted {
-                continue;
-            }
-            // Silence would be a wrong gradient: the value does depend on the model's input this way.
-            let cotangent = cotangent.ok_or_else(|| AutodiffError::Unsupported {
-                what: crate::onnx::node_name(node),
-                why: format!(
-                    "{} is not differentiated with respect to its input number {position}, `{name}`",
-                    node.op_type
-                ),
-            })?;
-            self.cotangents
-                .entry(name.clone())
-                .or_default()
-                .push(cotangent);
-        }
-        Ok(())
-    }
-
-    /// The sum of the cotangents that have arrived at a value from its several uses.
-    fn total(&mut self, value: &str) -> Option<String> {
-        let parts = self.cotangents.remove(value)?.into_iter();
-        parts.reduce(|sum, part| self.builder.node("Add", "grad/sum", &[&sum, &part], []))
-    }
 }
 
 /// Declares a value as a graph output under a name of its own.

@@ -4,8 +4,8 @@ use ndarray::Array2;
 
 use super::AutodiffError;
 use super::arithmetic::first;
+use super::blocks::LARGEST_MAP;
 use super::context::{Context, Cotangents};
-use super::pieces::LARGEST_MAP;
 use crate::onnx::Attributes;
 
 /// `y = Σ Π xᵢ` over the labels that the output lacks: `dxᵢ = Σ dy Π xⱼ` over the labels that `xᵢ` lacks, with `j ≠ i`.

@@ -28,7 +28,11 @@ pub(super) fn dropout(context: &mut Context<'_>, arriving: &[Option<String>]) ->
 /// `dx = dy` in the type of `x`, where both types are floating-point.
 pub(super) fn cast(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let x = context.input(0).to_owned();
-    Ok(vec![Some(context.op("CastLike", &[first(arriving), &x]))])
+    let dx = context
+        .wants(0)
+        .then(|| context.op("CastLike", &[first(arriving), &x]));
+    // The value that `CastLike` takes the type of.
+    Ok(vec![dx, context.zeros_where_wanted(1)])
 }
 
 /// `y` is the upper or lower triangle of `x`: `dx` is that of `dy`.

@@ -2,12 +2,10 @@
 
 use std::collections::HashSet;
 
-use ndarray::Array2;
-
 use super::AutodiffError;
 use super::arithmetic::first;
+use super::blocks::LONGEST_AXIS;
 use super::context::{Context, Cotangents};
-use super::pieces::{LARGEST_MAP, LONGEST_AXIS};
 use crate::onnx::Attributes;
 
 /// Any operator that does nothing but move elements of its first input, in its most general form: run once more on the
@@ -182,107 +180,6 @@ pub(super) fn gather(context: &mut Context<'_>, arriving: &[Option<String>]) -> 
     Ok(vec![Some(
         context.placed(&dy, rank, axis, &positions, size),
     )])
-}
-
-/// `y` is `x` with more elements at the borders. Constant: `dx` is the middle of `dy`. Reflected, wrapped or repeated edges:
-/// each axis is a matrix of zeros and ones, and `dx` is its transpose times `dy`. Negative padding cuts off.
-pub(super) fn pad(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
-    if (1..context.node.input.len()).any(|index| context.wants(index)) {
-        return Err(context.unsupported("its filling depends on the model's input"));
-    }
-    let mode = Attributes(context.node)
-        .string("mode", "constant")?
-        .to_owned();
-    let x = context.input(0).to_owned();
-    let rank = context.rank(&x)?;
-    let pads = context.integers(1, "pads")?;
-    let axes = match context.input(3) {
-        "" => (0..rank as i64).collect(),
-        _ => context.integers(3, "axes")?,
-    };
-    if pads.len() != 2 * axes.len() {
-        return Err(context.unsupported("its pads and axes differ in number"));
-    }
-    let mut dx = first(arriving).to_owned();
-    for (index, &axis) in axes.iter().enumerate() {
-        let axis = context.axis(axis, rank)?;
-        let (before, after) = (pads[index], pads[index + axes.len()]);
-        if before == 0 && after == 0 {
-            continue;
-        }
-        if mode == "constant" {
-            dx = unpadded(context, &dx, &x, axis, before, after, rank);
-            continue;
-        }
-        let Some(size) = context.size_along(&x, axis) else {
-            return moved(context, arriving);
-        };
-        let map = border_map(context, &mode, before, after, size)?;
-        dx = context.along(&dx, rank, axis, &map);
-    }
-    Ok(vec![Some(dx)])
-}
-
-/// Removes constant padding along an axis, and puts zeros where negative padding cut off.
-fn unpadded(
-    context: &mut Context<'_>,
-    dy: &str,
-    x: &str,
-    axis: usize,
-    before: i64,
-    after: i64,
-    rank: usize,
-) -> String {
-    let mut dx = dy.to_owned();
-    if before > 0 || after > 0 {
-        let start = context.ints(&[before.max(0)]);
-        let end = match context.size_along(x, axis) {
-            Some(size) => {
-                context.ints(&[before.max(0) + size as i64 + before.min(0) + after.min(0)])
-            }
-            None if after > 0 => context.ints(&[-after]),
-            None => context.ints(&[i64::MAX]),
-        };
-        dx = context.sliced(&dx, axis, &start, &end);
-    }
-    let cut = |pad: i64| (-pad).max(0) as usize;
-    context.padded(&dx, rank, axis, cut(before), cut(after))
-}
-
-/// What padding does along an axis of `size` elements, transposed: `[size, before + size + after]`.
-fn border_map(
-    context: &Context<'_>,
-    mode: &str,
-    before: i64,
-    after: i64,
-    size: usize,
-) -> Result<Array2<f32>, AutodiffError> {
-    let last = size as i64 - 1;
-    let source: fn(i64, i64) -> i64 = match mode {
-        "edge" => |at, last| at.clamp(0, last),
-        "wrap" => |at, last| at.rem_euclid(last + 1),
-        // A reflection does not repeat the border: …, 2, 1, 0, 1, 2, …
-        "reflect" => |at, last| {
-            let period = (2 * last).max(1);
-            let at = at.rem_euclid(period);
-            at.min(period - at).min(last)
-        },
-        other => return Err(context.unsupported(format!("its mode `{other}` is unknown"))),
-    };
-    let length = before
-        .saturating_add(after)
-        .saturating_add(size as i64)
-        .max(0);
-    if (length as usize).saturating_mul(size) > LARGEST_MAP {
-        return Err(context.unsupported("it pads an axis that is too long"));
-    }
-    let mut map = Array2::zeros((size, length as usize));
-    if size > 0 {
-        for to in 0..length {
-            map[[source(to - before, last) as usize, to as usize]] = 1.0;
-        }
-    }
-    Ok(map)
 }
 
 /// `y` repeats `x` by broadcasting: `dx` is `dy`, summed over the repeated axes.

@@ -4,8 +4,8 @@ use ndarray::Array2;
 
 use super::AutodiffError;
 use super::arithmetic::first;
+use super::blocks::LARGEST_MAP;
 use super::context::{Context, Cotangents};
-use super::pieces::LARGEST_MAP;
 use crate::onnx::Attributes;
 
 /// At inference `y = (x − mean) · scale · r + bias` per channel, with `r = 1 / √(var + ε)`: `dx = dy · scale · r`. The sums over

@@ -26,3 +26,19 @@ pub enum ReluRule {
     /// Convolutional Networks*, 2014).
     Deconvnet,
 }
+
+/// The metadata property of a differentiated file whose `grad` is an attribution instead of the gradient: the name of the
+/// rule for `Relu`. A file without it holds the exact gradient.
+pub const RELU_RULE: &str = "pellucid.relu";
+
+impl ReluRule {
+    /// `exact`, `guided` or `deconvnet`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Guided => "guided",
+            Self::Deconvnet => "deconvnet",
+        }
+    }
+}

@@ -4,9 +4,9 @@ use ndarray::{ArrayD, IxDyn};
 
 use super::AutodiffError;
 use super::arithmetic::first;
+use super::blocks::LARGEST_MAP;
 use super::context::{Context, Cotangents};
-use super::linear::spread;
-use super::pieces::LARGEST_MAP;
+use super::convolution::spread;
 use crate::onnx::{Attributes, Window, window};
 
 /// `y = max x` over each window: the gradient goes to the element that was taken, once. The forward node's own

@@ -8,8 +8,8 @@ use ndarray::Array2;
 
 use super::AutodiffError;
 use super::arithmetic::first;
+use super::blocks::LARGEST_MAP;
 use super::context::{Context, Cotangents};
-use super::pieces::LARGEST_MAP;
 use crate::onnx::{Attributes, Dim};
 
 /// `y = W x` along each resized axis: `dx = Wᵀ dy`.

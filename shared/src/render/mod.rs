@@ -26,4 +26,4 @@ pub use colour::{BLACK, ColourMap, GREEN, RED, WHITE, colour_bar};
 pub use draw::{frame, outline};
 pub use grid::{enlarge, grid};
 pub use normalise::{Flag, Normalised, Sign, TINY, normalise};
-pub use paint::{overlay, paint, resample};
+pub use paint::{overlay, paint};

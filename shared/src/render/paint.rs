@@ -1,9 +1,8 @@
 //! Strengths to pixels.
 
-use ::image::{Rgb, RgbImage};
-use ndarray::Array2;
-
 use super::{ColourMap, Normalised};
+use crate::bilinear;
+use ::image::{Rgb, RgbImage};
 
 /// The map in its colours, one pixel per value.
 pub fn paint(map: &Normalised, colours: ColourMap) -> RgbImage {
@@ -14,10 +13,10 @@ pub fn paint(map: &Normalised, colours: ColourMap) -> RgbImage {
 }
 
 /// The map over the image that it explains. Each pixel covers the image by its strength times `opacity` (0 to 1), so that
-/// what does not matter leaves the image as it is. A map of another size, such as Grad-CAM's, is [`resample`]d.
+/// what does not matter leaves the image as it is. A map of another size, such as Grad-CAM's, is interpolated.
 pub fn overlay(base: &RgbImage, map: &Normalised, colours: ColourMap, opacity: f32) -> RgbImage {
     let (width, height) = base.dimensions();
-    let values = resample(&map.values, width, height);
+    let values = bilinear::interpolate(map.values.view(), (height as usize, width as usize));
     RgbImage::from_fn(width, height, |x, y| {
         let strength = values[[y as usize, x as usize]];
         let alpha = (strength.abs() * opacity).clamp(0.0, 1.0);
@@ -28,50 +27,6 @@ pub fn overlay(base: &RgbImage, map: &Normalised, colours: ColourMap, opacity: f
             (under + (over - under) * alpha).round() as u8
         }))
     })
-}
-
-/// Bilinear interpolation of a map `[H, W]` to `[height, width]`, pixel centres on pixel centres: PyTorch's
-/// `interpolate(mode="bilinear", align_corners=False)`. An empty map becomes zeros.
-pub fn resample(map: &Array2<f32>, width: u32, height: u32) -> Array2<f32> {
-    let (rows, columns) = map.dim();
-    let shape = (height as usize, width as usize);
-    if map.dim() == shape {
-        return map.clone();
-    }
-    if map.is_empty() {
-        return Array2::zeros(shape);
-    }
-    let across: Vec<Between> = (0..width).map(|x| Between::of(x, width, columns)).collect();
-    let down: Vec<Between> = (0..height).map(|y| Between::of(y, height, rows)).collect();
-    Array2::from_shape_fn(shape, |(y, x)| {
-        let (y, x) = (&down[y], &across[x]);
-        let top = x.mix(map[[y.low, x.low]], map[[y.low, x.high]]);
-        let bottom = x.mix(map[[y.high, x.low]], map[[y.high, x.high]]);
-        y.mix(top, bottom)
-    })
-}
-
-/// Two neighbours on one axis, and how far from the lower to the higher.
-struct Between {
-    low: usize,
-    high: usize,
-    share: f32,
-}
-
-impl Between {
-    fn of(to: u32, of: u32, from: usize) -> Self {
-        let place = ((to as f32 + 0.5) * from as f32 / of as f32 - 0.5).max(0.0);
-        let low = (place as usize).min(from - 1);
-        Self {
-            low,
-            high: (low + 1).min(from - 1),
-            share: place - low as f32,
-        }
-    }
-
-    fn mix(&self, low: f32, high: f32) -> f32 {
-        low + (high - low) * self.share
-    }
 }
 
 #[cfg(test)]
@@ -120,17 +75,8 @@ mod tests {
         );
     }
 
-    /// By hand, as PyTorch documents `align_corners=False`: source = (target + 0.5) · 2/4 − 0.5 = −0.25, 0.25, 0.75, 1.25,
-    /// clamped to the first and last pixel.
     #[test]
-    fn coarse_maps_are_interpolated_between_pixel_centres() {
-        let fine = resample(&arr2(&[[0.0, 4.0], [8.0, 12.0]]), 4, 4);
-        assert_eq!(fine.row(0).to_vec(), [0.0, 1.0, 3.0, 4.0]);
-        assert_eq!(fine.column(1).to_vec(), [1.0, 3.0, 7.0, 9.0]);
-        assert_eq!(
-            resample(&Array2::zeros((0, 3)), 2, 2),
-            Array2::<f32>::zeros((2, 2))
-        );
+    fn a_map_of_another_size_covers_the_whole_image() {
         let base = RgbImage::new(6, 3);
         assert_eq!(
             overlay(&base, &map(), ColourMap::Blues, 1.0).dimensions(),

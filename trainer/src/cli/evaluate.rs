@@ -187,7 +187,7 @@ fn dataset(args: &Args, classes: &Option<Vec<String>>) -> Result<Dataset> {
         args.subset
     );
     Ok(match args.limit {
-        Some(limit) => dataset.limit(limit),
+        Some(limit) => dataset.sample(limit),
         None => dataset,
     })
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use pellucid_shared::attribution::Signature;
-use pellucid_shared::autodiff::{Options, differentiate, has_rule};
+use pellucid_shared::autodiff::{Options, RELU_RULE, differentiate, has_rule};
 use pellucid_shared::card::Card;
 use pellucid_shared::onnx::pb::{TensorProto, ValueInfoProto, tensor_proto::DataType, type_proto};
 use pellucid_shared::onnx::{Model, declared_shape, tensor_shape};
@@ -75,6 +75,9 @@ struct Gradient {
     /// The file holds it already.
     included: bool,
     possible: bool,
+    /// The rule for `Relu` of an attribution that the file holds in place of the gradient.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why_not: Option<String>,
 }
@@ -323,19 +326,18 @@ impl Gradient {
             Ok(signature) => signature,
             Err(error) => return Self::impossible(error.to_string()),
         };
-        if signature.differentiated {
-            return Self {
-                included: true,
-                possible: true,
-                why_not: None,
-            };
+        let rule = model.metadata(RELU_RULE).map(str::to_owned);
+        let derivable = Self {
+            included: signature.differentiated,
+            possible: true,
+            rule,
+            why_not: None,
+        };
+        if derivable.included || derivable.rule.is_some() {
+            return derivable;
         }
         match differentiate(model, &Options::default()) {
-            Ok(_) => Self {
-                included: false,
-                possible: true,
-                why_not: None,
-            },
+            Ok(_) => derivable,
             Err(error) => Self::impossible(error.to_string()),
         }
     }
@@ -344,11 +346,15 @@ impl Gradient {
         Self {
             included: false,
             possible: false,
+            rule: None,
             why_not: Some(why),
         }
     }
 
     fn text(&self) -> String {
+        if let Some(rule) = &self.rule {
+            return format!("not in the file, which holds the attribution of `--rule relu={rule}`");
+        }
         match (&self.why_not, self.included) {
             (Some(why), _) => format!("cannot be derived: {why}"),
             (None, true) => "included in the file".to_owned(),

@@ -226,7 +226,7 @@ fn choose_items(args: &Args, classes: &[String]) -> Result<Dataset> {
         Some(path) => dataset.select(&Split::read(path, &dataset)?.indices(Part::Test)),
         None => dataset,
     };
-    let dataset = dataset.limit(args.count);
+    let dataset = dataset.first(args.count);
     ensure!(
         !dataset.items.is_empty(),
         "no image is left to draw: the split has no test image"

@@ -92,18 +92,45 @@ impl Dataset {
         }
     }
 
-    /// At most `most` of the images, drawn evenly from the classes; all of them where there are no more.
+    /// At most `most` of the images, as evenly from the classes as can be, the first of each; all of them where there are no
+    /// more.
     #[must_use]
-    pub fn limit(&self, most: usize) -> Self {
-        let mut queues = vec![vec![]; self.classes.len()];
-        for (index, item) in self.items.iter().enumerate().rev() {
-            queues[item.label].push(index);
+    pub fn first(&self, most: usize) -> Self {
+        self.of_each_class(most, |_, quota| (0..quota).collect())
+    }
+
+    /// At most `most` of the images, as evenly from the classes as can be, spread over all of each class: the order of a list
+    /// is seldom that of chance, and its beginning may be easier than the rest.
+    #[must_use]
+    pub fn sample(&self, most: usize) -> Self {
+        self.of_each_class(most, |size, quota| {
+            (0..quota).map(|place| place * size / quota).collect()
+        })
+    }
+
+    /// At most `most` of the images: of a class with so many images and so large a quota those that `choose` says.
+    fn of_each_class(&self, most: usize, choose: impl Fn(usize, usize) -> Vec<usize>) -> Self {
+        let mut members = vec![vec![]; self.classes.len()];
+        for (index, item) in self.items.iter().enumerate() {
+            members[item.label].push(index);
+        }
+        let mut quotas = vec![0; members.len()];
+        let mut room = most.min(self.items.len());
+        while room > 0 {
+            let open = quotas.iter_mut().zip(&members);
+            let open = open.filter(|(quota, members)| **quota < members.len());
+            for (quota, _) in open.take(room) {
+                *quota += 1;
+                room -= 1;
+            }
         }
         let mut kept = vec![];
-        while kept.len() < most.min(self.items.len()) {
-            let round = queues.iter_mut().filter_map(Vec::pop);
-            let room = most - kept.len();
-            kept.extend(round.take(room));
+        for (members, quota) in members.iter().zip(quotas) {
+            kept.extend(
+                choose(members.len(), quota)
+                    .into_iter()
+                    .map(|place| members[place]),
+            );
         }
         kept.sort_unstable();
         self.select(&kept)
@@ -248,19 +275,38 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_takes_evenly_from_the_classes() {
+    fn a_part_takes_evenly_from_the_classes() {
         let dataset = phantoms("phantom:30", None).unwrap();
-        assert_eq!(dataset.limit(9).counts(), [3, 3, 3]);
-        assert_eq!(dataset.limit(7).items.len(), 7);
-        assert_eq!(dataset.limit(99).items.len(), 30);
         let uneven = dataset.select(
             &(0..30)
                 .filter(|i| dataset.items[*i].label != 1 || *i < 4)
                 .collect::<Vec<_>>(),
         );
-        let counts = uneven.limit(12).counts();
-        assert_eq!(counts.iter().sum::<usize>(), 12);
-        assert_eq!(counts[1], uneven.counts()[1]);
+        for part in [Dataset::first, Dataset::sample] {
+            assert_eq!(part(&dataset, 9).counts(), [3, 3, 3]);
+            assert_eq!(part(&dataset, 7).items.len(), 7);
+            assert_eq!(part(&dataset, 99).items.len(), 30);
+            let counts = part(&uneven, 12).counts();
+            assert_eq!(counts.iter().sum::<usize>(), 12);
+            assert_eq!(counts[1], uneven.counts()[1]);
+        }
+    }
+
+    #[test]
+    fn a_sample_is_spread_over_each_class_and_the_first_are_the_first() {
+        let dataset = phantoms("phantom:30", None).unwrap();
+        let ids = |part: Dataset, label| -> Vec<String> {
+            let items = part.items.into_iter().filter(|item| item.label == label);
+            items.map(|item| item.id).collect()
+        };
+        for label in 0..3 {
+            let all = ids(dataset.clone(), label);
+            assert_eq!(ids(dataset.first(6), label), all[..2]);
+            assert_eq!(
+                ids(dataset.sample(6), label),
+                [all[0].clone(), all[5].clone()]
+            );
+        }
     }
 
     #[test]

@@ -141,7 +141,7 @@ impl<'a> Run<'a> {
         let attacked = settings
             .validation_attack
             .is_some()
-            .then(|| validation.limit(settings.validation_images));
+            .then(|| validation.sample(settings.validation_images));
         let read =
             |dataset: Dataset, title| Examples::read(dataset, &preprocessing, title, progress);
         let attacked = attacked.map(|a| read(a, "validation")).transpose()?;
@@ -358,7 +358,7 @@ impl<'a> Run<'a> {
         if let Some(attack) = &self.settings.validation_attack {
             // The test is worth a stronger attack than the one in every epoch.
             let attack = Attack::for_evaluation(attack.norm, attack.epsilon, TEST_STEPS, None)?;
-            let limited = test.dataset.limit(self.settings.validation_images);
+            let limited = test.dataset.sample(self.settings.validation_images);
             let limited =
                 Examples::read(limited, &card.input.preprocessing, "test", self.progress)?;
             let bar = self.progress.bar("attack", limited.len());

@@ -15,11 +15,12 @@ use std::time::Instant;
 /// Make the reference values that the tests compare gradients with.
 ///
 /// A Python environment (PyTorch, torchvision, ONNX, ONNX Runtime; pinned by hash in tests/reference/requirements.txt) and
-/// what its scripts make there: ONNX's own node tests with measured slopes. All of it lies in your cache folder and serves
+/// what its scripts make there: ONNX's own node tests with measured slopes, and
+/// torchvision's networks with PyTorch's gradients. All of it lies in your cache folder and serves
 /// every checkout; `.pellucid/` in this one links to it. Once it is there, this does nothing.
 #[derive(clap::Args, Clone, Debug, Default)]
 #[command(
-    after_help = "Examples:\n  cargo xtask reference               everything (650 MB to download, 2 GB kept, some minutes)\n  cargo xtask reference --environment the Python environment alone"
+    after_help = "Examples:\n  cargo xtask reference               everything (650 MB to download, 2.5 GB kept, some minutes)\n  cargo xtask reference --environment the Python environment alone"
 )]
 pub(crate) struct Arguments {
     /// Make the Python environment alone.
@@ -39,13 +40,22 @@ struct Corpus {
     bytes: u64,
 }
 
-const CORPORA: &[Corpus] = &[Corpus {
-    title: "the corpus of single operators",
-    link: "nodes",
-    script: "nodes.py",
-    sources: &["nodes.py", "differences.py", "double.py", "repairs.py"],
-    bytes: 50_000_000,
-}];
+const CORPORA: &[Corpus] = &[
+    Corpus {
+        title: "the corpus of single operators",
+        link: "nodes",
+        script: "nodes.py",
+        sources: &["nodes.py", "differences.py", "double.py", "repairs.py"],
+        bytes: 100_000_000,
+    },
+    Corpus {
+        title: "the corpus of whole networks",
+        link: "models",
+        script: "models.py",
+        sources: &["models.py"],
+        bytes: 800_000_000,
+    },
+];
 
 /// Carries the chore out for this checkout and the user's cache folder.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -78,6 +88,25 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         "reference values are ready after {}",
         sizes::time(start.elapsed())
     );
+    Ok(())
+}
+
+/// Differentiates both corpora with `target/debug/examples/differentiate` and compares in float64.
+pub(crate) fn check(checkout: &Checkout, programs: &Programs) -> Result<()> {
+    let binary = checkout
+        .target_folder(programs)?
+        .join("debug/examples/differentiate");
+    for script in ["check_nodes.py", "check_models.py"] {
+        let mut python = programs.command(checkout.links().join("reference/bin/python"));
+        python
+            .arg(checkout.root().join("tests/reference").join(script))
+            .arg("--binary")
+            .arg(&binary);
+        python
+            .env("OMP_NUM_THREADS", "1")
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        process::run(&mut python, "run `cargo xtask reference`")?;
+    }
     Ok(())
 }
 

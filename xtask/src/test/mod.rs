@@ -43,6 +43,8 @@ enum Stage {
     Lint,
     /// every Rust test of the workspace
     Rust,
+    /// the differentiator against ONNX's node tests and PyTorch's networks, in float64
+    Gradients,
     /// the documentation: its links and its examples
     Docs,
     /// the trainer without its `torch` feature
@@ -106,6 +108,10 @@ impl Stage {
                 cargo("nextest run --workspace")
             }
             Self::Rust => cargo("test --workspace --lib --bins --tests"),
+            Self::Gradients => {
+                cargo("build --example differentiate")?;
+                reference::check(checkout, programs)
+            }
             Self::Docs => {
                 cargo("doc --workspace --no-deps --document-private-items")?;
                 cargo("test --workspace --doc")

@@ -1,4 +1,4 @@
-//! Pieces that several rules build.
+//! Building blocks of several rules.
 
 use ndarray::{Array2, ArrayD};
 
@@ -125,6 +125,12 @@ impl Context<'_> {
         let zero = self.scalar(0.0);
         let shape = self.shape_of(like);
         self.op("Expand", &[&zero, &shape])
+    }
+
+    /// The cotangent of an input that the output depends on in jumps only: zeros, where it is asked for.
+    pub(super) fn zeros_where_wanted(&mut self, index: usize) -> Option<String> {
+        let input = self.input(index).to_owned();
+        self.wants(index).then(|| self.zeros_like(&input))
     }
 
     /// 1 where `condition` (a boolean value) holds, elsewhere 0.

@@ -1,8 +1,13 @@
+//! Maps at another size.
+
 use ndarray::{Array2, ArrayView2};
 
 /// Bilinear interpolation to another size with half-pixel centres and clamped edges: PyTorch's
 /// `interpolate(mode="bilinear", align_corners=False)`. `[h, w]` to `[height, width]`; zeros where the map is empty.
-pub(super) fn upsample(map: ArrayView2<'_, f32>, (height, width): (usize, usize)) -> Array2<f32> {
+pub(crate) fn interpolate(
+    map: ArrayView2<'_, f32>,
+    (height, width): (usize, usize),
+) -> Array2<f32> {
     let (rows, columns) = map.dim();
     if rows == 0 || columns == 0 {
         return Array2::zeros((height, width));
@@ -53,7 +58,7 @@ mod tests {
     /// targets lie at −0.25 (clamped), 0.25, 0.75 and 1.25 (clamped).
     #[test]
     fn two_by_two_to_four_by_four() {
-        let up = upsample(arr2(&[[0.0, 4.0], [8.0, 16.0]]).view(), (4, 4));
+        let up = interpolate(arr2(&[[0.0, 4.0], [8.0, 16.0]]).view(), (4, 4));
         let expected = arr2(&[
             [0.0, 1.0, 3.0, 4.0],
             [2.0, 3.25, 5.75, 7.0],
@@ -66,10 +71,13 @@ mod tests {
     #[test]
     fn the_same_size_is_the_identity_and_nothing_is_zero() {
         let map = arr2(&[[1.0, -2.0, f32::NAN]]);
-        let same = upsample(map.view(), (1, 3));
+        let same = interpolate(map.view(), (1, 3));
         assert_eq!(same.as_slice().unwrap()[..2], [1.0, -2.0]);
         assert!(same[[0, 2]].is_nan());
         let empty = Array2::zeros((0, 4));
-        assert_eq!(upsample(empty.view(), (2, 2)), Array2::<f32>::zeros((2, 2)));
+        assert_eq!(
+            interpolate(empty.view(), (2, 2)),
+            Array2::<f32>::zeros((2, 2))
+        );
     }
 }

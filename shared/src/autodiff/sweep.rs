@@ -1,0 +1,88 @@
+//! Reverse mode: the walk over the nodes from last to first.
+
+use std::collections::{HashMap, HashSet};
+
+use super::context::Context;
+use super::steps::Step;
+use super::{AutodiffError, ReluRule, table};
+use crate::onnx::{GraphBuilder, Shapes};
+
+/// The walk over the nodes from last to first.
+pub(super) struct Sweep {
+    pub(super) builder: GraphBuilder,
+    pub(super) shapes: Shapes,
+    pub(super) active: HashSet<String>,
+    pub(super) opset: i64,
+    pub(super) relu: ReluRule,
+    /// The value whose cotangent is handed out, and that cotangent once it is known.
+    pub(super) features: Option<String>,
+    pub(super) features_grad: Option<String>,
+    /// What has arrived at each value so far, one entry per use.
+    pub(super) cotangents: HashMap<String, Vec<String>>,
+}
+
+impl Sweep {
+    /// Each rule turns its outputs' cotangents into its inputs'.
+    pub(super) fn run(&mut self, steps: &[Step]) -> Result<(), AutodiffError> {
+        for step in steps.iter().rev() {
+            self.step(step)?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, Step { node, index }: &Step) -> Result<(), AutodiffError> {
+        let wanted: Vec<bool> = node
+            .input
+            .iter()
+            .map(|name| self.active.contains(name))
+            .collect();
+        let arriving: Vec<Option<String>> =
+            node.output.iter().map(|name| self.total(name)).collect();
+        if arriving.iter().all(Option::is_none) || !wanted.contains(&true) {
+            return Ok(());
+        }
+        let Some(rule) = table::rule(node) else {
+            return Ok(());
+        };
+        for (name, cotangent) in node.output.iter().zip(&arriving) {
+            if self.features.as_ref() == Some(name) {
+                self.features_grad.clone_from(cotangent);
+            }
+        }
+        let mut context = Context {
+            builder: &mut self.builder,
+            shapes: &self.shapes,
+            node,
+            index: *index,
+            active: wanted.clone(),
+            opset: self.opset,
+            relu: self.relu,
+        };
+        let mut leaving = rule(&mut context, &arriving)?.into_iter();
+        for (position, (name, wanted)) in node.input.iter().zip(wanted).enumerate() {
+            let cotangent = leaving.next().flatten();
+            if !wanted {
+                continue;
+            }
+            // Silence would be a wrong gradient: the value does depend on the model's input this way.
+            let cotangent = cotangent.ok_or_else(|| AutodiffError::Unsupported {
+                what: crate::onnx::node_name(node),
+                why: format!(
+                    "{} is not differentiated with respect to its input number {position}, `{name}`",
+                    node.op_type
+                ),
+            })?;
+            self.cotangents
+                .entry(name.clone())
+                .or_default()
+                .push(cotangent);
+        }
+        Ok(())
+    }
+
+    /// The sum of the cotangents that have arrived at a value from its several uses.
+    pub(super) fn total(&mut self, value: &str) -> Option<String> {
+        let parts = self.cotangents.remove(value)?.into_iter();
+        parts.reduce(|sum, part| self.builder.node("Add", "grad/sum", &[&sum, &part], []))
+    }
+}
