@@ -4,6 +4,7 @@
 #![doc = include_str!("../docs/differentiate.md")]
 
 pub mod cases;
+pub mod forms;
 
 use anyhow::{Context, Result};
 use ndarray::{ArrayD, IxDyn};
