@@ -6,6 +6,7 @@
 pub mod cases;
 pub mod corpus;
 pub mod document;
+pub mod forms;
 
 use anyhow::{Context, Result};
 use ndarray::{ArrayD, IxDyn};

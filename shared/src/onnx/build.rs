@@ -190,7 +190,8 @@ pub fn float_value(name: &str, shape: Option<&[Dim]>) -> ValueInfoProto {
     }
 }
 
-fn dimension(dim: &Dim) -> tensor_shape_proto::Dimension {
+/// A dimension as a declaration writes it.
+pub(super) fn dimension(dim: &Dim) -> tensor_shape_proto::Dimension {
     use tensor_shape_proto::dimension::Value;
     let value = match dim {
         Dim::Known(size) => Some(Value::DimValue(*size as i64)),

@@ -8,9 +8,10 @@ use super::model::{default_opset, node_name};
 use super::pb::{GraphProto, ModelProto, NodeProto};
 use super::tensor::check_tensor;
 
-/// Operator sets that the rules here were written for.
+/// The oldest operator set that the rules here were written for.
 pub(super) const OLDEST: i64 = 7;
-pub(super) const NEWEST: i64 = 24;
+/// The newest operator set that is understood.
+pub const NEWEST: i64 = 24;
 
 pub(super) fn check(proto: &ModelProto) -> Result<(), OnnxError> {
     let graph = proto

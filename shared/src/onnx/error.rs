@@ -38,11 +38,21 @@ pub enum OnnxError {
         /// What is wrong.
         why: String,
     },
-    /// A tensor's data lie in another file.
+    /// A tensor's data lie in another file, and only the model's bytes were given.
     #[error(
-        "tensor `{0}` keeps its data in another file, which is not supported: save the model as one file (onnx.save with save_as_external_data=False)"
+        "tensor `{0}` keeps its data in another file, which is not at hand here: save the model as one file (onnx.save with save_as_external_data=False)"
     )]
     External(String),
+    /// A tensor's data lie in another file that cannot be used.
+    #[error("tensor `{tensor}` keeps its data in the file `{file}`: {why}")]
+    ExternalData {
+        /// The tensor's name.
+        tensor: String,
+        /// The file, as the tensor names it.
+        file: String,
+        /// What is wrong, and what to do.
+        why: String,
+    },
     /// A node has an attribute of the wrong type, or lacks one it needs, or its inputs' shapes do not fit.
     #[error("node `{node}` ({op}): {why}")]
     Node {
@@ -53,6 +63,21 @@ pub enum OnnxError {
         /// What is wrong.
         why: String,
     },
+    /// The batch cannot be set: a node holds to the one that the model was exported with.
+    #[error(
+        "the batch cannot be set, since node `{node}` ({op}) holds to that of the export: {why}: export the model with a dynamic batch (torch.onnx.export with dynamic_shapes, or dynamic_axes of the older exporter)"
+    )]
+    FixedBatch {
+        /// The node's name, or its first output's where it has none.
+        node: String,
+        /// Its operator.
+        op: String,
+        /// How it shows.
+        why: String,
+    },
+    /// The batch cannot be set: the inputs do not say what it is.
+    #[error("the batch cannot be set: {0}")]
+    NoBatch(String),
     /// The graph has no input, output or initializer of that name.
     #[error("the model has no {kind} named `{name}`; it has: {known}")]
     NoSuch {

@@ -6,13 +6,12 @@
 //! every tensor holds as many bytes as its shape says.
 
 mod attribute;
+mod batch;
 mod build;
 mod check;
 mod error;
+mod file;
 mod inline;
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-mod inline_tests;
 mod model;
 mod raise;
 mod scope;
@@ -20,8 +19,11 @@ mod shape;
 mod tensor;
 
 pub use attribute::{AttributeValue, Attributes};
+pub use batch::{Batch, set_batch};
 pub use build::{GraphBuilder, declared_shape, float_value};
+pub use check::NEWEST as NEWEST_OPSET;
 pub use error::OnnxError;
+pub use file::{MOST_BYTES, data_file};
 pub use inline::inline;
 pub use model::Model;
 pub(crate) use model::node_name;

@@ -1,12 +1,7 @@
-use std::path::Path;
-
-use prost::Message;
-
 use super::pb::{
     GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto, ValueInfoProto,
 };
 use super::{OnnxError, check};
-use crate::files;
 
 /// An ONNX model that has passed the checks of this module. Holds every weight once.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,51 +10,13 @@ pub struct Model {
 }
 
 impl Model {
-    /// Reads a model from the bytes of an `.onnx` file.
-    ///
-    /// # Errors
-    /// Where the bytes are not ONNX, or the graph breaks the specification (see [`OnnxError`]).
-    pub fn parse(bytes: &[u8]) -> Result<Self, OnnxError> {
-        let proto = ModelProto::decode(bytes).map_err(|e| OnnxError::NotOnnx(e.to_string()))?;
-        Self::from_proto(proto)
-    }
-
     /// Takes over a decoded model after checking it.
     ///
     /// # Errors
-    /// As [`Model::parse`].
+    /// Where the graph breaks the specification (see [`OnnxError`]).
     pub fn from_proto(proto: ModelProto) -> Result<Self, OnnxError> {
         check::check(&proto)?;
         Ok(Self { proto })
-    }
-
-    /// Reads a model file.
-    ///
-    /// # Errors
-    /// Where the file cannot be read, and as [`Model::parse`].
-    pub fn load(path: &Path) -> Result<Self, OnnxError> {
-        let bytes = std::fs::read(path).map_err(|source| OnnxError::File {
-            path: path.to_owned(),
-            source,
-        })?;
-        Self::parse(&bytes)
-    }
-
-    /// The bytes of the `.onnx` file.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        self.proto.encode_to_vec()
-    }
-
-    /// Writes the model; the path holds the whole file or what it held before.
-    ///
-    /// # Errors
-    /// Where the file cannot be written.
-    pub fn save(&self, path: &Path) -> Result<(), OnnxError> {
-        files::write_atomic(path, &self.to_bytes()).map_err(|source| OnnxError::File {
-            path: path.to_owned(),
-            source,
-        })
     }
 
     /// The protobuf message.

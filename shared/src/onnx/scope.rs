@@ -26,6 +26,13 @@ pub(super) fn graphs(node: &NodeProto) -> impl Iterator<Item = &GraphProto> {
         .flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs))
 }
 
+/// As [`graphs`], for edits.
+pub(super) fn graphs_mut(node: &mut NodeProto) -> impl Iterator<Item = &mut GraphProto> {
+    node.attribute
+        .iter_mut()
+        .flat_map(|attribute| attribute.g.iter_mut().chain(&mut attribute.graphs))
+}
+
 /// Adds what a graph reads and does not make itself.
 fn captured<'a>(graph: &'a GraphProto, found: &mut HashSet<&'a str>) {
     let own: HashSet<&str> = made(graph).collect();

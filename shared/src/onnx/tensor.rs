@@ -41,6 +41,25 @@ fn element_size(kind: DataType) -> Option<usize> {
     })
 }
 
+/// Bytes that a tensor of its type and shape takes as raw data.
+///
+/// # Errors
+/// Where the type has no raw form here, or the shape makes no sense.
+pub(super) fn byte_length(tensor: &TensorProto) -> Result<usize, OnnxError> {
+    let elements: usize = tensor_shape(tensor)?.iter().product();
+    let size = DataType::try_from(tensor.data_type)
+        .ok()
+        .and_then(element_size);
+    let size = size.ok_or_else(|| {
+        let kind = tensor.data_type;
+        error(
+            tensor,
+            format!("element type {kind} is not supported in a file of its own"),
+        )
+    })?;
+    Ok(elements * size)
+}
+
 /// Checks that a tensor lies in this file and holds as many elements as its shape says, without copying them.
 pub(super) fn check_tensor(tensor: &TensorProto) -> Result<(), OnnxError> {
     if tensor.data_location == Some(DataLocation::External as i32)

@@ -1,15 +1,19 @@
 //! `pellucid differentiate`.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use pellucid_shared::autodiff::{
     COTANGENT, FEATURES, FEATURES_GRAD, GRAD, Options, ReluRule, differentiate,
+};
+use pellucid_shared::onnx::{
+    Batch, MOST_BYTES, Model, NEWEST_OPSET, OPSET, data_file, inline, raise_opset, set_batch,
 };
 use serde::Serialize;
 
 use super::model;
-use super::output::{bytes, print, print_json, protect, write};
+use super::output::{bytes, print, print_json, protect};
 
 /// Add the input gradient to an ONNX model, as standard ONNX operators
 ///
@@ -22,7 +26,9 @@ Examples:
   pellucid differentiate resnet18.onnx -o resnet18-grad.onnx
   pellucid differentiate detector.onnx -o grad.onnx --output scores
   pellucid differentiate resnet18.onnx -o gradcam.onnx --features /layer4/layer4.1/relu_1/Relu
-  pellucid differentiate resnet18.onnx -o guided.onnx --rule relu=guided")]
+  pellucid differentiate resnet18.onnx -o guided.onnx --rule relu=guided
+  pellucid differentiate batch-of-one.onnx -o grad.onnx --batch dynamic
+  pellucid differentiate resnet18.onnx -o grad.onnx --batch 8 --opset 23")]
 pub struct Args {
     /// The model to differentiate
     model: PathBuf,
@@ -43,6 +49,12 @@ pub struct Args {
     /// (deconvolution). The result is an attribution, not a gradient
     #[arg(long, value_name = "OPERATOR=RULE", value_parser = relu_rule)]
     rule: Option<ReluRule>,
+    /// Change the batch before the model is differentiated: a number of images, or `dynamic` for any
+    #[arg(long, value_name = "N|dynamic", value_parser = batch)]
+    batch: Option<Batch>,
+    /// Raise the model to this operator set, 17 to 24, before it is differentiated; an older model is raised to 17 anyway
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(OPSET..=NEWEST_OPSET))]
+    opset: Option<i64>,
     /// Print what was added as JSON
     #[arg(long)]
     json: bool,
@@ -58,10 +70,23 @@ fn relu_rule(text: &str) -> Result<ReluRule, String> {
     }
 }
 
+/// Reads a number of images or `dynamic`.
+fn batch(text: &str) -> Result<Batch, String> {
+    if text == "dynamic" {
+        return Ok(Batch::Open);
+    }
+    let size = text.parse().ok().and_then(NonZeroUsize::new);
+    size.map(Batch::Fixed)
+        .ok_or_else(|| "write a number of images from 1 on, or dynamic".to_owned())
+}
+
 /// What became of the file.
 #[derive(Serialize)]
 struct Report {
     output: PathBuf,
+    /// Where the weights are, if not in the output itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<PathBuf>,
     cotangent: String,
     grad: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,15 +97,40 @@ struct Report {
     bytes_after: u64,
 }
 
+/// The model with the batch and the operator set that were asked for.
+fn prepared(mut model: Model, batch: Option<Batch>, opset: Option<i64>) -> Result<Model> {
+    if let Some(wanted) = opset.filter(|&wanted| wanted < model.opset()) {
+        let found = model.opset();
+        bail!(
+            "the model uses operator set {found} already, and sets can only be raised, not lowered to {wanted}: leave --opset out"
+        );
+    }
+    if batch.is_some() || opset.is_some() {
+        model = inline(model)?;
+    }
+    if let Some(batch) = batch {
+        model = set_batch(model, batch)?;
+    }
+    Ok(match opset {
+        Some(opset) => raise_opset(model, opset)?,
+        None => model,
+    })
+}
+
 /// Differentiates a file.
 ///
 /// # Errors
 /// Where the model cannot be read or differentiated, or the result not written.
 pub fn run(args: Args) -> Result<()> {
     protect(&args.model, &args.out)?;
-    let model = model::load(&args.model)?;
+    let (model, files) = model::load_with_files(&args.model)?;
+    for file in &files {
+        protect(file, &args.out)?;
+    }
     let nodes_before = model.graph().node.len();
-    let bytes_before = std::fs::metadata(&args.model)?.len();
+    let bytes_before = model::size(&files)?;
+    let model = prepared(model, args.batch, args.opset)
+        .with_context(|| args.model.display().to_string())?;
     let options = Options {
         input: args.input,
         output: args.output,
@@ -89,8 +139,13 @@ pub fn run(args: Args) -> Result<()> {
     };
     let result = differentiate(model, &options)
         .with_context(|| format!("{} cannot be differentiated", args.model.display()))?;
-    let encoded = result.to_bytes();
-    write(&args.out, &encoded)?;
+    let data = (result.encoded_len() > MOST_BYTES).then(|| data_file(&args.out));
+    if let Some(data) = &data {
+        for file in &files {
+            protect(file, data)?;
+        }
+    }
+    model::save(&result, &args.out)?;
 
     let shape = |value: Option<&pellucid_shared::onnx::pb::ValueInfoProto>| {
         value.map_or_else(String::new, super::inspect::shape_text)
@@ -106,7 +161,8 @@ pub fn run(args: Args) -> Result<()> {
         nodes_before,
         nodes_added: result.graph().node.len().saturating_sub(nodes_before),
         bytes_before,
-        bytes_after: encoded.len() as u64,
+        bytes_after: result.encoded_len() as u64,
+        data,
         output: args.out,
     };
     if args.json {
@@ -115,8 +171,11 @@ pub fn run(args: Args) -> Result<()> {
     let features = report.features.map_or_else(String::new, |shape| {
         format!(", the outputs `{FEATURES}` and `{FEATURES_GRAD}` {shape}")
     });
+    let data = report.data.map_or_else(String::new, |file| {
+        format!(" with the weights in {}", file.display())
+    });
     print(&format!(
-        "{}: added the input `{COTANGENT}` {}, the output `{GRAD}` {}{features} and {} nodes to {}; {} became {}\n",
+        "{}: added the input `{COTANGENT}` {}, the output `{GRAD}` {}{features} and {} nodes to {}; {} became {}{data}\n",
         report.output.display(),
         report.cotangent,
         report.grad,

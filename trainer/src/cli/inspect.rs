@@ -87,8 +87,8 @@ struct Gradient {
 /// # Errors
 /// Where the file cannot be read or is not ONNX.
 pub fn run(args: Args) -> Result<()> {
-    let model = model::load(&args.model)?;
-    let report = Report::of(args.model, model)?;
+    let (model, files) = model::load_with_files(&args.model)?;
+    let report = Report::of(args.model, model::size(&files)?, model);
     if args.json {
         print_json(&report)
     } else {
@@ -97,15 +97,14 @@ pub fn run(args: Args) -> Result<()> {
 }
 
 impl Report {
-    fn of(file: PathBuf, model: Model) -> Result<Self> {
-        let bytes = std::fs::metadata(&file)?.len();
+    fn of(file: PathBuf, bytes: u64, model: Model) -> Self {
         let (card, card_error) = match Card::from_model(&model) {
             Ok(card) => (card, None),
             Err(error) => (None, Some(error.to_string())),
         };
         let proto = model.proto();
         let producer = format!("{} {}", proto.producer_name, proto.producer_version);
-        Ok(Self {
+        Self {
             file,
             bytes,
             producer: producer.trim().to_owned(),
@@ -118,7 +117,7 @@ impl Report {
             card,
             card_error,
             gradient: Gradient::of(model),
-        })
+        }
     }
 
     fn text(&self) -> String {

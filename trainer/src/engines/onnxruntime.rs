@@ -1,12 +1,14 @@
 use std::borrow::Cow;
+use std::path::Path;
 use std::sync::OnceLock;
 
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 use ort::environment::Environment;
+use ort::session::builder::SessionBuilder;
 use ort::session::{Session, SessionInputValue};
 use ort::value::TensorRef;
 use pellucid_shared::engine::{Engine, EngineError, Outputs};
-use pellucid_shared::onnx::Model;
+use pellucid_shared::onnx::{MOST_BYTES, Model};
 
 use super::library;
 
@@ -24,20 +26,43 @@ impl OrtEngine {
     /// # Errors
     /// Where the library is missing or of another version, or it refuses the model.
     pub fn new(model: &Model, threads: Option<usize>) -> Result<Self, EngineError> {
+        if model.encoded_len() <= MOST_BYTES {
+            let bytes = model.to_bytes();
+            return Self::commit(threads, |builder| builder.commit_from_memory(&bytes));
+        }
+        // It takes models beyond protobuf's limit from files only.
+        let folder = tempfile::tempdir().map_err(load_error)?;
+        let path = folder.path().join("model.onnx");
+        model.save(&path).map_err(load_error)?;
+        Self::from_file(&path, threads)
+    }
+
+    /// Loads a model file, and what of its weights lies in files beside it.
+    ///
+    /// # Errors
+    /// As [`OrtEngine::new`].
+    pub fn from_file(path: &Path, threads: Option<usize>) -> Result<Self, EngineError> {
+        Self::commit(threads, |builder| builder.commit_from_file(path))
+    }
+
+    fn commit(
+        threads: Option<usize>,
+        load: impl FnOnce(&mut SessionBuilder) -> ort::Result<Session>,
+    ) -> Result<Self, EngineError> {
         let environment = environment()?;
         let mut builder = Session::builder(environment).map_err(load_error)?;
         if let Some(threads) = threads {
             builder = builder.with_intra_threads(threads).map_err(load_error)?;
         }
-        let session = builder
+        let mut builder = builder
             // Waiting threads sleep: the machine stays usable, and other engines run beside this one.
             .with_intra_op_spinning(false)
-            .map_err(load_error)?
-            .commit_from_memory(&model.to_bytes())
             .map_err(load_error)?;
+        let session = load(&mut builder).map_err(load_error)?;
+        let inputs = session.inputs().iter().map(|i| i.name().to_owned());
         Ok(Self {
+            inputs: inputs.collect(),
             session,
-            inputs: model.inputs().iter().map(|i| i.name.clone()).collect(),
         })
     }
 }

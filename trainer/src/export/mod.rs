@@ -23,7 +23,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use ndarray::{Array4, Ix4};
 use pellucid_shared::files::write_checked;
-use pellucid_shared::onnx::{Model, floats};
+use pellucid_shared::onnx::{MOST_BYTES, Model, floats};
 use tch::{Kind, Tensor};
 
 pub use compare::{Agreement, GRADIENT, LOGITS, PIECE, Report, compare};
@@ -59,6 +59,11 @@ pub fn export(model: &Model, network: &Network, images: &Tensor, path: &Path) ->
     let mut trained = model.clone();
     network.write_back(&mut trained)?;
     let images = sample(images)?;
+    if trained.encoded_len() > MOST_BYTES {
+        bail!(
+            "the network takes more than 2 GiB, and a model is exported as one file, which may not: train a smaller one"
+        );
+    }
     let bytes = trained.to_bytes();
     write_checked(
         path,

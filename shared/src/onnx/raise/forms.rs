@@ -49,9 +49,7 @@ pub(super) fn rewrite(
         "Scan" if raise.passes(9) => {
             return refuse(&node, "`Scan` of operator set 8 has no newer form");
         }
-        "DFT" if raise.passes(20) => {
-            return refuse(&node, "`DFT` of operator set 17 is not raised");
-        }
+        "DFT" if raise.passes(20) => dft(raise, &mut node)?,
         op if op.starts_with("Reduce") && op != "ReduceSum" && raise.passes(18) => {
             raise.ints_to_input(&mut node, "axes", 1)?;
         }
@@ -106,6 +104,15 @@ fn dropout(raise: &Raise, node: &mut NodeProto) -> Result<(), OnnxError> {
         return refuse(node, "the type of its mask changed in operator set 10");
     }
     remove(node, "ratio");
+    Ok(())
+}
+
+/// The axis becomes an input, whose default is another.
+fn dft(raise: &mut Raise, node: &mut NodeProto) -> Result<(), OnnxError> {
+    let axis = Attributes(node).int("axis", 1)?;
+    let name = raise.int(node, "axis", axis);
+    set_input(node, 2, name);
+    remove(node, "axis");
     Ok(())
 }
 

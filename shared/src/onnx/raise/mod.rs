@@ -130,6 +130,16 @@ impl Raise {
         name
     }
 
+    /// A single number.
+    fn int(&mut self, node: &NodeProto, what: &str, value: i64) -> String {
+        let name = self.fresh(format!("{}/{what}", node_name(node)));
+        self.tensors.push(TensorProto {
+            dims: vec![],
+            ..int_tensor(&name, &[value])
+        });
+        name
+    }
+
     fn floats(&mut self, node: &NodeProto, what: &str, values: &ArrayD<f32>) -> String {
         let name = self.fresh(format!("{}/{what}", node_name(node)));
         self.tensors.push(float_tensor(&name, values));

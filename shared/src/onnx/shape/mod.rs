@@ -109,7 +109,11 @@ impl Shapes {
         self.values.insert(value.to_owned(), small);
     }
 
-    fn learn_tensor(&mut self, name: &str, tensor: &TensorProto) -> Result<(), OnnxError> {
+    pub(super) fn learn_tensor(
+        &mut self,
+        name: &str,
+        tensor: &TensorProto,
+    ) -> Result<(), OnnxError> {
         let shape = tensor_shape(tensor)?;
         if is_small(&shape)
             && let Some(small) = small_tensor(tensor)
@@ -131,15 +135,7 @@ pub fn infer_shapes(model: &Model) -> Result<Shapes, OnnxError> {
 
 /// As [`infer_shapes`], for a graph that is being edited.
 pub(super) fn infer_graph(graph: &GraphProto, opset: i64) -> Result<Shapes, OnnxError> {
-    let mut known = Shapes::default();
-    for input in &graph.input {
-        if let Some(shape) = declared_shape(input) {
-            known.learn_shape(&input.name, with_own_names(&input.name, shape));
-        }
-    }
-    for tensor in &graph.initializer {
-        known.learn_tensor(&tensor.name, tensor)?;
-    }
+    let mut known = given(graph)?;
     let declared: HashMap<&str, Shape> = graph
         .value_info
         .iter()
@@ -151,7 +147,22 @@ pub(super) fn infer_graph(graph: &GraphProto, opset: i64) -> Result<Shapes, Onnx
     Ok(known)
 }
 
-fn infer_node(
+/// What a graph's inputs and weights say, before any node is looked at.
+pub(super) fn given(graph: &GraphProto) -> Result<Shapes, OnnxError> {
+    let mut known = Shapes::default();
+    for input in &graph.input {
+        if let Some(shape) = declared_shape(input) {
+            known.learn_shape(&input.name, with_own_names(&input.name, shape));
+        }
+    }
+    for tensor in &graph.initializer {
+        known.learn_tensor(&tensor.name, tensor)?;
+    }
+    Ok(known)
+}
+
+/// Adds what one node says, whose inputs were learnt before; `declared` is what the file says of values.
+pub(super) fn infer_node(
     node: &NodeProto,
     known: &mut Shapes,
     opset: i64,

@@ -3,6 +3,10 @@
 //! The bytes go to a temporary file beside the target, reach the disk, and only then take the target's name. Whoever
 //! opens the target sees the old file or the new one, also when the disk fills or the power fails half-way.
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests;
+
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -49,18 +53,41 @@ where
     F: FnOnce(&mut dyn Write) -> io::Result<()>,
     C: FnOnce(&Path) -> Result<T, E>,
 {
-    let target = match fs::metadata(path) {
-        Ok(there) if !there.is_file() && !there.is_dir() => {
-            let kind = io::ErrorKind::InvalidInput;
-            return Err(io::Error::new(kind, "is no ordinary file").into());
-        }
-        Ok(_) => fs::canonicalize(path)?,
-        Err(_) => path.to_owned(),
-    };
+    let target = ordinary(path)?;
     let temporary = fill_beside(&target, fill)?;
     let result = check(&temporary.path)?;
     temporary.rename_to(&target)?;
     Ok(result)
+}
+
+/// Writes two files of which the second refers to the first, each all or nothing: both are whole and on disk before the
+/// first takes its name, and then the second.
+///
+/// # Errors
+/// Whatever the operating system answers. No temporary file remains, and where writing failed, both paths hold what they
+/// held. A device or pipe is refused: the second file could not find the first there.
+pub fn write_both<F, G>(first: (&Path, F), second: (&Path, G)) -> io::Result<()>
+where
+    F: FnOnce(&mut dyn Write) -> io::Result<()>,
+    G: FnOnce(&mut dyn Write) -> io::Result<()>,
+{
+    let targets = (ordinary(first.0)?, ordinary(second.0)?);
+    let temporary = fill_beside(&targets.0, first.1)?;
+    let other = fill_beside(&targets.1, second.1)?;
+    temporary.rename_to(&targets.0)?;
+    other.rename_to(&targets.1)
+}
+
+/// The file to replace: where a link points to. Devices and pipes cannot be replaced.
+fn ordinary(path: &Path) -> io::Result<PathBuf> {
+    match fs::metadata(path) {
+        Ok(there) if !there.is_file() && !there.is_dir() => {
+            let kind = io::ErrorKind::InvalidInput;
+            Err(io::Error::new(kind, "is no ordinary file"))
+        }
+        Ok(_) => fs::canonicalize(path),
+        Err(_) => Ok(path.to_owned()),
+    }
 }
 
 fn replace<F>(target: &Path, fill: F) -> io::Result<()>
@@ -166,128 +193,4 @@ fn sync_folder_of(target: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn sync_folder_of(_target: &Path) -> io::Result<()> {
     Ok(())
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-mod tests {
-    use super::*;
-
-    fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
-
-    #[test]
-    fn writes_and_replaces_and_leaves_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("model.onnx");
-        write_atomic(&path, b"first").unwrap();
-        write_atomic(&path, b"second, longer").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"second, longer");
-        assert_eq!(names(folder.path()), ["model.onnx"]);
-    }
-
-    #[test]
-    fn an_error_half_way_keeps_the_old_file_and_removes_the_temporary() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("model.onnx");
-        write_atomic(&path, b"old").unwrap();
-        let error = write_atomic_with(&path, |file| {
-            // More than any buffer holds, so that part of it really is on disk.
-            file.write_all(&vec![1; 1 << 20])?;
-            Err(io::Error::new(io::ErrorKind::StorageFull, "disk full"))
-        })
-        .unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
-        assert_eq!(fs::read(&path).unwrap(), b"old");
-        assert_eq!(names(folder.path()), ["model.onnx"]);
-    }
-
-    #[test]
-    fn what_the_check_refuses_never_takes_the_name() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("model.onnx");
-        write_atomic(&path, b"old").unwrap();
-        let fill = |file: &mut dyn Write| file.write_all(b"new");
-        let refused: io::Result<()> = write_checked(&path, fill, |temporary| {
-            assert_eq!(fs::read(temporary)?, b"new");
-            assert_eq!(fs::read(&path)?, b"old");
-            Err(io::Error::other("not good enough"))
-        });
-        assert_eq!(refused.unwrap_err().to_string(), "not good enough");
-        assert_eq!(fs::read(&path).unwrap(), b"old");
-        assert_eq!(names(folder.path()), ["model.onnx"]);
-        let accepted: io::Result<u8> = write_checked(&path, fill, |_| Ok(7));
-        assert_eq!(
-            (accepted.unwrap(), fs::read(&path).unwrap()),
-            (7, b"new".to_vec())
-        );
-        assert_eq!(names(folder.path()), ["model.onnx"]);
-    }
-
-    #[test]
-    fn a_reader_sees_the_old_content_until_the_new_one_is_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
-        write_atomic(&path, b"old").unwrap();
-        write_atomic_with(&path, |file| {
-            file.write_all(b"new")?;
-            file.flush()?;
-            assert_eq!(fs::read(&path)?, b"old");
-            Ok(())
-        })
-        .unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"new");
-    }
-
-    #[test]
-    fn a_leftover_of_a_killed_writer_is_in_nobodys_way() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(".a.0.tmp"), b"half").unwrap();
-        write_atomic(&folder.path().join("a"), b"whole").unwrap();
-        assert_eq!(names(folder.path()), [".a.0.tmp", "a"]);
-        assert_eq!(fs::read(folder.path().join("a")).unwrap(), b"whole");
-    }
-
-    #[test]
-    fn a_missing_folder_a_folder_and_no_name_are_errors() {
-        let folder = tempfile::tempdir().unwrap();
-        let missing = folder.path().join("no/such/file");
-        assert_eq!(
-            write_atomic(&missing, b"").unwrap_err().kind(),
-            io::ErrorKind::NotFound
-        );
-        assert_eq!(
-            write_atomic(folder.path(), b"").unwrap_err().kind(),
-            io::ErrorKind::IsADirectory
-        );
-        assert!(write_atomic(Path::new(""), b"").is_err());
-        assert!(names(folder.path()).is_empty());
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_link_stays_a_link() {
-        let folder = tempfile::tempdir().unwrap();
-        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
-        fs::write(&file, b"old").unwrap();
-        std::os::unix::fs::symlink(&file, &link).unwrap();
-        write_atomic(&link, b"new").unwrap();
-        assert_eq!(fs::read(&file).unwrap(), b"new");
-        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn devices_are_written_to_and_a_full_disk_is_told() {
-        write_atomic(Path::new("/dev/null"), b"x").unwrap();
-        assert!(!fs::metadata("/dev/null").unwrap().is_file());
-        let error = write_atomic(Path::new("/dev/full"), b"x").unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
-    }
 }

@@ -1,8 +1,8 @@
-use super::pb::{
+use crate::onnx::pb::{
     AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
     ValueInfoProto, attribute_proto::AttributeType,
 };
-use super::{AttributeValue, Dim, GraphBuilder, Model, OnnxError, inline, int_tensor};
+use crate::onnx::{AttributeValue, Dim, GraphBuilder, Model, OnnxError, inline, int_tensor};
 
 fn node(domain: &str, op: &str, inputs: &[&str], outputs: &[&str]) -> NodeProto {
     let names = |names: &[&str]| names.iter().map(|&n| n.to_owned()).collect();
@@ -160,7 +160,7 @@ fn choice(condition: Option<i64>) -> Model {
         Some(size) => graph.initializer.push(int_tensor("k", &[size])),
         None => graph
             .input
-            .push(super::build::float_value("k", Some(&[Dim::Known(1)]))),
+            .push(crate::onnx::float_value("k", Some(&[Dim::Known(1)]))),
     }
     Model::from_proto(proto).unwrap()
 }

@@ -1,6 +1,10 @@
 //! Inlining: calls of the model's own functions, and branches of `If` whose condition is constant.
 //! Source: <https://github.com/onnx/onnx/blob/main/docs/IR.md> ("Model Local Functions").
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests;
+
 use std::collections::HashMap;
 
 use prost::Message;
