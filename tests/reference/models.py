@@ -100,7 +100,7 @@ FAMILIES = {
     "mnasnet0_5": (zoo("mnasnet0_5"), 32),
     "efficientnet_b0": (zoo("efficientnet_b0"), 64),
     "efficientnet_v2": (small_efficientnet_v2, 64),
-    "regnet_y_400mf": (zoo("regnet_y_400mf"), 32),
+    "regnet_y_400mf": (zoo("regnet_y_400mf"), 64),
     "convnext": (small_convnext, 64),
     "vit": (
         lambda: vision_transformer.VisionTransformer(64, 16, 3, 4, 64, 128, num_classes=CLASSES),
@@ -178,7 +178,7 @@ def trained_looking(network, size):
             if isinstance(layer, nn.BatchNorm2d):
                 layer.momentum = 1.0
         network.train()
-        network(torch.rand(8, 3, size, size))
+        network(torch.rand(32, 3, size, size))
     return network.eval()
 
 

@@ -1,4 +1,6 @@
-use super::pb::{AttributeProto, NodeProto, TensorProto, attribute_proto::AttributeType};
+use super::pb::{
+    AttributeProto, GraphProto, NodeProto, TensorProto, attribute_proto::AttributeType,
+};
 use super::{Model, OnnxError};
 
 /// A node's attributes, read by name with the defaults of the operator's specification.
@@ -65,6 +67,13 @@ impl<'a> Attributes<'a> {
         Ok(self
             .find(name, AttributeType::Tensor)?
             .and_then(|a| a.t.as_ref()))
+    }
+
+    /// A graph attribute.
+    pub(super) fn graph(self, name: &str) -> Result<Option<&'a GraphProto>, OnnxError> {
+        Ok(self
+            .find(name, AttributeType::Graph)?
+            .and_then(|a| a.g.as_ref()))
     }
 
     /// Whether the node has an attribute of that name.

@@ -1,28 +1,32 @@
-//! Inlining: calls of the model's own functions, and branches of `If` whose condition is constant.
+//! Inlining: calls of the model's own functions, branches of `If` whose condition is constant, loops whose number of
+//! iterations is constant, and the sequences that these leave.
 //! Source: <https://github.com/onnx/onnx/blob/main/docs/IR.md> ("Model Local Functions").
 
+mod sequence;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests;
+mod unroll;
 
 use std::collections::HashMap;
 
 use prost::Message;
 
-use super::pb::{FunctionProto, NodeProto, TensorProto};
+use super::pb::{FunctionProto, GraphProto, NodeProto, TensorProto};
 use super::scope::{Names, resolve};
 use super::shape::infer_graph;
 use super::{Model, OnnxError};
 
-/// Functions may call functions so deep, and `If` may stand in `If`.
+/// Functions may call functions so deep, and control flow may stand in control flow.
 const DEEPEST: usize = 32;
 /// A model may grow to that many nodes.
 const MOST_NODES: usize = 500_000;
 /// Function bodies are copied up to that many bytes in all.
 const MOST_BYTES: usize = 256 << 20;
 
-/// The model with its functions' bodies in place of their calls, and with the branch that is taken in place of every
-/// `If` whose condition is constant. Weights are not copied.
+/// The model with its functions' bodies in place of their calls, with the branch that is taken in place of every `If`
+/// whose condition is constant, with copies of its body in place of every `Loop` whose number of iterations is, and
+/// without sequences whose elements are known. Weights are not copied.
 ///
 /// # Errors
 /// [`OnnxError::Node`] where a function calls itself, uses another operator set than the model, or makes the model
@@ -57,35 +61,53 @@ pub fn inline(model: Model) -> Result<Model, OnnxError> {
         }
         graph.node = calls.out;
     }
-    let mut passes = 0;
-    while passes < DEEPEST && graph.node.iter().any(|node| node.op_type == "If") {
-        let shapes = infer_graph(&graph, opset)?;
-        let mut changed = false;
-        let mut nodes = Vec::with_capacity(graph.node.len());
-        for mut node in std::mem::take(&mut graph.node) {
-            let condition = node.input.first().and_then(|name| shapes.constant(name));
-            match (&node.op_type[..], condition) {
-                ("If", Some(&[holds])) => {
-                    changed = true;
-                    branch(
-                        &mut node,
-                        holds != 0,
-                        &mut names,
-                        &mut nodes,
-                        &mut graph.initializer,
-                    )?;
-                }
-                _ => nodes.push(node),
-            }
-        }
-        graph.node = nodes;
-        if !changed {
+    for _ in 0..DEEPEST {
+        if !unfold(&mut graph, opset, &mut names)? {
             break;
         }
-        passes += 1;
     }
     proto.graph = Some(graph);
     Model::from_proto(proto)
+}
+
+/// Replaces the control flow of the main graph that is constant, one level of it, and says whether there was any.
+fn unfold(graph: &mut GraphProto, opset: i64, names: &mut Names) -> Result<bool, OnnxError> {
+    sequence::resolve(graph, opset, names)?;
+    if !graph
+        .node
+        .iter()
+        .any(|node| ["If", "Loop"].contains(&&node.op_type[..]))
+    {
+        return Ok(false);
+    }
+    let shapes = infer_graph(graph, opset)?;
+    let mut changed = false;
+    let mut nodes = Vec::with_capacity(graph.node.len());
+    for mut node in std::mem::take(&mut graph.node) {
+        let condition = node.input.first().and_then(|name| shapes.constant(name));
+        match (&node.op_type[..], condition) {
+            ("If", Some(&[holds])) => {
+                let weights = &mut graph.initializer;
+                branch(&mut node, holds != 0, names, &mut nodes, weights)?;
+                changed = true;
+            }
+            ("Loop", _) => match unroll::iterations(&node, &shapes) {
+                Some(iterations) => {
+                    let weights = &mut graph.initializer;
+                    unroll::unroll(node, iterations, opset, names, &mut nodes, weights)?;
+                    changed = true;
+                }
+                None => nodes.push(node),
+            },
+            _ => nodes.push(node),
+        }
+        if nodes.len() > MOST_NODES {
+            let why = "with its control flow written out the model grows beyond all bounds";
+            return Err(OnnxError::Invalid(why.into()));
+        }
+    }
+    graph.node = nodes;
+    Ok(changed)
 }
 
 fn domain(name: &str) -> &str {

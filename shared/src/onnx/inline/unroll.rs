@@ -1,0 +1,185 @@
+//! Unrolling: a `Loop` whose number of iterations is constant becomes as many copies of its body.
+//! Source: <https://onnx.ai/onnx/operators/onnx__Loop.html>.
+
+use std::collections::HashMap;
+
+use prost::Message;
+
+use super::super::pb::{
+    AttributeProto, GraphProto, NodeProto, TensorProto, tensor_proto::DataType,
+};
+use super::super::scope::Names;
+use super::super::{AttributeValue, Attributes, Model, OnnxError, Shapes, int_tensor, node_name};
+use super::{MOST_BYTES, MOST_NODES, identity};
+
+/// A loop is unrolled up to that many iterations: those that exporters write run over the axes of a tensor.
+const MOST_ITERATIONS: i64 = 256;
+
+/// How often a `Loop` iterates, where that is constant: its trip count is, and its condition holds from beginning to end.
+pub(super) fn iterations(node: &NodeProto, shapes: &Shapes) -> Option<i64> {
+    let trips = match shapes.constant(node.input.first()?) {
+        Some(&[trips]) => trips.max(0),
+        _ => return None,
+    };
+    let condition = node.input.get(1).map_or("", |name| &name[..]);
+    let starts = condition.is_empty() || shapes.constant(condition).is_some_and(|c| c == [1]);
+    let body = Attributes(node).graph("body").ok().flatten()?;
+    let passed_on = passes_on(body, &body.input.get(1)?.name, &body.output.first()?.name);
+    (starts && passed_on && (1..=MOST_ITERATIONS).contains(&trips)).then_some(trips)
+}
+
+/// Whether an output of a graph is an input, but for `Identity`.
+fn passes_on(graph: &GraphProto, input: &str, output: &str) -> bool {
+    let mut value = output;
+    for node in graph.node.iter().rev() {
+        if node.op_type == "Identity" && node.output.iter().any(|made| made == value) {
+            value = node.input.first().map_or("", |name| &name[..]);
+        }
+    }
+    value == input
+}
+
+/// Puts `iterations` copies of the body in the place of a `Loop`.
+pub(super) fn unroll(
+    mut node: NodeProto,
+    iterations: i64,
+    opset: i64,
+    names: &mut Names,
+    out: &mut Vec<NodeProto>,
+    weights: &mut Vec<TensorProto>,
+) -> Result<(), OnnxError> {
+    let prefix = node_name(&node);
+    let body = node.attribute.iter_mut().find(|a| a.name == "body");
+    let Some(mut body) = body.and_then(|a| a.g.take()) else {
+        return Err(Model::node_error(&node, "its `body` is missing"));
+    };
+    let carried = node.input.len().saturating_sub(2);
+    if body.input.len() != 2 + carried
+        || body.output.len() != 1 + node.output.len()
+        || node.output.len() < carried
+    {
+        let why = "its body has another number of inputs or outputs";
+        return Err(Model::node_error(&node, why));
+    }
+    let times = iterations as usize;
+    let bytes = body
+        .node
+        .iter()
+        .map(Message::encoded_len)
+        .fold(0, usize::saturating_add);
+    if body.node.len().saturating_mul(times) > MOST_NODES
+        || bytes.saturating_mul(times) > MOST_BYTES
+    {
+        return Err(Model::node_error(&node, "unrolled, it is too long"));
+    }
+    let mut around = HashMap::new();
+    for mut tensor in std::mem::take(&mut body.initializer) {
+        let name = names.fresh(&prefix, &tensor.name);
+        around.insert(std::mem::replace(&mut tensor.name, name.clone()), name);
+        weights.push(tensor);
+    }
+    let always = names.fresh(&prefix, "condition");
+    weights.push(TensorProto {
+        name: always.clone(),
+        data_type: DataType::Bool as i32,
+        raw_data: vec![1],
+        ..TensorProto::default()
+    });
+
+    let mut state: Vec<String> = node.input[2..].to_vec();
+    let mut scanned = vec![vec![]; node.output.len() - carried];
+    for iteration in 0..iterations {
+        let mut map = around.clone();
+        let number = names.fresh(&prefix, "iteration");
+        let mut tensor = int_tensor(&number, &[iteration]);
+        tensor.dims.clear();
+        weights.push(tensor);
+        let values = [number, always.clone()].into_iter().chain(state);
+        map.extend(
+            body.input
+                .iter()
+                .map(|input| input.name.clone())
+                .zip(values),
+        );
+        // What the body makes hides what is called so outside.
+        for mut inner in body.node.iter().cloned() {
+            names.rename(&mut inner, &prefix, &mut map);
+            out.push(inner);
+        }
+        let mut results = body.output[1..].iter().map(|output| {
+            let name = map.get(&output.name).unwrap_or(&output.name);
+            name.clone()
+        });
+        state = results.by_ref().take(carried).collect();
+        for (scans, result) in scanned.iter_mut().zip(results) {
+            scans.push(result);
+        }
+    }
+    for (from, to) in state
+        .iter()
+        .zip(&node.output)
+        .filter(|(_, to)| !to.is_empty())
+    {
+        out.push(identity(names.fresh(&prefix, "Identity"), from, to));
+    }
+    for (scans, to) in scanned.iter().zip(&node.output[carried..]) {
+        if !to.is_empty() {
+            let rows = unsqueezed(scans, &prefix, opset, names, out, weights);
+            let name = names.fresh(&prefix, "Concat");
+            let axis = vec![AttributeValue::from(0_i64).named("axis")];
+            out.push(step("Concat", name, rows, to, axis));
+        }
+    }
+    Ok(())
+}
+
+/// Values with a new first axis each.
+fn unsqueezed(
+    values: &[String],
+    prefix: &str,
+    opset: i64,
+    names: &mut Names,
+    out: &mut Vec<NodeProto>,
+    weights: &mut Vec<TensorProto>,
+) -> Vec<String> {
+    // The axes became an input with operator set 13.
+    let (mut axes, mut attributes) = (vec![], vec![]);
+    if opset < 13 {
+        attributes.push(AttributeValue::from(vec![0]).named("axes"));
+    } else {
+        let name = names.fresh(prefix, "axes");
+        weights.push(int_tensor(&name, &[0]));
+        axes.push(name);
+    }
+    let mut rows = vec![];
+    for value in values {
+        let row = names.fresh(prefix, "Unsqueeze");
+        let inputs = [&[value.clone()][..], &axes].concat();
+        out.push(step(
+            "Unsqueeze",
+            row.clone(),
+            inputs,
+            &row,
+            attributes.clone(),
+        ));
+        rows.push(row);
+    }
+    rows
+}
+
+fn step(
+    op: &str,
+    name: String,
+    input: Vec<String>,
+    output: &str,
+    attribute: Vec<AttributeProto>,
+) -> NodeProto {
+    NodeProto {
+        name,
+        op_type: op.into(),
+        input,
+        output: vec![output.to_owned()],
+        attribute,
+        ..NodeProto::default()
+    }
+}
