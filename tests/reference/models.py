@@ -100,7 +100,7 @@ FAMILIES = {
     "mnasnet0_5": (zoo("mnasnet0_5"), 32),
     "efficientnet_b0": (zoo("efficientnet_b0"), 64),
     "efficientnet_v2": (small_efficientnet_v2, 64),
-    "regnet_y_400mf": (zoo("regnet_y_400mf"), 64),
+    "regnet_y_400mf": (zoo("regnet_y_400mf"), 32),
     "convnext": (small_convnext, 64),
     "vit": (
         lambda: vision_transformer.VisionTransformer(64, 16, 3, 4, 64, 128, num_classes=CLASSES),
@@ -120,6 +120,11 @@ FAMILIES = {
         64,
     ),
 }  # fmt: skip
+
+# Deep networks that statistics of a batch would make chaotic: each normalization to unit variance at random weights enlarges
+# what rounding did, until the logits' fourth digit depends on it (Yang et al., A Mean Field Theory of Batch Normalization,
+# 2019). Theirs are drawn, and their weights keep the size of activations as in He et al., Delving Deep into Rectifiers, 2015.
+CALM = {"googlenet", "inception_v3", "regnet_y_400mf"}
 
 # Networks that are exported with an open batch size, and compared on a batch of two.
 DYNAMIC = {"resnet18", "mobilenet_v3_small", "shufflenet_v2_x0_5", "efficientnet_b0", "convnext", "vit"}
@@ -148,7 +153,7 @@ def make(name, folder):
     seed = zlib.crc32(name.encode())
     torch.manual_seed(seed)
     build, size = FAMILIES[name]
-    network = trained_looking(build(), size)
+    network = trained_looking(build(), size, name in CALM)
     rng = np.random.default_rng(seed)
     batch = 2 if name in DYNAMIC else 1
     cotangent = rng.uniform(-1, 1, (batch, CLASSES)).astype(np.float32)
@@ -168,8 +173,9 @@ def make(name, folder):
     return entry
 
 
-def trained_looking(network, size):
-    """Parameters that are born constant (biases, scales) get values of their own, and the running statistics those of a batch."""
+def trained_looking(network, size, calm):
+    """Parameters that are born constant (biases, scales) get values of their own, and the running statistics those of a batch,
+    or drawn ones."""
     with torch.no_grad():
         for parameter in network.parameters():
             if parameter.numel() > 1 and torch.all(parameter == parameter.flatten()[0]):
@@ -177,8 +183,13 @@ def trained_looking(network, size):
         for layer in network.modules():
             if isinstance(layer, nn.BatchNorm2d):
                 layer.momentum = 1.0
-        network.train()
-        network(torch.rand(32, 3, size, size))
+                layer.running_mean.normal_(0, 0.1)
+                layer.running_var.uniform_(0.5, 1.5)
+            elif isinstance(layer, nn.Conv2d) and calm:
+                nn.init.kaiming_normal_(layer.weight)
+        if not calm:
+            network.train()
+            network(torch.rand(8, 3, size, size))
     return network.eval()
 
 
