@@ -151,6 +151,7 @@ fn judge(corpus: &Corpus<NodeCase>, case: &NodeCase, row: &mut Row) -> Vec<Strin
             Err(error) => {
                 let forward = corpus::with_outputs(&model, &[&case.output])
                     .and_then(|model| corpus::run(kind, &model, &[(&case.input, &point)]));
+                eprintln!("{} in {}: {error:#}", case.name, title(kind));
                 row.remark(if forward.is_err() {
                     format!("{} does not run the operator itself", title(kind))
                 } else {

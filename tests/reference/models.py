@@ -124,7 +124,7 @@ FAMILIES = {
 # Deep networks that statistics of a batch would make chaotic: each normalization to unit variance at random weights enlarges
 # what rounding did, until the logits' fourth digit depends on it (Yang et al., A Mean Field Theory of Batch Normalization,
 # 2019). Theirs are drawn, and their weights keep the size of activations as in He et al., Delving Deep into Rectifiers, 2015.
-CALM = {"googlenet", "inception_v3", "regnet_y_400mf"}
+CALM = {"googlenet", "inception_v3", "mnasnet0_5", "mobilenet_v2", "regnet_y_400mf", "shufflenet_v2_x0_5"}
 
 # Networks that are exported with an open batch size, and compared on a batch of two.
 DYNAMIC = {"resnet18", "mobilenet_v3_small", "shufflenet_v2_x0_5", "efficientnet_b0", "convnext", "vit"}

@@ -1,6 +1,7 @@
 //! Numbers and names that the commands about training take.
 
 use pellucid_shared::card::Norm;
+#[cfg(feature = "torch")]
 use pellucid_shared::zoo::Architecture;
 
 /// A number that is 0 or more.
@@ -12,6 +13,7 @@ pub(super) fn at_least_zero(text: &str) -> Result<f64, String> {
 }
 
 /// A number above 0.
+#[cfg(feature = "torch")]
 pub(super) fn above_zero(text: &str) -> Result<f64, String> {
     match at_least_zero(text) {
         Ok(value) if value > 0.0 => Ok(value),
@@ -33,6 +35,7 @@ pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
 }
 
 /// A whole number that is 2 or more.
+#[cfg(feature = "torch")]
 pub(super) fn at_least_two(text: &str) -> Result<usize, String> {
     at_least(2, text)
 }
@@ -52,6 +55,7 @@ pub(super) fn norm(text: &str) -> Result<Norm, String> {
 }
 
 /// The name of an architecture.
+#[cfg(feature = "torch")]
 pub(super) fn architecture(text: &str) -> Result<Architecture, String> {
     Architecture::from_name(text).ok_or_else(|| {
         let names: Vec<&str> = Architecture::ALL.iter().map(|a| a.name()).collect();
@@ -70,12 +74,18 @@ mod tests {
             assert!(at_least_zero(wrong).is_err(), "{wrong}");
         }
         assert_eq!(at_least_zero("0"), Ok(0.0));
-        assert!(above_zero("0").is_err());
         assert!(share("1.1").is_err());
         assert_eq!(share("1"), Ok(1.0));
         for wrong in ["0", "-1", "1.5", ""] {
             assert!(at_least_one(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[cfg(feature = "torch")]
+    #[test]
+    fn what_training_takes_is_checked() {
+        assert!(above_zero("0").is_err());
         assert!(at_least_two("1").is_err());
+        assert!(architecture("resnet").is_err());
     }
 }

@@ -2,6 +2,7 @@
 //! iterations is constant, and the sequences that these leave.
 //! Source: <https://github.com/onnx/onnx/blob/main/docs/IR.md> ("Model Local Functions").
 
+mod scalar;
 mod sequence;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -66,6 +67,7 @@ pub fn inline(model: Model) -> Result<Model, OnnxError> {
             break;
         }
     }
+    scalar::range_of_scalars(&mut graph, opset, &mut names)?;
     proto.graph = Some(graph);
     Model::from_proto(proto)
 }
