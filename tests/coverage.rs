@@ -205,7 +205,7 @@ fn short(text: &str) -> String {
     let plain: String = text
         .chars()
         .map(|c| if matches!(c, '|' | '\n') { ' ' } else { c })
-        .take(90)
+        .take(170)
         .collect();
     plain.trim().to_owned()
 }
@@ -292,6 +292,7 @@ fn network(
             Ok(off) => off,
             Err(error) => {
                 let why = without_names(&format!("{error:#}"));
+                eprintln!("{name} {exporter} in {}: {error:#}", title(kind));
                 remarks.push(format!("{}: {}", title(kind), short(&why)));
                 continue;
             }
