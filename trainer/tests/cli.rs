@@ -1,6 +1,7 @@
 //! The real binary: exit codes, what it says, and what it writes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -8,7 +9,7 @@ use ndarray::{Array4, ArrayD, arr2};
 use ndarray_npy::{ReadNpyExt, WriteNpyExt};
 use pellucid_shared::card::{Card, Class, Input};
 use pellucid_shared::image::{Preprocessing, Rgb, RgbImage, decode, encode_png};
-use pellucid_shared::onnx::{Dim, GraphBuilder, Model};
+use pellucid_shared::onnx::{Batch, Dim, GraphBuilder, Model, raise_opset, set_batch};
 use pellucid_shared::render::{GREEN, RED};
 use pellucid_shared::zoo::{Architecture, Blueprint, build};
 use serde_json::Value;
@@ -573,6 +574,60 @@ fn differentiate_says_what_it_added_and_never_replaces_its_input() {
         "differentiate grad.onnx -o more.onnx --input image --output logits",
     );
     assert!(twice.contains("differentiated already"), "{twice}");
+}
+
+#[test]
+fn differentiate_sets_the_batch_and_raises_the_operator_set() {
+    let bench = Bench::new();
+    let eight = Batch::Fixed(NonZeroUsize::new(8).unwrap());
+    let fixed = set_batch(linear(SIZE), eight).unwrap();
+    fixed.save(&bench.path("eight.onnx")).unwrap();
+    for (arguments, batch, opset) in [
+        ("linear.onnx -o grad.onnx --batch 4 --opset 21", "4", 21),
+        ("eight.onnx -o grad.onnx --opset 18", "8", 18),
+        ("eight.onnx -o grad.onnx --batch dynamic", "N", 17),
+        ("eight.onnx -o grad.onnx --batch 1", "1", 17),
+    ] {
+        let text = bench.ok(&format!("differentiate {arguments}"));
+        assert!(
+            text.contains(&format!("`cotangent` [{batch}, 3]")),
+            "{text}"
+        );
+        assert!(
+            text.contains(&format!("`grad` [{batch}, 3, 32, 32]")),
+            "{text}"
+        );
+        assert_eq!(bench.json("inspect grad.onnx --json")["opset"], opset);
+    }
+    let newer = raise_opset(fixed, 21).unwrap();
+    newer.save(&bench.path("newer.onnx")).unwrap();
+    let error = bench.error(1, "differentiate newer.onnx -o grad.onnx --opset 20");
+    assert!(error.contains("operator set 21 already"), "{error}");
+}
+
+#[test]
+fn weights_in_a_second_file_are_read_and_never_replaced() {
+    let bench = Bench::new();
+    let network = build(&Blueprint::new(Architecture::ResnetSmall, 3, SIZE, 1)).unwrap();
+    network.save(&bench.path("one.onnx")).unwrap();
+    network
+        .save_within(&bench.path("two.onnx"), 100_000)
+        .unwrap();
+    for name in ["one", "two"] {
+        bench.ok(&format!("differentiate {name}.onnx -o {name}-grad.onnx"));
+    }
+    let derived = |name: &str| std::fs::read(bench.path(name)).unwrap();
+    assert!(derived("one-grad.onnx") == derived("two-grad.onnx"));
+    let size = |name: &str| bench.json(&format!("inspect {name} --json"))["bytes"].clone();
+    assert!(size("two.onnx").as_u64() >= size("one.onnx").as_u64());
+
+    let error = bench.error(1, "differentiate two.onnx -o two.onnx.data");
+    assert!(error.contains("overwritten"), "{error}");
+    std::fs::remove_file(bench.path("two.onnx.data")).unwrap();
+    let error = bench.error(1, "explain two.onnx plain.png");
+    for part in ["two.onnx: tensor `", "two.onnx.data", "copy it there too"] {
+        assert!(error.contains(part), "{error}");
+    }
 }
 
 #[test]

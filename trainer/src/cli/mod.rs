@@ -155,6 +155,10 @@ mod tests {
             "pellucid explain a.onnx a.png --baseline grey",
             "pellucid explain a.onnx a.png --probability 2",
             "pellucid differentiate a.onnx",
+            "pellucid differentiate a.onnx -o b.onnx --batch 0",
+            "pellucid differentiate a.onnx -o b.onnx --batch many",
+            "pellucid differentiate a.onnx -o b.onnx --opset 16",
+            "pellucid differentiate a.onnx -o b.onnx --opset 99",
             "pellucid serve . --port 70000",
             "pellucid serve . --host example.org",
         ] {

@@ -47,7 +47,8 @@ fn replace(
     let mut moved = (0..before.len()).filter(|&axis| after[axis] != Dim::Known(before[axis]));
     let from = moved.next().filter(|_| moved.next().is_none())?;
     let rows = elements(&before[..from])?;
-    let fits = |to: usize| elements(&result[..to]) == Some(rows) && result[to] % batch == 0;
+    let fits =
+        |to: usize| elements(&result[..to]) == Some(rows) && result[to].is_multiple_of(batch);
     let stays = from < result.len() && fits(from) && result[from] == before[from];
     let to = if stays {
         from

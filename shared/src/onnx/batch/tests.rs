@@ -1,7 +1,7 @@
 use ndarray::{ArrayD, IxDyn};
 
 use super::*;
-use crate::onnx::{AttributeValue, GraphBuilder, float_tensor, float_value};
+use crate::onnx::{AttributeValue, GraphBuilder, Shape, float_tensor, float_value};
 
 fn fixed(size: usize) -> Batch {
     Batch::Fixed(NonZeroUsize::new(size).unwrap())
@@ -122,7 +122,8 @@ fn a_node_that_holds_to_the_old_batch_is_named() {
         classify(g, &mean, 16)
     });
     let unknown = graph(&[1, 16], |g| {
-        let x = g.node("NobodyKnowsThis", "odd", &["x"], []);
+        let other = g.node("NobodyKnowsThis", "beside", &[], []);
+        let x = g.node("NobodyKnowsThis", "odd", &["x", &other], []);
         let x = g.node("Relu", "relu", &[&x], []);
         classify(g, &x, 16)
     });
