@@ -1,7 +1,8 @@
 """Makes the corpus of single operators: ONNX's own backend node tests, with slopes measured by finite differences.
 
 The tests come with the Python package `onnx` (onnx/backend/test/data/node): for every operator and nearly every use of
-its attributes a small model with its inputs and outputs, written by the people who wrote the specification. Every pair of
+its attributes a small model with its inputs and outputs, written by the people who wrote the specification. `own.py` adds
+what they leave out in float32. Every pair of
 a float32 input and a float32 output makes a case: the other inputs become initializers, as weights, axes and shapes are
 in real files; a random cotangent is drawn; and the slopes of cotangent · output are measured in float64.
 
@@ -16,6 +17,7 @@ import json
 import multiprocessing
 import pathlib
 import re
+import tempfile
 import warnings
 import zlib
 
@@ -24,6 +26,7 @@ import onnx
 from onnx import TensorProto, numpy_helper
 
 import differences
+import own
 from double import evaluator
 
 TESTS = pathlib.Path(onnx.__file__).parent / "backend/test/data/node"
@@ -47,11 +50,12 @@ def main():
     parser.add_argument("--only", default="", help="only tests whose name matches this regular expression")
     parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count())
     arguments = parser.parse_args()
-    tests = sorted(path.parent for path in TESTS.glob("*/model.onnx") if wanted(path.parent.name, arguments.only))
     arguments.out.mkdir(parents=True, exist_ok=True)
-    work = [(test, arguments.out) for test in tests]
     entries = []
-    with multiprocessing.Pool(arguments.processes) as pool:
+    with tempfile.TemporaryDirectory() as scratch, multiprocessing.Pool(arguments.processes) as pool:
+        tests = [path.parent for path in TESTS.glob("*/model.onnx")] + own.write_tests(pathlib.Path(scratch))
+        tests = sorted(test for test in tests if wanted(test.name, arguments.only))
+        work = [(test, arguments.out) for test in tests]
         for done, found in enumerate(pool.imap_unordered(cases_of_test, work, chunksize=4), 1):
             entries += found
             if done % 100 == 0 or done == len(work):

@@ -1,4 +1,4 @@
-"""Operators for which ONNX's reference evaluator (1.18) is wrong or unbearably slow, written anew.
+"""Operators that ONNX's reference evaluator (1.18) lacks, or for which it is wrong or unbearably slow, written anew.
 
 `nodes.py` holds every one of them to the outputs that the specification's tests expect.
 
@@ -93,4 +93,21 @@ class LpPool(OpRun):
         return (np.sum(powers, axis=-1) ** (1 / p),)
 
 
-REPAIRS = [MaxPool, AveragePool, LpPool]
+class GlobalLpPool(OpRun):
+    """The p-norm over all spatial positions, which the evaluator lacks."""
+
+    def _run(self, x, p=2):
+        return (np.sum(np.abs(x) ** p, axis=tuple(range(2, x.ndim)), keepdims=True) ** (1 / p),)
+
+
+class MeanVarianceNormalization(OpRun):
+    """The specification's function, whose constants the evaluator keeps in float32."""
+
+    def _run(self, x, axes=None):
+        axes = tuple(axes or (0, 2, 3))
+        mean = x.mean(axes, keepdims=True)
+        variance = (x**2).mean(axes, keepdims=True) - mean**2
+        return ((x - mean) / (np.sqrt(variance) + np.asarray(1e-9, x.dtype)),)
+
+
+REPAIRS = [MaxPool, AveragePool, LpPool, GlobalLpPool, MeanVarianceNormalization]

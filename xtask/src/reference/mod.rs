@@ -45,7 +45,13 @@ const CORPORA: &[Corpus] = &[
         title: "the corpus of single operators",
         link: "nodes",
         script: "nodes.py",
-        sources: &["nodes.py", "differences.py", "double.py", "repairs.py"],
+        sources: &[
+            "nodes.py",
+            "own.py",
+            "differences.py",
+            "double.py",
+            "repairs.py",
+        ],
         bytes: 100_000_000,
     },
     Corpus {
