@@ -42,6 +42,16 @@ pub enum AttributionError {
         /// The shape that the graph states.
         wanted: String,
     },
+    /// The graph fixes how many images it takes at once.
+    #[error(
+        "the model's input `{input}` takes {batch} images at a time: export it again with a batch of open size, or of 1"
+    )]
+    Batch {
+        /// The input's name.
+        input: String,
+        /// The number of images.
+        batch: usize,
+    },
     /// The engine's answer has another shape than the graph promises.
     #[error("{engine} returned `{output}` in the shape {shape:?}, not {wanted:?}")]
     Answer {

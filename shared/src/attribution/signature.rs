@@ -89,6 +89,10 @@ impl Signature {
 
     /// Whether a tensor of these dimensions may be fed.
     pub(super) fn accepts(&self, given: &[usize]) -> Result<(), AttributionError> {
+        if let Some(batch) = self.shape[0].known().filter(|&batch| batch != 1) {
+            let input = self.input.clone();
+            return Err(AttributionError::Batch { input, batch });
+        }
         let fits = given.len() == self.shape.len()
             && given
                 .iter()

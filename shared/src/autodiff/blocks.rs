@@ -5,12 +5,7 @@ use ndarray::{Array2, ArrayD};
 use super::AutodiffError;
 use super::context::{Context, Cotangents};
 use crate::onnx::pb::{NodeProto, TensorProto};
-use crate::onnx::{Attributes, Dim, floats, int_tensor};
-
-/// The longest axis whose positions are spelled out in the graph, and the most elements of a matrix that is made for one:
-/// 64 MiB. A file must not be able to ask for more memory than it could fill itself.
-pub(super) const LONGEST_AXIS: usize = 1 << 20;
-pub(super) const LARGEST_MAP: usize = 1 << 24;
+use crate::onnx::{Attributes, Dim, int_tensor};
 
 impl Context<'_> {
     /// An axis counted from the front.
@@ -18,7 +13,11 @@ impl Context<'_> {
     /// # Errors
     /// Where it is outside the rank.
     pub(super) fn axis(&self, axis: i64, rank: usize) -> Result<usize, AutodiffError> {
-        let counted = if axis < 0 { axis + rank as i64 } else { axis };
+        let counted = if axis < 0 {
+            axis.saturating_add(rank as i64)
+        } else {
+            axis
+        };
         usize::try_from(counted)
             .ok()
             .filter(|&axis| axis < rank)
@@ -51,10 +50,9 @@ impl Context<'_> {
     /// is a mean; counted at run time where a size is open.
     pub(super) fn share(&mut self, dy: &str, axes: &[i64]) -> String {
         let (x, y) = (self.input(0).to_owned(), self.output().to_owned());
-        let count: Option<usize> = axes
-            .iter()
-            .map(|&axis| self.size_along(&x, axis as usize))
-            .product();
+        let count = axes.iter().try_fold(1usize, |count, &axis| {
+            count.checked_mul(self.size_along(&x, usize::try_from(axis).ok()?)?)
+        });
         if let Some(count) = count {
             let share = self.scalar(1.0 / count as f32);
             return self.op("Mul", &[dy, &share]);
@@ -92,18 +90,13 @@ impl Context<'_> {
             })
     }
 
-    /// The floating-point numbers that a value holds, whatever the model's input.
-    pub(super) fn held_floats(&self, value: &str) -> Option<Vec<f32>> {
-        let tensor = self.held(value)?;
-        Some(floats(tensor).ok()?.into_iter().collect())
-    }
-
-    /// The flag that a value holds, whatever the model's input.
-    pub(super) fn held_flag(&self, value: &str) -> Option<bool> {
-        let tensor = self.held(value)?;
-        let byte = tensor.raw_data.first().map(|&byte| i32::from(byte));
-        byte.or(tensor.int32_data.first().copied())
-            .map(|flag| flag != 0)
+    /// The number of elements of a value, where it is known.
+    fn elements(&self, value: &str) -> Option<i64> {
+        let shape = self.shapes.numbers(value)?;
+        let count = shape
+            .iter()
+            .try_fold(1usize, |count, &size| count.checked_mul(size))?;
+        i64::try_from(count).ok()
     }
 
     /// A float32 constant.
@@ -163,8 +156,8 @@ impl Context<'_> {
 
     /// Where each element of `value` stands in it, flattened: int64, in its shape.
     pub(super) fn positions(&mut self, value: &str) -> String {
-        let count = match self.shapes.numbers(value) {
-            Some(shape) => self.int(shape.iter().product::<usize>() as i64),
+        let count = match self.elements(value) {
+            Some(count) => self.int(count),
             None => self.op("Size", &[value]),
         };
         let (zero, one) = (self.int(0), self.int(1));
@@ -191,8 +184,8 @@ impl Context<'_> {
         let flat = self.ints(&[-1]);
         let dy = self.op("Reshape", &[dy, &flat]);
         let positions = self.op("Reshape", &[positions, &flat]);
-        let count = match self.shapes.numbers(like) {
-            Some(shape) => self.ints(&[shape.iter().product::<usize>() as i64]),
+        let count = match self.elements(like) {
+            Some(count) => self.ints(&[count]),
             None => {
                 let (count, one) = (self.op("Size", &[like]), self.ints(&[1]));
                 self.op("Reshape", &[&count, &one])

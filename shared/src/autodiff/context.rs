@@ -1,5 +1,6 @@
 //! What a rule sees and builds with.
 
+use super::bounds::Room;
 use super::{AutodiffError, ReluRule};
 use crate::onnx::pb::NodeProto;
 use crate::onnx::{AttributeValue, Dim, GraphBuilder, Shape, Shapes, float_tensor, int_tensor};
@@ -18,6 +19,8 @@ pub(super) struct Context<'a> {
     pub(super) active: Vec<bool>,
     pub(super) opset: i64,
     pub(super) relu: ReluRule,
+    /// What the gradient may still add to the model.
+    pub(super) room: &'a mut Room,
 }
 
 impl Context<'_> {

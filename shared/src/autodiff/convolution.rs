@@ -2,7 +2,7 @@
 
 use super::AutodiffError;
 use super::arithmetic::first;
-use super::blocks::LONGEST_AXIS;
+use super::bounds::LONGEST_AXIS;
 use super::context::{Context, Cotangents};
 use crate::onnx::{Attributes, Window, window};
 
@@ -50,10 +50,11 @@ fn convolved(
         return None;
     }
     let pads = |own: &[usize]| -> Option<Vec<usize>> {
-        let reach = w.kernel.iter().zip(&w.dilations).map(|(k, d)| d * (k - 1));
+        let windows = w.kernel.iter().zip(&w.dilations);
+        let reach = windows.map(|(k, d)| d.checked_mul(k.checked_sub(1)?));
         reach
             .zip(own)
-            .map(|(reach, &own)| reach.checked_sub(own))
+            .map(|(reach, &own)| reach?.checked_sub(own))
             .collect()
     };
     let pads = [pads(&w.before)?, pads(&w.after)?].concat();
@@ -80,6 +81,8 @@ fn turned(context: &mut Context<'_>, weight: &str, kernel: &[usize], group: i64)
     let split = context.ints(&list(&[groups, outputs, inputs, elements]));
     let mut kernels = context.op("Reshape", &[weight, &split]);
     if elements > 1 {
+        let long = "its kernel is too large";
+        context.reserve(elements.saturating_mul(2), long).ok()?;
         // Half a turn reverses the elements in row-major order.
         let reversed = context.ints(&(0..elements as i64).rev().collect::<Vec<_>>());
         kernels = context.node("Gather", &[&kernels, &reversed], [("axis", 3.into())]);
@@ -123,11 +126,10 @@ pub(super) fn spread(
             output_padding.push(w.strides[axis] as i64 - 1);
             continue;
         };
-        let reached =
-            (positions - 1) * w.strides[axis] + w.dilations[axis] * (w.kernel[axis] - 1) + 1;
+        let reached = w.reach(axis, positions);
         let padded = size + w.before[axis] + w.after[axis];
         // A last window that only partly fits (ceil_mode) reaches beyond the padding; what lies there is cut off.
-        after[axis] += reached.saturating_sub(padded);
+        after[axis] = after[axis].saturating_add(reached.saturating_sub(padded));
         output_padding.push(padded.saturating_sub(reached) as i64);
     }
     let mut attributes = vec![
@@ -209,15 +211,13 @@ fn collect(
             continue;
         };
         // How far the windows reach: all of `dy` with its padding, or less where `y` is longer.
-        let reached = inner.saturating_sub(1) * w.strides[axis]
-            + w.dilations[axis] * (w.kernel[axis] - 1)
-            + 1;
+        let reached = w.reach(axis, inner);
         if automatic {
             w.before[axis] = first_pad(context, axis, reached, outer)?;
         }
         let read = reached.saturating_sub(w.before[axis]);
         w.after[axis] = read.saturating_sub(outer);
-        if outer >= read + w.strides[axis] {
+        if outer >= read.saturating_add(w.strides[axis]) {
             let (start, end) = (context.ints(&[0]), context.ints(&[read as i64]));
             dy = context.sliced(&dy, axis + 2, &start, &end);
         }
@@ -245,7 +245,7 @@ fn first_pad(
         .ints("output_padding")?
         .and_then(|added| added.get(axis))
         .map_or(0, |&added| added.max(0) as usize);
-    let total = (reached + added).saturating_sub(outer);
+    let total = reached.saturating_add(added).saturating_sub(outer);
     Ok(match attributes.string("auto_pad", "NOTSET")? {
         "SAME_UPPER" => total / 2,
         _ => total - total / 2,

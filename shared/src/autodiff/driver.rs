@@ -1,6 +1,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::activity::active_values;
+use super::bounds::Room;
 use super::steps::decomposed;
 use super::sweep::Sweep;
 use super::{AutodiffError, Options, RELU_RULE, ReluRule};
@@ -59,6 +60,7 @@ pub fn differentiate(model: Model, options: &Options) -> Result<Model, AutodiffE
         relu: options.relu,
         features: features.clone(),
         features_grad: None,
+        room: Room::default(),
         cotangents: HashMap::from([(output.name.clone(), vec![COTANGENT.to_owned()])]),
         builder: GraphBuilder::edit(model),
     };
@@ -145,7 +147,7 @@ fn require_float(value: &ValueInfoProto) -> Result<(), AutodiffError> {
     if kind == Some(DataType::Float as i32) {
         return Ok(());
     }
-    let why = "only float32 inputs and outputs are differentiated".to_owned();
+    let why = "only float32 inputs and outputs are differentiated: name another, or export the model with this one as float32".to_owned();
     Err(AutodiffError::Unsupported {
         what: value.name.clone(),
         why,

@@ -4,7 +4,6 @@ use ndarray::Array2;
 
 use super::AutodiffError;
 use super::arithmetic::first;
-use super::blocks::LARGEST_MAP;
 use super::context::{Context, Cotangents};
 use crate::onnx::Attributes;
 
@@ -16,6 +15,13 @@ use crate::onnx::Attributes;
 pub(super) fn einsum(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let equation = Equation::read(context)?;
     let inputs = context.node.input.clone();
+    if inputs.len() > MOST_OPERANDS {
+        let why = format!(
+            "it has {} operands; at most {MOST_OPERANDS} are differentiated",
+            inputs.len()
+        );
+        return Err(context.unsupported(why));
+    }
     let mut cotangents = vec![];
     for (index, input) in inputs.iter().enumerate() {
         cotangents.push(if context.wants(index) {
@@ -32,6 +38,9 @@ pub(super) fn einsum(context: &mut Context<'_>, arriving: &[Option<String>]) -> 
     }
     Ok(cotangents)
 }
+
+/// Each operand's cotangent is a product of all others: the gradient grows with the square of their number.
+const MOST_OPERANDS: usize = 32;
 
 /// A factor of a product, with the labels of its axes.
 type Factor = (String, Vec<char>);
@@ -87,14 +96,12 @@ fn distinct(
             renamed.push(label);
             continue;
         }
-        let size = context
-            .size_along(x, axis)
-            .filter(|&size| size.saturating_mul(size) <= LARGEST_MAP);
-        let (Some(size), Some(fresh)) = (size, unused.next()) else {
+        let (Some(size), Some(fresh)) = (context.size_along(x, axis), unused.next()) else {
             return Err(
                 context.unsupported(format!("the size of the diagonal `{label}` must be known"))
             );
         };
+        context.reserve(size.saturating_mul(size), "its diagonal is too long")?;
         let identity = context.floats(&Array2::eye(size).into_dyn());
         factors.push((identity, vec![label, fresh]));
         renamed.push(fresh);

@@ -18,7 +18,7 @@ pub enum AutodiffError {
     },
     /// No differentiable path leads from the input to the output.
     #[error(
-        "the output `{output}` does not depend on the input `{input}` through floating-point operations"
+        "the output `{output}` does not depend on the input `{input}` through floating-point operations: name another input or output"
     )]
     NoPath {
         /// The input's name.

@@ -21,6 +21,7 @@ mod activity;
 mod arithmetic;
 mod attention;
 mod blocks;
+mod bounds;
 mod context;
 mod convolution;
 mod decompose;

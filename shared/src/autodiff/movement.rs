@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::AutodiffError;
 use super::arithmetic::first;
-use super::blocks::LONGEST_AXIS;
+use super::bounds::LONGEST_AXIS;
 use super::context::{Context, Cotangents};
 use crate::onnx::Attributes;
 
@@ -42,8 +42,13 @@ type Cut = (usize, Vec<usize>, usize);
 
 /// What a slice cuts out; `None` where only the run tells. Bounds count from the end where they are negative and are
 /// clamped to the axis.
-fn cuts(context: &Context<'_>, x: &str, rank: usize) -> Result<Option<Vec<Cut>>, AutodiffError> {
-    let constant = |index: usize| context.shapes.constant(context.input(index));
+fn cuts(
+    context: &mut Context<'_>,
+    x: &str,
+    rank: usize,
+) -> Result<Option<Vec<Cut>>, AutodiffError> {
+    let (shapes, node) = (context.shapes, context.node);
+    let constant = |index: usize| shapes.constant(node.input.get(index)?);
     let (Some(starts), Some(ends)) = (constant(1), constant(2)) else {
         return Ok(None);
     };
@@ -74,6 +79,7 @@ fn cuts(context: &Context<'_>, x: &str, rank: usize) -> Result<Option<Vec<Cut>>,
         else {
             return Ok(None);
         };
+        context.reserve(size.saturating_mul(2), "it cuts an axis that is too long")?;
         cuts.push((axis, steps_within(start, end, step, size), size));
     }
     Ok(Some(cuts))
@@ -107,12 +113,12 @@ pub(super) fn concat(context: &mut Context<'_>, arriving: &[Option<String>]) -> 
     let axis = context.axis(Attributes(context.node).int("axis", 0)?, rank)?;
     let mut cotangents = vec![];
     // Where the next part begins: a number as long as every size so far is one, then a value.
-    let mut known = Some(0);
+    let mut known = Some(0i64);
     let mut start = context.ints(&[0]);
     for (index, input) in inputs.iter().enumerate() {
         known = known
             .zip(context.size_along(input, axis))
-            .map(|(start, size)| start + size as i64);
+            .and_then(|(start, size)| start.checked_add(i64::try_from(size).ok()?));
         let end = match known {
             Some(end) => context.ints(&[end]),
             None => {
@@ -164,6 +170,10 @@ pub(super) fn gather(context: &mut Context<'_>, arriving: &[Option<String>]) -> 
     else {
         return moved(context, arriving);
     };
+    context.reserve(
+        size.saturating_mul(2),
+        "it picks from an axis that is too long",
+    )?;
     let positions = known
         .iter()
         .map(|&index| context.axis(index, size))
@@ -233,7 +243,12 @@ pub(super) fn depth_to_space(context: &mut Context<'_>, arriving: &[Option<Strin
         return Ok(vec![Some(back)]);
     }
     let x = context.input(0).to_owned();
-    let area = context.spatial(&x)?.iter().product::<usize>() as i64;
+    let area = context.spatial(&x)?.iter().try_fold(1i64, |area, &size| {
+        area.checked_mul(i64::try_from(size).ok()?)
+    });
+    let Some(area) = area else {
+        return Err(context.unsupported("its image is beyond all bounds"));
+    };
     let blocks = context.ints(&[0, block.saturating_mul(block), -1, area]);
     let apart = context.op("Reshape", &[&back, &blocks]);
     let swapped = context.node("Transpose", &[&apart], [("perm", [0, 2, 1, 3].into())]);

@@ -4,7 +4,6 @@ use ndarray::Array2;
 
 use super::AutodiffError;
 use super::arithmetic::first;
-use super::blocks::LARGEST_MAP;
 use super::context::{Context, Cotangents};
 use crate::onnx::Attributes;
 
@@ -83,8 +82,12 @@ pub(super) fn lrn(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cot
     let channels = context
         .size_along(&x, 1)
         .ok_or_else(|| context.open_shape(&x))?;
-    if channels.saturating_mul(channels) > LARGEST_MAP {
-        return Err(context.unsupported("it has too many channels"));
+    // One table for the way there and one for the way back.
+    for _ in 0..2 {
+        context.reserve(
+            channels.saturating_mul(channels),
+            "it has too many channels",
+        )?;
     }
     let around = Array2::from_shape_fn((channels, channels), |(of, other)| {
         let first = of.saturating_sub((size - 1) / 2);
@@ -119,7 +122,11 @@ fn softmax_axis(context: &Context<'_>) -> Result<i64, AutodiffError> {
     let rank = context.rank(context.input(0))? as i64;
     let default = if context.opset < 13 { 1 } else { -1 };
     let axis = Attributes(context.node).int("axis", default)?;
-    let axis = if axis < 0 { axis + rank } else { axis };
+    let axis = if axis < 0 {
+        axis.saturating_add(rank)
+    } else {
+        axis
+    };
     if context.opset < 13 && axis != rank - 1 {
         return Err(context.unsupported(
             "before operator set 13, only a softmax over the last axis is differentiated",
@@ -193,11 +200,11 @@ fn normalised_behind_axis(context: &mut Context<'_>, centred: bool) -> Defined {
     let (x, scale) = (context.input(0).to_owned(), context.input(1).to_owned());
     let attributes = Attributes(context.node);
     let epsilon = attributes.float("epsilon", 1e-5)?;
-    let axis = attributes.int("axis", -1)?;
-    let axes: Vec<i64> = if axis < 0 {
-        (axis..0).collect()
-    } else {
-        (axis..context.rank(&x)? as i64).collect()
+    let axes: Vec<i64> = match attributes.int("axis", -1)? {
+        // No value whose shape is known has as many axes, and this one's may be open.
+        axis @ ..-64 => return Err(context.unsupported(format!("its axis {axis} does not exist"))),
+        axis @ -64..0 => (axis..0).collect(),
+        axis => (axis..context.rank(&x)? as i64).collect(),
     };
     let standard = standardised(context, &x, &axes, epsilon, centred);
     Ok(context.op("Mul", &[&standard, &scale]))

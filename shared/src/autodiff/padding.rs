@@ -4,7 +4,6 @@ use ndarray::Array2;
 
 use super::AutodiffError;
 use super::arithmetic::first;
-use super::blocks::LARGEST_MAP;
 use super::context::{Context, Cotangents};
 use super::movement::moved;
 use crate::onnx::Attributes;
@@ -36,7 +35,7 @@ pub(super) fn pad(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cot
             continue;
         }
         if mode == "constant" {
-            dx = unpadded(context, &dx, &x, axis, before, after, rank);
+            dx = unpadded(context, &dx, &x, axis, before, after, rank)?;
             continue;
         }
         let Some(size) = context.size_along(&x, axis) else {
@@ -57,26 +56,30 @@ fn unpadded(
     before: i64,
     after: i64,
     rank: usize,
-) -> String {
+) -> Result<String, AutodiffError> {
     let mut dx = dy.to_owned();
     if before > 0 || after > 0 {
         let start = context.ints(&[before.max(0)]);
         let end = match context.size_along(x, axis) {
             Some(size) => {
-                context.ints(&[before.max(0) + size as i64 + before.min(0) + after.min(0)])
+                let end = [before.min(0), after.min(0), before.max(0)]
+                    .into_iter()
+                    .try_fold(size as i64, i64::checked_add)
+                    .ok_or_else(|| context.unsupported("its pads are beyond all bounds"))?;
+                context.ints(&[end])
             }
             None if after > 0 => context.ints(&[-after]),
             None => context.ints(&[i64::MAX]),
         };
         dx = context.sliced(&dx, axis, &start, &end);
     }
-    let cut = |pad: i64| (-pad).max(0) as usize;
-    context.padded(&dx, rank, axis, cut(before), cut(after))
+    let cut = |pad: i64| pad.saturating_neg().max(0) as usize;
+    Ok(context.padded(&dx, rank, axis, cut(before), cut(after)))
 }
 
 /// What padding does along an axis of `size` elements, transposed: `[size, before + size + after]`.
 fn border_map(
-    context: &Context<'_>,
+    context: &mut Context<'_>,
     mode: &str,
     before: i64,
     after: i64,
@@ -88,7 +91,7 @@ fn border_map(
         "wrap" => |at, last| at.rem_euclid(last + 1),
         // A reflection does not repeat the border: …, 2, 1, 0, 1, 2, …
         "reflect" => |at, last| {
-            let period = (2 * last).max(1);
+            let period = last.saturating_mul(2).max(1);
             let at = at.rem_euclid(period);
             at.min(period - at).min(last)
         },
@@ -98,13 +101,17 @@ fn border_map(
         .saturating_add(after)
         .saturating_add(size as i64)
         .max(0);
-    if (length as usize).saturating_mul(size) > LARGEST_MAP {
-        return Err(context.unsupported("it pads an axis that is too long"));
-    }
+    context.reserve(
+        (length as usize).saturating_mul(size),
+        "it pads an axis that is too long",
+    )?;
     let mut map = Array2::zeros((size, length as usize));
     if size > 0 {
         for to in 0..length {
-            map[[source(to - before, last) as usize, to as usize]] = 1.0;
+            map[[
+                source(to.saturating_sub(before), last) as usize,
+                to as usize,
+            ]] = 1.0;
         }
     }
     Ok(map)

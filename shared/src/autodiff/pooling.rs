@@ -4,7 +4,6 @@ use ndarray::{ArrayD, IxDyn};
 
 use super::AutodiffError;
 use super::arithmetic::first;
-use super::blocks::LARGEST_MAP;
 use super::context::{Context, Cotangents};
 use super::convolution::spread;
 use crate::onnx::{Attributes, Window, window};
@@ -101,11 +100,11 @@ pub(super) fn spread_evenly(
         .kernel
         .iter()
         .fold(1usize, |all, &k| all.saturating_mul(k));
-    let fits = |channels: usize| elements.saturating_mul(channels) <= LARGEST_MAP;
-    if !fits(1) {
-        return Err(context.unsupported("its window is too large"));
-    }
-    let channels = context.size_along(&x, 1).filter(|&channels| fits(channels));
+    context.reserve(elements, "its window is too large")?;
+    let channels = context.size_along(&x, 1).filter(|channels| {
+        let further = elements.saturating_mul(channels.saturating_sub(1));
+        context.reserve(further, "its window is too large").is_ok()
+    });
     let kernel = [&[channels.unwrap_or(1), 1][..], &w.kernel].concat();
     let ones = context.floats(&ArrayD::ones(IxDyn(&kernel)));
     if let Some(channels) = channels {
@@ -123,7 +122,7 @@ pub(super) fn spread_evenly(
 
 /// The number of elements that each window averages over: `[1, 1, positions…]`, or a scalar where every window is whole.
 fn counts(
-    context: &Context<'_>,
+    context: &mut Context<'_>,
     w: &Window,
     sizes: &[Option<usize>],
 ) -> Result<ArrayD<f32>, AutodiffError> {
@@ -139,9 +138,10 @@ fn counts(
         let Some((size, positions)) = size.and_then(|s| Some((s, w.positions(axis, s)?))) else {
             return Err(context.open_shape(context.input(0)));
         };
-        if positions.saturating_mul(counts.len()) > LARGEST_MAP {
-            return Err(context.unsupported("it has too many windows"));
-        }
+        context.reserve(
+            positions.saturating_mul(counts.len()),
+            "it has too many windows",
+        )?;
         let along: Vec<f32> = (0..positions)
             .map(|position| count(w, axis, position, size, with_padding))
             .collect();
@@ -156,14 +156,15 @@ fn counts(
 
 /// The number of elements that the window at `position` averages over, along one axis.
 fn count(w: &Window, axis: usize, position: usize, size: usize, with_padding: bool) -> f32 {
-    let start = position * w.strides[axis];
+    let start = position.saturating_mul(w.strides[axis]);
     let (begin, end) = match with_padding {
         true => (0, w.before[axis] + size + w.after[axis]),
         false => (w.before[axis], w.before[axis] + size),
     };
-    let inside = (0..w.kernel[axis])
-        .map(|k| start + k * w.dilations[axis])
-        .filter(|&at| at >= begin && at < end)
-        .count();
-    inside.max(1) as f32
+    // Of the elements `start + k * dilation`, those before a bound.
+    let before = |bound: usize| {
+        let steps = bound.saturating_sub(start).div_ceil(w.dilations[axis]);
+        steps.min(w.kernel[axis])
+    };
+    (before(end) - before(begin)).max(1) as f32
 }

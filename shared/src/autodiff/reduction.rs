@@ -26,7 +26,13 @@ pub(super) fn reduced_axes(context: &Context<'_>) -> Result<Vec<i64>, AutodiffEr
     }
     Ok(given
         .into_iter()
-        .map(|axis| if axis < 0 { axis + rank } else { axis })
+        .map(|axis| {
+            if axis < 0 {
+                axis.saturating_add(rank)
+            } else {
+                axis
+            }
+        })
         .collect())
 }
 

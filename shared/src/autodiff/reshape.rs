@@ -19,7 +19,11 @@ pub(super) fn transpose(context: &mut Context<'_>, arriving: &[Option<String>]) 
     };
     let mut inverse = vec![0; rank];
     for (to, &from) in order.iter().enumerate() {
-        let from = if from < 0 { from + rank as i64 } else { from };
+        let from = if from < 0 {
+            from.saturating_add(rank as i64)
+        } else {
+            from
+        };
         if let Some(slot) = usize::try_from(from)
             .ok()
             .and_then(|from| inverse.get_mut(from))

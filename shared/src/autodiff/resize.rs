@@ -8,7 +8,7 @@ use ndarray::Array2;
 
 use super::AutodiffError;
 use super::arithmetic::first;
-use super::blocks::LARGEST_MAP;
+use super::bounds::LARGEST_TABLE;
 use super::context::{Context, Cotangents};
 use crate::onnx::{Attributes, Dim};
 
@@ -19,8 +19,11 @@ pub(super) fn resize(context: &mut Context<'_>, arriving: &[Option<String>]) -> 
     let mut dx = first(arriving).to_owned();
     for line in lines(context, rank)? {
         if !line.is_identity(&interpolation) {
-            if line.from.saturating_mul(line.to) > LARGEST_MAP {
-                return Err(context.unsupported("it resizes an axis that is too long"));
+            let reach = interpolation.row_length(&line);
+            let longest = "it resizes an axis that is too long";
+            context.reserve(line.from.saturating_mul(line.to), longest)?;
+            if line.to.saturating_mul(reach) > LARGEST_TABLE {
+                return Err(context.unsupported(longest));
             }
             let transposed = interpolation.weights(&line).reversed_axes();
             dx = context.along(&dx, rank, line.axis, &transposed);
@@ -66,9 +69,13 @@ fn lines(context: &Context<'_>, rank: usize) -> Result<Vec<Line>, AutodiffError>
     // A size that follows from other sizes is rounded, one that follows from a scale cut off.
     let by_sizes = !context.input(3).is_empty();
     let rounding = if by_sizes { 0.5 } else { 0.0 };
-    let regions = context.held_floats(context.input(1)).unwrap_or_default();
+    let regions = context.shapes.floats(context.input(1)).unwrap_or_default();
     let mut lines = vec![];
     for (index, (&axis, scale)) in axes.iter().zip(scales).enumerate() {
+        if !scale.is_finite() || scale <= 0.0 {
+            let why = format!("its scale {scale} along axis {axis} is not a positive number");
+            return Err(context.unsupported(why));
+        }
         let Some(from) = sizes[index] else {
             if scale == 1.0 {
                 continue;
@@ -99,7 +106,7 @@ fn scales(
     axes: &[usize],
     from: &[Option<usize>],
 ) -> Result<Vec<f32>, AutodiffError> {
-    let held = context.held_floats(context.input(2));
+    let held = context.shapes.floats(context.input(2));
     if let Some(scales) = held.filter(|scales| !scales.is_empty()) {
         return if scales.len() == axes.len() {
             Ok(scales)
@@ -276,6 +283,16 @@ impl Interpolation {
         weights
     }
 
+    /// How many elements [`Self::row`] looks at.
+    fn row_length(&self, line: &Line) -> usize {
+        let scale = if self.antialias {
+            line.scale.min(1.0)
+        } else {
+            1.0
+        };
+        (2.0 * self.mode.reach() / scale).ceil() as usize
+    }
+
     /// The elements around a coordinate, which may lie outside the axis (its border counts there), with their weights.
     fn row(&self, at: f32, line: &Line) -> Vec<(i64, f32)> {
         if let Mode::Nearest(round) = self.mode {
@@ -291,7 +308,7 @@ impl Interpolation {
         let first = (-self.mode.reach() / scale).floor() as i64 + 1;
         let mut row: Vec<(i64, f32)> = (first..2 - first)
             .map(|offset| {
-                let from = base as i64 + offset;
+                let from = (base as i64).saturating_add(offset);
                 (from, self.mode.kernel((from as f32 - at) * scale))
             })
             .filter(|(from, _)| !self.exclude_outside || (0..line.from as i64).contains(from))

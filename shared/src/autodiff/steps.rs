@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::bounds::Room;
 use super::context::Context;
 use super::{AutodiffError, ReluRule, decompose};
 use crate::onnx::pb::NodeProto;
@@ -28,6 +29,7 @@ pub(super) fn decomposed(
     };
     let (shapes, opset) = (infer_shapes(&model)?, model.opset());
     let mut builder = GraphBuilder::edit(model);
+    let mut room = Room::default();
     let mut steps = vec![];
     for (index, node) in nodes.into_iter().enumerate() {
         let definition = decompose::decomposition(&node).filter(|_| on_the_way(&node));
@@ -54,8 +56,10 @@ pub(super) fn decomposed(
             active: vec![],
             opset,
             relu: ReluRule::Exact,
+            room: &mut room,
         };
         definition(&mut context)?;
+        room.take(&builder.graph().node[appended..], &node)?;
         // The decomposed node computes the last one's value already.
         let last = builder.graph_mut().node.pop();
         let inner = builder.graph().node[appended..].iter().cloned();

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::bounds::Room;
 use super::context::Context;
 use super::steps::Step;
 use super::{AutodiffError, ReluRule, table};
@@ -17,6 +18,8 @@ pub(super) struct Sweep {
     /// The value whose cotangent is handed out, and that cotangent once it is known.
     pub(super) features: Option<String>,
     pub(super) features_grad: Option<String>,
+    /// What the gradient may still add to the model.
+    pub(super) room: Room,
     /// What has arrived at each value so far, one entry per use.
     pub(super) cotangents: HashMap<String, Vec<String>>,
 }
@@ -25,7 +28,10 @@ impl Sweep {
     /// Each rule turns its outputs' cotangents into its inputs'.
     pub(super) fn run(&mut self, steps: &[Step]) -> Result<(), AutodiffError> {
         for step in steps.iter().rev() {
+            let before = self.builder.graph().node.len();
             self.step(step)?;
+            self.room
+                .take(&self.builder.graph().node[before..], &step.node)?;
         }
         Ok(())
     }
@@ -44,6 +50,16 @@ impl Sweep {
         let Some(rule) = table::rule(node) else {
             return Ok(());
         };
+        // All rules but that of `Split` begin from the first output's cotangent.
+        if arriving.first().is_none_or(Option::is_none) && node.op_type != "Split" {
+            return Err(AutodiffError::Unsupported {
+                what: crate::onnx::node_name(node),
+                why: format!(
+                    "only the first output of {} is differentiated",
+                    node.op_type
+                ),
+            });
+        }
         for (name, cotangent) in node.output.iter().zip(&arriving) {
             if self.features.as_ref() == Some(name) {
                 self.features_grad.clone_from(cotangent);
@@ -57,6 +73,7 @@ impl Sweep {
             active: wanted.clone(),
             opset: self.opset,
             relu: self.relu,
+            room: &mut self.room,
         };
         let mut leaving = rule(&mut context, &arriving)?.into_iter();
         for (position, (name, wanted)) in node.input.iter().zip(wanted).enumerate() {

@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use ndarray::ArrayD;
 
@@ -6,7 +6,7 @@ use super::pb::{
     GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto,
     TypeProto, ValueInfoProto, tensor_proto::DataType, tensor_shape_proto, type_proto,
 };
-use super::scope::take_names;
+use super::scope::Names;
 use super::shape::{Dim, Shape};
 use super::{AttributeValue, Model, OPSET, OnnxError, float_tensor, int_tensor};
 
@@ -17,7 +17,7 @@ use super::{AttributeValue, Model, OPSET, OnnxError, float_tensor, int_tensor};
 pub struct GraphBuilder {
     proto: ModelProto,
     graph: GraphProto,
-    taken: HashSet<String>,
+    names: Names,
     /// Small constants added through [`GraphBuilder::shared`], by their content.
     constants: HashMap<Vec<u8>, String>,
 }
@@ -44,7 +44,7 @@ impl GraphBuilder {
                 name: name.to_owned(),
                 ..GraphProto::default()
             },
-            taken: HashSet::new(),
+            names: Names::default(),
             constants: HashMap::new(),
         }
     }
@@ -54,12 +54,10 @@ impl GraphBuilder {
     pub fn edit(model: Model) -> Self {
         let mut proto = model.into_proto();
         let graph = proto.graph.take().unwrap_or_default();
-        let mut taken = HashSet::new();
-        take_names(&graph, &mut taken);
         Self {
+            names: Names::of(&graph),
             proto,
             graph,
-            taken,
             constants: HashMap::new(),
         }
     }
@@ -75,15 +73,9 @@ impl GraphBuilder {
         &mut self.graph
     }
 
-    /// A name like `wish` that nothing in the graph has, reserved for the caller.
+    /// A name like `wish` that nothing in the graph has, reserved for the caller. Only the first 250 bytes of a wish count.
     pub fn fresh(&mut self, wish: &str) -> String {
-        let mut name = wish.to_owned();
-        let mut number = 1;
-        while !self.taken.insert(name.clone()) {
-            number += 1;
-            name = format!("{wish}_{number}");
-        }
-        name
+        self.names.unique(wish)
     }
 
     /// Adds a node with one output, called like `name`; returns the output's name. An empty input means "left out".

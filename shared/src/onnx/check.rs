@@ -36,8 +36,8 @@ fn invalid<T>(why: String) -> Result<T, OnnxError> {
     Err(OnnxError::Invalid(why))
 }
 
-/// Graphs within graphs may be so deep.
-const DEEPEST: usize = 64;
+/// Graphs within graphs may be so deep. prost reads 100 messages within one another, and a graph within a graph is three.
+const DEEPEST: usize = 16;
 
 /// Names are unique and known before they are used, which also rules out cycles; tensors are whole. `outer` holds the
 /// names that the graphs around this one have made before it.

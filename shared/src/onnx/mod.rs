@@ -17,6 +17,7 @@ mod raise;
 mod scope;
 mod shape;
 mod tensor;
+mod wire;
 
 pub use attribute::{AttributeValue, Attributes};
 pub use batch::{Batch, set_batch};

@@ -3,6 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use prost::Message;
+
 use super::pb::{AttributeProto, GraphProto, NodeProto};
 
 /// Every value that a node reads: its inputs, and what its graphs take from around them.
@@ -52,28 +54,53 @@ fn made(graph: &GraphProto) -> impl Iterator<Item = &str> {
     inputs.chain(weights).chain(outputs)
 }
 
-/// Gives unique names to what is taken into another graph.
+/// Names that are given out are no longer than this (but for a number), and what stands before a `/` in them no longer
+/// than that: a file could else make one long name stand in all its nodes.
+const LONGEST_NAME: usize = 250;
+const LONGEST_PREFIX: usize = 120;
+
+/// As much of a name as stands before a `/`.
+pub(super) fn shortened(prefix: &str) -> &str {
+    &prefix[..prefix.floor_char_boundary(LONGEST_PREFIX)]
+}
+
+/// Gives out names that nothing in a graph has.
+#[derive(Debug, Default)]
 pub(super) struct Names {
     taken: HashSet<String>,
+    /// The number that was tried last behind a wish that was taken.
+    numbers: HashMap<String, usize>,
 }
 
 impl Names {
     pub(super) fn of(graph: &GraphProto) -> Self {
         let mut taken = HashSet::new();
         take_names(graph, &mut taken);
-        Self { taken }
+        Self {
+            taken,
+            numbers: HashMap::new(),
+        }
     }
 
-    /// `prefix/name`, or that with a number behind it.
-    pub(super) fn fresh(&mut self, prefix: &str, name: &str) -> String {
-        let wish = format!("{prefix}/{name}");
-        let mut fresh = wish.clone();
-        let mut number = 1;
-        while !self.taken.insert(fresh.clone()) {
-            number += 1;
-            fresh = format!("{wish}_{number}");
+    /// A name like `wish`, or that with a number behind it; reserved for the caller.
+    pub(super) fn unique(&mut self, wish: &str) -> String {
+        let wish = &wish[..wish.floor_char_boundary(LONGEST_NAME)];
+        if self.taken.insert(wish.to_owned()) {
+            return wish.to_owned();
         }
-        fresh
+        let number = self.numbers.entry(wish.to_owned()).or_insert(1);
+        loop {
+            *number += 1;
+            let name = format!("{wish}_{number}");
+            if self.taken.insert(name.clone()) {
+                return name;
+            }
+        }
+    }
+
+    /// A name like `prefix/name`.
+    pub(super) fn fresh(&mut self, prefix: &str, name: &str) -> String {
+        self.unique(&format!("{}/{name}", shortened(prefix)))
     }
 
     /// Renames a node's values: those in `map` as it says, new ones freshly under `prefix`.
@@ -98,7 +125,7 @@ impl Names {
         }
         for attribute in &mut node.attribute {
             for graph in attribute.g.iter_mut().chain(&mut attribute.graphs) {
-                self.rename_graph(graph, prefix, map.clone());
+                self.rename_graph(graph, prefix, map);
             }
         }
         for name in node.output.iter_mut().filter(|name| !name.is_empty()) {
@@ -110,29 +137,38 @@ impl Names {
         }
     }
 
+    /// Renames what a graph makes and reads; `map` is afterwards what it was.
     fn rename_graph(
         &mut self,
         graph: &mut GraphProto,
         prefix: &str,
-        mut map: HashMap<String, String>,
+        map: &mut HashMap<String, String>,
     ) {
         graph.value_info.clear();
+        // A name made in here hides the one outside.
+        let mut hidden: Vec<(String, Option<String>)> = vec![];
         let inputs = graph.input.iter_mut().map(|value| &mut value.name);
         let weights = graph.initializer.iter_mut().map(|tensor| &mut tensor.name);
         for name in inputs.chain(weights) {
             let new = self.fresh(prefix, name);
-            map.insert(std::mem::replace(name, new.clone()), new);
+            let old = std::mem::replace(name, new.clone());
+            hidden.push((old.clone(), map.insert(old, new)));
         }
-        // A name made in here hides the one outside.
         for name in graph.node.iter().flat_map(|node| &node.output) {
-            map.remove(name);
+            hidden.push((name.clone(), map.remove(name)));
         }
         for node in &mut graph.node {
-            self.rename(node, prefix, &mut map);
+            self.rename(node, prefix, map);
         }
         for output in &mut graph.output {
             if let Some(new) = map.get(&output.name) {
                 output.name.clone_from(new);
+            }
+        }
+        for (name, outside) in hidden.into_iter().rev() {
+            match outside {
+                Some(outside) => drop(map.insert(name, outside)),
+                None => drop(map.remove(&name)),
             }
         }
     }
@@ -149,25 +185,37 @@ pub(super) fn take_names(graph: &GraphProto, taken: &mut HashSet<String>) {
     }
 }
 
-/// Replaces references to a function's attributes by what the call gives; what it does not give is left out.
-pub(super) fn resolve(node: &mut NodeProto, given: &[AttributeProto]) {
-    let attributes = std::mem::take(&mut node.attribute);
-    node.attribute = attributes
-        .into_iter()
-        .filter_map(|mut attribute| {
-            if attribute.ref_attr_name.is_empty() {
-                for graph in attribute.g.iter_mut().chain(&mut attribute.graphs) {
-                    for node in &mut graph.node {
-                        resolve(node, given);
-                    }
+/// Replaces references to a function's attributes by what the call gives; what it does not give is left out. `None` where
+/// the copies take more than the bytes in `room`, from which they are taken off.
+pub(super) fn resolve(
+    node: &mut NodeProto,
+    given: &HashMap<&str, &AttributeProto>,
+    room: &mut usize,
+) -> Option<()> {
+    for mut attribute in std::mem::take(&mut node.attribute) {
+        if attribute.ref_attr_name.is_empty() {
+            for graph in attribute.g.iter_mut().chain(&mut attribute.graphs) {
+                for node in &mut graph.node {
+                    resolve(node, given, room)?;
                 }
-                return Some(attribute);
             }
-            let found = given.iter().find(|g| g.name == attribute.ref_attr_name)?;
-            Some(AttributeProto {
+            node.attribute.push(attribute);
+        } else if let Some(&found) = given.get(&attribute.ref_attr_name[..]) {
+            *room = room.checked_sub(found.encoded_len())?;
+            node.attribute.push(AttributeProto {
                 name: attribute.name,
                 ..found.clone()
-            })
-        })
-        .collect();
+            });
+        }
+    }
+    Some(())
+}
+
+/// How many values a node and the graphs in it make.
+pub(super) fn values_made(node: &NodeProto) -> usize {
+    let inner = graphs(node).map(|graph| {
+        let weights = graph.input.len() + graph.initializer.len();
+        weights + graph.node.iter().map(values_made).sum::<usize>()
+    });
+    1 + node.output.len() + inner.sum::<usize>()
 }

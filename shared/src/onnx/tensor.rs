@@ -168,6 +168,22 @@ pub fn ints(tensor: &TensorProto) -> Result<ArrayD<i64>, OnnxError> {
     array(tensor, values)
 }
 
+/// The values of a tensor of booleans, as 0 and 1.
+///
+/// # Errors
+/// Where the element type is another.
+pub(super) fn booleans(tensor: &TensorProto) -> Result<ArrayD<i64>, OnnxError> {
+    if tensor.data_type != DataType::Bool as i32 {
+        return Err(error(tensor, "its elements are not booleans"));
+    }
+    let values = if tensor.raw_data.is_empty() {
+        tensor.int32_data.iter().map(|&v| (v != 0).into()).collect()
+    } else {
+        tensor.raw_data.iter().map(|&v| (v != 0).into()).collect()
+    };
+    array(tensor, values)
+}
+
 /// A float32 tensor of that name.
 #[must_use]
 pub fn float_tensor(name: &str, values: &ArrayD<f32>) -> TensorProto {
@@ -175,9 +191,18 @@ pub fn float_tensor(name: &str, values: &ArrayD<f32>) -> TensorProto {
         name: name.to_owned(),
         dims: values.shape().iter().map(|&d| d as i64).collect(),
         data_type: DataType::Float as i32,
-        raw_data: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        raw_data: little_endian(values.iter()),
         ..TensorProto::default()
     }
+}
+
+/// The bytes of `raw_data`. A copy per element, not per byte: tables of millions are made here.
+fn little_endian<'a>(values: impl ExactSizeIterator<Item = &'a f32>) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(values.len() * size_of::<f32>());
+    for value in values {
+        bytes.extend_from_slice(&value.to_le_bytes());
+    }
+    bytes
 }
 
 /// An int64 tensor of one dimension.
@@ -211,6 +236,6 @@ pub fn set_floats(tensor: &mut TensorProto, values: &[f32]) -> Result<(), OnnxEr
         ));
     }
     tensor.float_data = Vec::new();
-    tensor.raw_data = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+    tensor.raw_data = little_endian(values.iter());
     Ok(())
 }

@@ -12,7 +12,7 @@ use std::num::NonZeroUsize;
 use super::build::{declared_shape, dimension};
 use super::model::node_name;
 use super::pb::{GraphProto, ValueInfoProto, type_proto};
-use super::scope::{graphs_mut, reads, take_names};
+use super::scope::{Names, graphs_mut, reads};
 use super::shape::{given, infer_node};
 use super::{Dim, Model, OnnxError, Shapes, infer_shapes, int_tensor};
 use culprit::culprit;
@@ -179,8 +179,7 @@ fn walk(
     old: &Shapes,
     batch: Option<usize>,
 ) -> Result<Shapes, OnnxError> {
-    let mut taken = HashSet::new();
-    take_names(graph, &mut taken);
+    let mut names = Names::of(graph);
     let mut known = given(graph)?;
     let mut replaced = HashSet::new();
     for node in &mut graph.node {
@@ -189,10 +188,7 @@ fn walk(
             None => None,
         };
         if let Some(target) = target {
-            let mut name = format!("{}/shape", node_name(node));
-            while !taken.insert(name.clone()) {
-                name.push('_');
-            }
+            let name = names.fresh(&node_name(node), "shape");
             let tensor = int_tensor(&name, &target);
             known.learn_tensor(&name, &tensor)?;
             graph.initializer.push(tensor);

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use prost::Message;
 
 use super::pb::ModelProto;
-use super::{Model, OnnxError};
+use super::{Model, OnnxError, wire};
 use crate::files;
 
 /// Protobuf's limit: readers refuse a message of more bytes.
@@ -30,8 +30,13 @@ pub fn data_file(model: &Path) -> PathBuf {
 impl Model {
     /// Reads a model from the bytes of an `.onnx` file. Tensors must lie within: bytes have no file beside them.
     ///
+    /// What this allocates is bounded by the file: at most 256 MiB and nine times the file's size (strings and tensors are
+    /// copied once; packed integers and the structs of the graph make up the rest), up to three times as much while lists
+    /// grow. A usual model, whose weights are `raw_data`, takes its own size and about 3 kB per node.
+    ///
     /// # Errors
-    /// Where the bytes are not ONNX, or the graph breaks the specification (see [`OnnxError`]).
+    /// Where the bytes are not ONNX, would take more memory than that, or the graph breaks the specification (see
+    /// [`OnnxError`]).
     pub fn parse(bytes: &[u8]) -> Result<Self, OnnxError> {
         Self::from_proto(decode(bytes)?)
     }
@@ -94,6 +99,7 @@ impl Model {
 }
 
 fn decode(bytes: &[u8]) -> Result<ModelProto, OnnxError> {
+    wire::check_memory(bytes)?;
     ModelProto::decode(bytes).map_err(|e| OnnxError::NotOnnx(e.to_string()))
 }
 

@@ -2,6 +2,7 @@
 //! iterations is constant, and the sequences that these leave.
 //! Source: <https://github.com/onnx/onnx/blob/main/docs/IR.md> ("Model Local Functions").
 
+mod room;
 mod scalar;
 mod sequence;
 #[cfg(test)]
@@ -11,19 +12,14 @@ mod unroll;
 
 use std::collections::HashMap;
 
-use prost::Message;
-
 use super::pb::{FunctionProto, GraphProto, NodeProto, TensorProto};
-use super::scope::{Names, resolve};
+use super::scope::Names;
 use super::shape::infer_graph;
 use super::{Model, OnnxError};
+use room::Room;
 
 /// Functions may call functions so deep, and control flow may stand in control flow.
 const DEEPEST: usize = 32;
-/// A model may grow to that many nodes.
-const MOST_NODES: usize = 500_000;
-/// Function bodies are copied up to that many bytes in all.
-const MOST_BYTES: usize = 256 << 20;
 
 /// The model with its functions' bodies in place of their calls, with the branch that is taken in place of every `If`
 /// whose condition is constant, with copies of its body in place of every `Loop` whose number of iterations is, and
@@ -40,12 +36,13 @@ pub fn inline(model: Model) -> Result<Model, OnnxError> {
     };
     let functions = std::mem::take(&mut proto.functions);
     let mut names = Names::of(&graph);
+    let mut room = Room::whole();
     if !functions.is_empty() {
         let mut calls = Calls {
             functions: HashMap::new(),
             names: &mut names,
             opset,
-            copied: 0,
+            room: &mut room,
             out: vec![],
         };
         for function in &functions {
@@ -63,7 +60,7 @@ pub fn inline(model: Model) -> Result<Model, OnnxError> {
         graph.node = calls.out;
     }
     for _ in 0..DEEPEST {
-        if !unfold(&mut graph, opset, &mut names)? {
+        if !unfold(&mut graph, opset, &mut names, &mut room)? {
             break;
         }
     }
@@ -73,7 +70,12 @@ pub fn inline(model: Model) -> Result<Model, OnnxError> {
 }
 
 /// Replaces the control flow of the main graph that is constant, one level of it, and says whether there was any.
-fn unfold(graph: &mut GraphProto, opset: i64, names: &mut Names) -> Result<bool, OnnxError> {
+fn unfold(
+    graph: &mut GraphProto,
+    opset: i64,
+    names: &mut Names,
+    room: &mut Room,
+) -> Result<bool, OnnxError> {
     sequence::resolve(graph, opset, names)?;
     if !graph
         .node
@@ -95,17 +97,19 @@ fn unfold(graph: &mut GraphProto, opset: i64, names: &mut Names) -> Result<bool,
             }
             ("Loop", _) => match unroll::iterations(&node, &shapes) {
                 Some(iterations) => {
-                    let weights = &mut graph.initializer;
-                    unroll::unroll(node, iterations, opset, names, &mut nodes, weights)?;
+                    let mut unrolling = unroll::Unrolling {
+                        opset,
+                        names,
+                        room,
+                        out: &mut nodes,
+                        weights: &mut graph.initializer,
+                    };
+                    unrolling.unroll(node, iterations)?;
                     changed = true;
                 }
                 None => nodes.push(node),
             },
             _ => nodes.push(node),
-        }
-        if nodes.len() > MOST_NODES {
-            let why = "with its control flow written out the model grows beyond all bounds";
-            return Err(OnnxError::Invalid(why.into()));
         }
     }
     graph.node = nodes;
@@ -175,7 +179,7 @@ struct Calls<'a> {
     functions: HashMap<(&'a str, &'a str), &'a FunctionProto>,
     names: &'a mut Names,
     opset: i64,
-    copied: usize,
+    room: &'a mut Room,
     out: Vec<NodeProto>,
 }
 
@@ -215,17 +219,6 @@ impl Calls<'_> {
             );
             return Err(Model::node_error(&node, why));
         }
-        self.copied = function
-            .node
-            .iter()
-            .map(Message::encoded_len)
-            .fold(self.copied, usize::saturating_add);
-        if self.copied > MOST_BYTES || self.out.len() + function.node.len() > MOST_NODES {
-            return Err(Model::node_error(
-                &node,
-                "with its function's body the model grows beyond all bounds",
-            ));
-        }
         self.body(&node, function, depth)
     }
 
@@ -235,6 +228,11 @@ impl Calls<'_> {
         function: &FunctionProto,
         depth: usize,
     ) -> Result<(), OnnxError> {
+        let too_large = || {
+            let why = "with its function's body the model grows beyond all bounds";
+            Model::node_error(call, why)
+        };
+        self.room.call().ok_or_else(too_large)?;
         let prefix = super::node_name(call);
         let mut map: HashMap<String, String> = HashMap::new();
         for (index, inner) in function.input.iter().enumerate() {
@@ -256,9 +254,10 @@ impl Calls<'_> {
                 None => drop(map.insert(inner.clone(), outer.clone())),
             }
         }
+        let given = call.attribute.iter().map(|a| (&a.name[..], a)).collect();
         for node in &function.node {
-            let mut node = node.clone();
-            resolve(&mut node, &call.attribute);
+            let copy = self.room.copy_for_call(node, &prefix, &given);
+            let mut node = copy.ok_or_else(too_large)?;
             self.names.rename(&mut node, &prefix, &mut map);
             self.take_in(node, depth + 1)?;
         }

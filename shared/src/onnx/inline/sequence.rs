@@ -20,6 +20,8 @@ const MAKERS: &[&str] = &[
 ];
 /// Sequences are followed up to that many elements.
 const MOST_ELEMENTS: usize = 4096;
+/// The elements of all sequences together: each step of a long sequence is a sequence of its own.
+const MOST_IN_ALL: usize = 1 << 20;
 
 /// Replaces what reads known sequences, and takes those sequences away that nothing reads any more.
 pub(super) fn resolve(
@@ -37,6 +39,7 @@ pub(super) fn resolve(
     let shapes = infer_graph(graph, opset)?;
     let mut known = Sequences {
         elements: HashMap::new(),
+        left: MOST_IN_ALL,
         opset,
         names,
         weights: vec![],
@@ -68,6 +71,8 @@ pub(super) fn resolve(
 struct Sequences<'a> {
     /// The elements of each sequence whose elements are known.
     elements: HashMap<String, Vec<String>>,
+    /// How many elements may still be learnt or read.
+    left: usize,
     opset: i64,
     names: &'a mut Names,
     weights: Vec<TensorProto>,
@@ -79,7 +84,12 @@ impl Sequences<'_> {
     fn take_in(&mut self, node: &NodeProto, shapes: &Shapes) -> Result<bool, OnnxError> {
         let input = |index: usize| node.input.get(index).map_or("", |name| &name[..]);
         let output = node.output.first().cloned().unwrap_or_default();
-        let elements = self.elements.get(input(0)).cloned();
+        let elements = self.elements.get(input(0));
+        let Some(left) = self.left.checked_sub(elements.map_or(0, Vec::len)) else {
+            return Ok(false);
+        };
+        self.left = left;
+        let elements = elements.cloned();
         let made = match (&node.op_type[..], elements) {
             ("SequenceEmpty", _) => Some(vec![]),
             ("SequenceConstruct", _) => Some(node.input.clone()),
@@ -148,10 +158,14 @@ impl Sequences<'_> {
         let lengths = match node.input.get(1).filter(|name| !name.is_empty()) {
             // Each position by itself, and without `keepdims` without its axis.
             None if attributes.int("keepdims", 1)? == 0 => None,
-            None => size.map(|size| vec![1; size]),
+            None => size
+                .filter(|size| *size <= MOST_ELEMENTS)
+                .map(|size| vec![1; size]),
             Some(name) => match (shapes.constant(name), shapes.get(name).map(Vec::len), size) {
                 (Some(lengths), Some(1), _) => Some(lengths.to_vec()),
-                (Some(&[length]), Some(0), Some(size)) if length > 0 => {
+                (Some(&[length]), Some(0), Some(size))
+                    if length > 0 && size.div_ceil(length as usize) <= MOST_ELEMENTS =>
+                {
                     let length = length as usize;
                     let starts = (0..size).step_by(length);
                     Some(

@@ -3,14 +3,13 @@
 
 use std::collections::HashMap;
 
-use prost::Message;
-
 use super::super::pb::{
     AttributeProto, GraphProto, NodeProto, TensorProto, tensor_proto::DataType,
 };
 use super::super::scope::Names;
 use super::super::{AttributeValue, Attributes, Model, OnnxError, Shapes, int_tensor, node_name};
-use super::{MOST_BYTES, MOST_NODES, identity};
+use super::identity;
+use super::room::Room;
 
 /// A loop is unrolled up to that many iterations: those that exporters write run over the axes of a tensor.
 const MOST_ITERATIONS: i64 = 256;
@@ -39,132 +38,125 @@ fn passes_on(graph: &GraphProto, input: &str, output: &str) -> bool {
     value == input
 }
 
-/// Puts `iterations` copies of the body in the place of a `Loop`.
-pub(super) fn unroll(
-    mut node: NodeProto,
-    iterations: i64,
-    opset: i64,
-    names: &mut Names,
-    out: &mut Vec<NodeProto>,
-    weights: &mut Vec<TensorProto>,
-) -> Result<(), OnnxError> {
-    let prefix = node_name(&node);
-    let body = node.attribute.iter_mut().find(|a| a.name == "body");
-    let Some(mut body) = body.and_then(|a| a.g.take()) else {
-        return Err(Model::node_error(&node, "its `body` is missing"));
-    };
-    let carried = node.input.len().saturating_sub(2);
-    if body.input.len() != 2 + carried
-        || body.output.len() != 1 + node.output.len()
-        || node.output.len() < carried
-    {
-        let why = "its body has another number of inputs or outputs";
-        return Err(Model::node_error(&node, why));
-    }
-    let times = iterations as usize;
-    let bytes = body
-        .node
-        .iter()
-        .map(Message::encoded_len)
-        .fold(0, usize::saturating_add);
-    if body.node.len().saturating_mul(times) > MOST_NODES
-        || bytes.saturating_mul(times) > MOST_BYTES
-    {
-        return Err(Model::node_error(&node, "unrolled, it is too long"));
-    }
-    let mut around = HashMap::new();
-    for mut tensor in std::mem::take(&mut body.initializer) {
-        let name = names.fresh(&prefix, &tensor.name);
-        around.insert(std::mem::replace(&mut tensor.name, name.clone()), name);
-        weights.push(tensor);
-    }
-    let always = names.fresh(&prefix, "condition");
-    weights.push(TensorProto {
-        name: always.clone(),
-        data_type: DataType::Bool as i32,
-        raw_data: vec![1],
-        ..TensorProto::default()
-    });
-
-    let mut state: Vec<String> = node.input[2..].to_vec();
-    let mut scanned = vec![vec![]; node.output.len() - carried];
-    for iteration in 0..iterations {
-        let mut map = around.clone();
-        let number = names.fresh(&prefix, "iteration");
-        let mut tensor = int_tensor(&number, &[iteration]);
-        tensor.dims.clear();
-        weights.push(tensor);
-        let values = [number, always.clone()].into_iter().chain(state);
-        map.extend(
-            body.input
-                .iter()
-                .map(|input| input.name.clone())
-                .zip(values),
-        );
-        // What the body makes hides what is called so outside.
-        for mut inner in body.node.iter().cloned() {
-            names.rename(&mut inner, &prefix, &mut map);
-            out.push(inner);
-        }
-        let mut results = body.output[1..].iter().map(|output| {
-            let name = map.get(&output.name).unwrap_or(&output.name);
-            name.clone()
-        });
-        state = results.by_ref().take(carried).collect();
-        for (scans, result) in scanned.iter_mut().zip(results) {
-            scans.push(result);
-        }
-    }
-    for (from, to) in state
-        .iter()
-        .zip(&node.output)
-        .filter(|(_, to)| !to.is_empty())
-    {
-        out.push(identity(names.fresh(&prefix, "Identity"), from, to));
-    }
-    for (scans, to) in scanned.iter().zip(&node.output[carried..]) {
-        if !to.is_empty() {
-            let rows = unsqueezed(scans, &prefix, opset, names, out, weights);
-            let name = names.fresh(&prefix, "Concat");
-            let axis = vec![AttributeValue::from(0_i64).named("axis")];
-            out.push(step("Concat", name, rows, to, axis));
-        }
-    }
-    Ok(())
+/// The graph that a `Loop` is unrolled into.
+pub(super) struct Unrolling<'a> {
+    pub(super) opset: i64,
+    pub(super) names: &'a mut Names,
+    pub(super) room: &'a mut Room,
+    pub(super) out: &'a mut Vec<NodeProto>,
+    pub(super) weights: &'a mut Vec<TensorProto>,
 }
 
-/// Values with a new first axis each.
-fn unsqueezed(
-    values: &[String],
-    prefix: &str,
-    opset: i64,
-    names: &mut Names,
-    out: &mut Vec<NodeProto>,
-    weights: &mut Vec<TensorProto>,
-) -> Vec<String> {
-    // The axes became an input with operator set 13.
-    let (mut axes, mut attributes) = (vec![], vec![]);
-    if opset < 13 {
-        attributes.push(AttributeValue::from(vec![0]).named("axes"));
-    } else {
-        let name = names.fresh(prefix, "axes");
-        weights.push(int_tensor(&name, &[0]));
-        axes.push(name);
+impl Unrolling<'_> {
+    /// Puts `iterations` copies of the body in the place of a `Loop`.
+    ///
+    /// # Errors
+    /// [`OnnxError::Node`] where the body does not fit the loop, or the copies take too much room.
+    pub(super) fn unroll(&mut self, mut node: NodeProto, iterations: i64) -> Result<(), OnnxError> {
+        let prefix = node_name(&node);
+        let body = node.attribute.iter_mut().find(|a| a.name == "body");
+        let Some(mut body) = body.and_then(|a| a.g.take()) else {
+            return Err(Model::node_error(&node, "its `body` is missing"));
+        };
+        let carried = node.input.len().saturating_sub(2);
+        if body.input.len() != 2 + carried
+            || body.output.len() != 1 + node.output.len()
+            || node.output.len() < carried
+        {
+            let why = "its body has another number of inputs or outputs";
+            return Err(Model::node_error(&node, why));
+        }
+        let mut around = HashMap::new();
+        for mut tensor in std::mem::take(&mut body.initializer) {
+            let name = self.names.fresh(&prefix, &tensor.name);
+            around.insert(std::mem::replace(&mut tensor.name, name.clone()), name);
+            self.weights.push(tensor);
+        }
+        let always = self.names.fresh(&prefix, "condition");
+        self.weights.push(TensorProto {
+            name: always.clone(),
+            data_type: DataType::Bool as i32,
+            raw_data: vec![1],
+            ..TensorProto::default()
+        });
+
+        let mut state: Vec<String> = node.input.iter().skip(2).cloned().collect();
+        let mut scanned = vec![vec![]; node.output.len() - carried];
+        for iteration in 0..iterations {
+            let mut map = around.clone();
+            let number = self.names.fresh(&prefix, "iteration");
+            let mut tensor = int_tensor(&number, &[iteration]);
+            tensor.dims.clear();
+            self.weights.push(tensor);
+            let values = [number, always.clone()].into_iter().chain(state);
+            map.extend(
+                body.input
+                    .iter()
+                    .map(|input| input.name.clone())
+                    .zip(values),
+            );
+            // What the body makes hides what is called so outside.
+            for inner in &body.node {
+                let copy = self.room.copy(inner, &prefix);
+                let mut inner =
+                    copy.ok_or_else(|| Model::node_error(&node, "unrolled, it is too long"))?;
+                self.names.rename(&mut inner, &prefix, &mut map);
+                self.out.push(inner);
+            }
+            let mut results = body.output[1..].iter().map(|output| {
+                let name = map.get(&output.name).unwrap_or(&output.name);
+                name.clone()
+            });
+            state = results.by_ref().take(carried).collect();
+            for (scans, result) in scanned.iter_mut().zip(results) {
+                scans.push(result);
+            }
+        }
+        for (from, to) in state
+            .iter()
+            .zip(&node.output)
+            .filter(|(_, to)| !to.is_empty())
+        {
+            self.out
+                .push(identity(self.names.fresh(&prefix, "Identity"), from, to));
+        }
+        for (scans, to) in scanned.iter().zip(&node.output[carried..]) {
+            if !to.is_empty() {
+                let rows = self.unsqueezed(scans, &prefix);
+                let name = self.names.fresh(&prefix, "Concat");
+                let axis = vec![AttributeValue::from(0_i64).named("axis")];
+                self.out.push(step("Concat", name, rows, to, axis));
+            }
+        }
+        Ok(())
     }
-    let mut rows = vec![];
-    for value in values {
-        let row = names.fresh(prefix, "Unsqueeze");
-        let inputs = [&[value.clone()][..], &axes].concat();
-        out.push(step(
-            "Unsqueeze",
-            row.clone(),
-            inputs,
-            &row,
-            attributes.clone(),
-        ));
-        rows.push(row);
+
+    /// Values with a new first axis each.
+    fn unsqueezed(&mut self, values: &[String], prefix: &str) -> Vec<String> {
+        // The axes became an input with operator set 13.
+        let (mut axes, mut attributes) = (vec![], vec![]);
+        if self.opset < 13 {
+            attributes.push(AttributeValue::from(vec![0]).named("axes"));
+        } else {
+            let name = self.names.fresh(prefix, "axes");
+            self.weights.push(int_tensor(&name, &[0]));
+            axes.push(name);
+        }
+        let mut rows = vec![];
+        for value in values {
+            let row = self.names.fresh(prefix, "Unsqueeze");
+            let inputs = [&[value.clone()][..], &axes].concat();
+            self.out.push(step(
+                "Unsqueeze",
+                row.clone(),
+                inputs,
+                &row,
+                attributes.clone(),
+            ));
+            rows.push(row);
+        }
+        rows
     }
-    rows
 }
 
 fn step(

@@ -12,7 +12,7 @@ use ndarray::ArrayD;
 
 use super::check::{NEWEST, OLDEST};
 use super::pb::{AttributeProto, GraphProto, NodeProto, TensorProto};
-use super::scope::take_names;
+use super::scope::Names;
 use super::shape::infer_graph;
 use super::{
     AttributeValue, Attributes, Model, OnnxError, Shapes, float_tensor, int_tensor, node_name,
@@ -45,9 +45,8 @@ pub fn raise_opset(model: Model, at_least: i64) -> Result<Model, OnnxError> {
         to: at_least,
         shapes,
         tensors: vec![],
-        taken: HashSet::new(),
+        names: Names::of(&graph),
     };
-    take_names(&graph, &mut raise.taken);
     raise.graph(&mut graph)?;
     graph.initializer.append(&mut raise.tensors);
     // Before IR version 4 every weight had to be declared as an input too; runtimes then take it for no constant.
@@ -87,7 +86,7 @@ struct Raise {
     shapes: Shapes,
     /// New constants; they live in the main graph, where the graphs of control flow see them too.
     tensors: Vec<TensorProto>,
-    taken: HashSet<String>,
+    names: Names,
 }
 
 impl Raise {
@@ -114,25 +113,15 @@ impl Raise {
         self.from < version && version <= self.to
     }
 
-    fn fresh(&mut self, wish: String) -> String {
-        let mut name = wish.clone();
-        let mut number = 1;
-        while !self.taken.insert(name.clone()) {
-            number += 1;
-            name = format!("{wish}_{number}");
-        }
-        name
-    }
-
     fn ints(&mut self, node: &NodeProto, what: &str, values: &[i64]) -> String {
-        let name = self.fresh(format!("{}/{what}", node_name(node)));
+        let name = self.names.fresh(&node_name(node), what);
         self.tensors.push(int_tensor(&name, values));
         name
     }
 
     /// A single number.
     fn int(&mut self, node: &NodeProto, what: &str, value: i64) -> String {
-        let name = self.fresh(format!("{}/{what}", node_name(node)));
+        let name = self.names.fresh(&node_name(node), what);
         self.tensors.push(TensorProto {
             dims: vec![],
             ..int_tensor(&name, &[value])
@@ -141,7 +130,7 @@ impl Raise {
     }
 
     fn floats(&mut self, node: &NodeProto, what: &str, values: &ArrayD<f32>) -> String {
-        let name = self.fresh(format!("{}/{what}", node_name(node)));
+        let name = self.names.fresh(&node_name(node), what);
         self.tensors.push(float_tensor(&name, values));
         name
     }
@@ -169,7 +158,7 @@ impl Raise {
         inputs: &[&str],
         attributes: Vec<AttributeProto>,
     ) -> NodeProto {
-        let output = self.fresh(format!("{}/{op}", node_name(node)));
+        let output = self.names.fresh(&node_name(node), op);
         NodeProto {
             name: output.clone(),
             op_type: op.to_owned(),

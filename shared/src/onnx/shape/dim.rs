@@ -80,6 +80,15 @@ impl std::fmt::Display for Dim {
     }
 }
 
+/// About how many bytes a shape takes.
+pub(super) fn bytes(shape: &Shape) -> usize {
+    let names = shape.iter().map(|dim| match dim {
+        Dim::Named(name) => name.len(),
+        _ => 0,
+    });
+    size_of_val(&shape[..]) + names.sum::<usize>()
+}
+
 /// The product of all dimensions: 1 where there are none.
 pub(super) fn product<'a>(dims: impl IntoIterator<Item = &'a Dim>) -> Dim {
     dims.into_iter()

@@ -30,6 +30,7 @@ use ndarray::ArrayD;
 
 use super::build::declared_shape;
 use super::pb::{GraphProto, NodeProto, TensorProto};
+use super::tensor::booleans;
 use super::{Attributes, Model, OnnxError, floats, ints, tensor_shape};
 pub use dim::{Dim, Shape, broadcast};
 use site::Site;
@@ -39,6 +40,8 @@ pub use window::{Window, window};
 
 /// Shapes with more axes than this are not followed: no operator needs them, and they could be made to cost memory.
 const MOST_AXES: usize = 64;
+/// The bytes that all shapes and small values of a graph may take. Usual networks need a few megabytes.
+const MOST_BYTES: usize = 128 << 20;
 
 /// The shapes of a graph's values, and the small constants that shapes are computed from.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +50,8 @@ pub struct Shapes {
     values: HashMap<String, Small>,
     /// The integers among `values` of which every one is a number, in row-major order.
     numbers: HashMap<String, Vec<i64>>,
+    /// About how many bytes all of these take.
+    bytes: usize,
 }
 
 impl Shapes {
@@ -90,6 +95,7 @@ impl Shapes {
 
     fn learn_shape(&mut self, value: &str, shape: Shape) {
         if !value.is_empty() && shape.len() <= MOST_AXES {
+            self.bytes += value.len() + dim::bytes(&shape);
             self.shapes.insert(value.to_owned(), shape);
         }
     }
@@ -101,6 +107,7 @@ impl Shapes {
         }
         let shape = small.shape().iter().map(|&d| Dim::Known(d)).collect();
         self.learn_shape(value, shape);
+        self.bytes += small.bytes();
         if let Small::Ints(entries) = &small
             && let Some(numbers) = entries.iter().map(Entry::known).collect()
         {
@@ -158,6 +165,10 @@ pub(super) fn given(graph: &GraphProto) -> Result<Shapes, OnnxError> {
     for tensor in &graph.initializer {
         known.learn_tensor(&tensor.name, tensor)?;
     }
+    if known.bytes > MOST_BYTES {
+        let why = "the shapes of its inputs and weights take too much memory".into();
+        return Err(OnnxError::Invalid(why));
+    }
     Ok(known)
 }
 
@@ -189,6 +200,10 @@ pub(super) fn infer_node(
             known.learn_value(output, value);
         }
     }
+    if known.bytes > MOST_BYTES {
+        let why = "the shapes of the values up to here take too much memory";
+        return Err(Model::node_error(node, why));
+    }
     Ok(())
 }
 
@@ -209,8 +224,12 @@ fn settle(inferred: Option<Shape>, declared: Option<&Shape>) -> Option<Shape> {
 
 /// Names each unknown dimension after the value and its axis: whatever it is, it is the same wherever it is met again.
 fn with_own_names(value: &str, shape: Shape) -> Shape {
+    if shape.len() > MOST_AXES {
+        return shape;
+    }
     let dims = shape.into_iter().enumerate().map(|(axis, dim)| match dim {
         Dim::Unknown => Dim::named(format!("{value}#{axis}")),
+        Dim::Named(name) => Dim::named(name),
         known => known,
     });
     dims.collect()
@@ -218,7 +237,7 @@ fn with_own_names(value: &str, shape: Shape) -> Shape {
 
 /// The elements of a small tensor, where they are numbers.
 fn small_tensor(tensor: &TensorProto) -> Option<Small> {
-    if let Ok(values) = ints(tensor) {
+    if let Ok(values) = ints(tensor).or_else(|_| booleans(tensor)) {
         return Some(Small::Ints(values.mapv(Entry::Known)));
     }
     floats(tensor)

@@ -60,6 +60,13 @@ pub(super) fn einsum(site: &Site<'_>) -> Inferred {
         Some((left, right)) => (left, Some(right)),
         None => (&equation[..], None),
     };
+    let spelled = equation.replace("...", "").replace("->", "");
+    if let Some(odd) = spelled
+        .chars()
+        .find(|&c| !c.is_ascii_alphabetic() && c != ',')
+    {
+        return Err(site.error(format!("`equation` holds `{odd}`, which is no letter")));
+    }
     let terms: Vec<&str> = left.split(',').collect();
     if terms.len() != site.node.input.len() {
         return Err(site.error("`equation` has another number of terms than the node has inputs"));

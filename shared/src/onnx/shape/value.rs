@@ -68,6 +68,21 @@ impl Small {
         }
     }
 
+    /// About how many bytes it takes.
+    pub(super) fn bytes(&self) -> usize {
+        let name = |entry: &Entry| match entry {
+            Entry::Named(name) => name.len(),
+            _ => 0,
+        };
+        match self {
+            Self::Ints(entries) => {
+                entries.len() * (size_of::<Entry>() + size_of::<i64>())
+                    + entries.iter().map(name).sum::<usize>()
+            }
+            Self::Floats(values) => values.len() * size_of::<Option<f32>>(),
+        }
+    }
+
     /// A vector of integers.
     pub(super) fn vector(entries: Vec<Entry>) -> Self {
         Self::Ints(ndarray::arr1(&entries).into_dyn())

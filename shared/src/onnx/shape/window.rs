@@ -126,6 +126,15 @@ impl Window {
         Some(positions - usize::from(begins_outside))
     }
 
+    /// How many elements so many positions reach over along an axis: no position counts as one.
+    #[must_use]
+    pub fn reach(&self, axis: usize, positions: usize) -> usize {
+        positions
+            .saturating_sub(1)
+            .saturating_mul(self.strides[axis])
+            .saturating_add(extent(self.kernel[axis], self.dilations[axis]))
+    }
+
     /// What padding adds to an axis and the kernel's extent takes from it; `None` where that is beyond all bounds.
     pub(super) fn room(&self, axis: usize) -> Option<i64> {
         let padding = self.before[axis].checked_add(self.after[axis])?;

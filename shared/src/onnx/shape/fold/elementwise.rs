@@ -53,7 +53,7 @@ pub(super) fn fold(site: &Site<'_>) -> Result<Option<Small>, OnnxError> {
             let fmod = site.attributes().int("fmod", 0)? != 0;
             site.value(1).and_then(|second| match (first, second) {
                 (Small::Ints(a), Small::Ints(b)) => {
-                    zip(site, a, b, |a, b| a.modulo(b, fmod)).map(Small::Ints)
+                    zip(&output_shape(site)?, a, b, |a, b| a.modulo(b, fmod)).map(Small::Ints)
                 }
                 _ => None,
             })
@@ -74,14 +74,21 @@ fn chain(
     floats: FloatRule,
 ) -> Result<Option<Small>, OnnxError> {
     let mut all = first.clone();
-    for index in 1..site.node.input.len() {
+    let others = 1..site.node.input.len();
+    if others.clone().any(|index| site.value(index).is_none()) {
+        return Ok(None);
+    }
+    let Some(shape) = output_shape(site) else {
+        return Ok(None);
+    };
+    for index in others {
         let Some(next) = site.value(index) else {
             return Ok(None);
         };
         let both = match (&all, next) {
-            (Small::Ints(a), Small::Ints(b)) => zip(site, a, b, ints).map(Small::Ints),
+            (Small::Ints(a), Small::Ints(b)) => zip(&shape, a, b, ints).map(Small::Ints),
             (Small::Floats(a), Small::Floats(b)) => {
-                zip(site, a, b, |a, b| Some(floats((*a)?, (*b)?))).map(Small::Floats)
+                zip(&shape, a, b, |a, b| Some(floats((*a)?, (*b)?))).map(Small::Floats)
             }
             _ => None,
         };
@@ -93,17 +100,16 @@ fn chain(
     Ok(Some(all))
 }
 
-/// Two small values, broadcast to the shape of the node's output.
+/// Two small values, broadcast to a shape.
 fn zip<T: Clone, U>(
-    site: &Site<'_>,
+    shape: &[usize],
     a: &ArrayD<T>,
     b: &ArrayD<T>,
     with: impl Fn(&T, &T) -> U,
 ) -> Option<ArrayD<U>> {
-    let shape = output_shape(site)?;
     Some(
-        Zip::from(a.broadcast(&shape[..])?)
-            .and(b.broadcast(&shape[..])?)
+        Zip::from(a.broadcast(shape)?)
+            .and(b.broadcast(shape)?)
             .map_collect(with),
     )
 }
@@ -118,9 +124,10 @@ fn compare(site: &Site<'_>, first: &Small) -> Option<Small> {
     let entry = |order: Option<Ordering>| {
         order.map_or(Entry::Unknown, |order| Entry::Known(holds(order).into()))
     };
+    let shape = output_shape(site)?;
     let compared = match (first, site.value(1)?) {
-        (Small::Ints(a), Small::Ints(b)) => zip(site, a, b, |a, b| entry(a.order(b))),
-        (Small::Floats(a), Small::Floats(b)) => zip(site, a, b, |a, b| {
+        (Small::Ints(a), Small::Ints(b)) => zip(&shape, a, b, |a, b| entry(a.order(b))),
+        (Small::Floats(a), Small::Floats(b)) => zip(&shape, a, b, |a, b| {
             entry(a.zip(*b).and_then(|(a, b)| a.partial_cmp(&b)))
         }),
         _ => None,

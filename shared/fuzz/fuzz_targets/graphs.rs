@@ -1,0 +1,16 @@
+//! Small graphs of known operators with odd attributes and shapes, differentiated: what random bytes seldom reach.
+#![no_main]
+
+use arbitrary::Unstructured;
+use libfuzzer_sys::Corpus;
+use pellucid_shared::onnx::Model;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| -> Corpus {
+    match pellucid_fuzz::graph::model(&mut Unstructured::new(bytes)) {
+        Ok(proto) => {
+            pellucid_fuzz::differentiated(Model::from_proto(proto), bytes.len());
+            Corpus::Keep
+        }
+        Err(_) => Corpus::Reject,
+    }
+});
