@@ -188,6 +188,23 @@ fn linear(b: &mut Builder) -> Result<(), OnnxError> {
         vec![("group", 2.into())],
         weights(&[6, 2, 3, 3]),
     )?;
+    let both = vec![
+        ("group", 2.into()),
+        ("dilations", [2, 1].into()),
+        ("pads", [1, 0, 2, 1].into()),
+    ];
+    b.with(
+        "Conv in groups dilated",
+        image(4, 6),
+        both,
+        weights(&[6, 2, 3, 2]),
+    )?;
+    b.with(
+        "Conv pads wider than the kernel",
+        image(3, 4),
+        vec![("pads", [1, 0, 2, 1].into())],
+        weights(&[4, 3, 1, 1]),
+    )?;
     b.with(
         "Conv unequal pads",
         image(3, 6),

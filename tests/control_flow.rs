@@ -137,11 +137,17 @@ fn pieces() -> Model {
                 1,
             ),
             node("Mul", &["joined", "x"], &["y"]),
+            node("SequenceInsert", &["parts", "end", "last"], &["longer"]),
+            with(
+                node("ConcatFromSequence", &["longer"], &["long"]),
+                "axis",
+                1,
+            ),
             node("SequenceLength", &["turned"], &["count"]),
             with(node("Cast", &["count"], &["number"]), "to", 1),
             node("Mul", &["end", "number"], &["all"]),
         ],
-        &["y", "all"],
+        &["y", "all", "long"],
     )
 }
 

@@ -49,6 +49,13 @@ def tests():
         ],
         {"x": matrices},
     )
+    for name, x, weights, attributes in (
+        ("conv_1d", (2, 4, 9), (6, 2, 3), {"group": 2, "dilations": [2], "pads": [1, 3]}),
+        ("conv_1d_strided", (2, 4, 9), (6, 4, 3), {"strides": [2], "pads": [1, 0]}),
+        ("conv_3d", (1, 2, 3, 4, 5), (4, 1, 2, 3, 2), {"group": 2, "pads": [1, 0, 1, 0, 1, 0]}),
+    ):
+        draw = lambda shape: rng.standard_normal(shape).astype(np.float32)
+        yield name, one("Conv", "w", **attributes), {"x": draw(x), "w": draw(weights)}
     for name, equation, shapes in (
         ("batch", "bij,bjk->bik", [(2, 3, 4), (2, 4, 5)]),
         ("positions", "bhwc,hkc->bhwk", [(2, 3, 4, 5), (3, 2, 5)]),

@@ -44,7 +44,7 @@ pub enum AttributionError {
     },
     /// The graph fixes how many images it takes at once.
     #[error(
-        "the model's input `{input}` takes {batch} images at a time: export it again with a batch of open size, or of 1"
+        "the model's input `{input}` takes {batch} images at a time: open its batch (`pellucid differentiate --batch dynamic`), or export it again with one of open size"
     )]
     Batch {
         /// The input's name.

@@ -9,12 +9,22 @@ use crate::onnx::pb::{tensor_proto::DataType, type_proto};
 type Defined = Result<String, AutodiffError>;
 
 /// `y = softmax(s · q kᵀ + bias) v` per head (Vaswani et al., *Attention Is All You Need*, 2017), with ONNX's soft cap
-/// `c · tanh(· / c)` before the softmax. Queries, keys and values are `[N, heads, length, size]` or
+/// `c · tanh(· / c)` in the place of the bias. Queries, keys and values are `[N, heads, length, size]` or
 /// `[N, length, heads · size]`. A cache of earlier keys and shared key heads belong to the generation of text and are refused.
 pub(super) fn attention(context: &mut Context<'_>) -> Defined {
     let given = |context: &Context<'_>, index| !context.input(index).is_empty();
     if given(context, 4) || given(context, 5) {
         return Err(context.unsupported("it has a cache of earlier keys and values"));
+    }
+    if given(context, 6) {
+        return Err(context.unsupported("it is told how many of its keys are padding"));
+    }
+    let attributes = Attributes(context.node);
+    let cap = attributes.float("softcap", 0.0)?;
+    let (masked, causal) = (given(context, 3), attributes.int("is_causal", 0)? != 0);
+    // Versions of the specification differ in what comes first, and in whether the two masks may meet.
+    if (masked && causal) || (cap > 0.0 && (masked || causal)) {
+        return Err(context.unsupported("it has two of a mask, causality and a soft cap"));
     }
     let inputs = [0, 1, 2].map(|index| context.input(index).to_owned());
     let joined = context.rank(&inputs[0])? == 3;
@@ -31,7 +41,6 @@ pub(super) fn attention(context: &mut Context<'_>) -> Defined {
     if let Some(bias) = bias(context, &scores)? {
         scores = context.op("Add", &[&scores, &bias]);
     }
-    let cap = Attributes(context.node).float("softcap", 0.0)?;
     if cap > 0.0 {
         let cap = context.scalar(cap);
         let small = context.op("Div", &[&scores, &cap]);

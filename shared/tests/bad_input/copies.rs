@@ -110,9 +110,9 @@ fn trips(count: i64) -> TensorProto {
     trips
 }
 
-/// 256 times 256 times two nodes.
+/// 256 times 256 times two nodes: what has no room stays a loop, and is named.
 #[test]
-fn loops_within_loops_are_refused_where_they_grow_too_long() {
+fn loops_within_loops_that_grow_too_long_stay_loops() {
     let nodes = vec![
         node("", "Exp", "", &["a"], &["b"]),
         node("", "Exp", "", &["b"], &["c"]),
@@ -120,7 +120,38 @@ fn loops_within_loops_are_refused_where_they_grow_too_long() {
     let inner = repeated("inner", "trips", "a", "c", nodes);
     let outer = repeated("outer", "trips", "x", "y", vec![inner]);
     let error = gradient(model(&[1, 2], vec![outer], vec![trips(256)])).unwrap_err();
-    says(&error, &["(Loop)", "unrolled, it is too long"]);
+    says(&error, &["Loop (node `outer/inner"]);
+}
+
+/// 256 times 390 times 256 rounds that do nothing: each has its number all the same.
+#[test]
+fn rounds_that_do_nothing_take_room_too() {
+    let idle = |index: usize| {
+        let mut idle = repeated("idle", "trips", "a", &format!("t{index}"), vec![]);
+        let body = idle.attribute[0].g.as_mut().unwrap();
+        body.output[1].name = "a".into();
+        idle.name = format!("idle{index}");
+        idle
+    };
+    let mut nodes: Vec<NodeProto> = (0..390).map(idle).collect();
+    nodes.push(node("", "Exp", "", &["a"], &["c"]));
+    let outer = repeated("outer", "trips", "x", "y", nodes);
+    let differentiated = gradient(model(&[1, 2], vec![outer], vec![trips(256)]));
+    says(&differentiated.unwrap_err(), &["Loop (node `outer`)"]);
+}
+
+/// One value that a loop of 256 rounds collects ten thousand times.
+#[test]
+fn values_that_a_loop_collects_take_room_too() {
+    let mut once = repeated("many", "trips", "x", "y", vec![]);
+    let body = once.attribute[0].g.as_mut().unwrap();
+    body.output[1].name = "a".into();
+    for index in 0..10_000 {
+        body.output.push(float_value("a", None));
+        once.output.push(format!("t{index}"));
+    }
+    let error = gradient(model(&[1, 2], vec![once], vec![trips(256)])).unwrap_err();
+    says(&error, &["Loop (node `many`)"]);
 }
 
 #[test]

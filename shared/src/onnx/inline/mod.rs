@@ -8,6 +8,7 @@ mod sequence;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests;
+mod tidy;
 mod unroll;
 
 use std::collections::HashMap;
@@ -22,8 +23,8 @@ use room::Room;
 const DEEPEST: usize = 32;
 
 /// The model with its functions' bodies in place of their calls, with the branch that is taken in place of every `If`
-/// whose condition is constant, with copies of its body in place of every `Loop` whose number of iterations is, and
-/// without sequences whose elements are known. Weights are not copied.
+/// whose condition is constant, with copies of its body in place of every `Loop` whose number of iterations is (up to 256,
+/// and where there is room), and without sequences whose elements are known. Weights are not copied.
 ///
 /// # Errors
 /// [`OnnxError::Node`] where a function calls itself, uses another operator set than the model, or makes the model
@@ -37,6 +38,7 @@ pub fn inline(model: Model) -> Result<Model, OnnxError> {
     let functions = std::mem::take(&mut proto.functions);
     let mut names = Names::of(&graph);
     let mut room = Room::whole();
+    let own = tidy::values(&graph);
     if !functions.is_empty() {
         let mut calls = Calls {
             functions: HashMap::new(),
@@ -65,6 +67,7 @@ pub fn inline(model: Model) -> Result<Model, OnnxError> {
         }
     }
     scalar::range_of_scalars(&mut graph, opset, &mut names)?;
+    tidy::remove_unread(&mut graph, &own);
     proto.graph = Some(graph);
     Model::from_proto(proto)
 }
@@ -95,12 +98,11 @@ fn unfold(
                 branch(&mut node, holds != 0, names, &mut nodes, weights)?;
                 changed = true;
             }
-            ("Loop", _) => match unroll::iterations(&node, &shapes) {
+            ("Loop", _) => match unroll::iterations(&node, &shapes, room) {
                 Some(iterations) => {
                     let mut unrolling = unroll::Unrolling {
                         opset,
                         names,
-                        room,
                         out: &mut nodes,
                         weights: &mut graph.initializer,
                     };

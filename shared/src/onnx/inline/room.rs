@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use prost::Message;
 
-use super::super::pb::{AttributeProto, NodeProto};
+use super::super::pb::{AttributeProto, GraphProto, NodeProto};
 use super::super::scope::{resolve, shortened, values_made};
 
 /// The nodes and bytes that may still be copied.
@@ -36,6 +36,31 @@ impl Room {
         let bytes = node.encoded_len().checked_add(names)?;
         self.bytes = self.bytes.checked_sub(bytes)?;
         Some(node.clone())
+    }
+
+    /// Room for so many copies of a loop's body; says whether there is, and takes none if not.
+    pub(super) fn take_rounds(&mut self, body: &GraphProto, rounds: usize, prefix: &str) -> bool {
+        let names = |values: usize| values.checked_mul(3 * shortened(prefix).len());
+        let copies = body.node.iter().try_fold(0_usize, |bytes, node| {
+            let own = node.encoded_len().checked_add(names(values_made(node))?)?;
+            bytes.checked_add(own)
+        });
+        // Each round brings its number, and a row for each of the values that the loop collects.
+        let along = body.output.len();
+        let bytes = copies
+            .and_then(|bytes| bytes.checked_add(names(along)?))
+            .and_then(|bytes| bytes.checked_add(along.checked_mul(size_of::<NodeProto>())?))
+            .and_then(|bytes| bytes.checked_mul(rounds));
+        let nodes = (body.node.len() + along).checked_mul(rounds);
+        let left = (
+            nodes.and_then(|nodes| self.nodes.checked_sub(nodes)),
+            bytes.and_then(|bytes| self.bytes.checked_sub(bytes)),
+        );
+        let (Some(nodes), Some(bytes)) = left else {
+            return false;
+        };
+        (self.nodes, self.bytes) = (nodes, bytes);
+        true
     }
 
     /// As [`Room::copy`], with the attributes that a call gives in the place of references to them.

@@ -96,21 +96,25 @@ impl Sequences<'_> {
             ("Identity", elements) => elements,
             ("SequenceInsert", Some(mut elements)) => {
                 let end = elements.len();
-                place(input(2), end, end + 1, shapes).map(|at| {
+                place(input(2), end, end, end, shapes).map(|at| {
                     elements.insert(at, input(1).to_owned());
                     elements
                 })
             }
             ("SequenceErase", Some(mut elements)) => {
                 let end = elements.len();
-                place(input(1), end.wrapping_sub(1), end, shapes).map(|at| {
-                    elements.remove(at);
-                    elements
-                })
+                let last = end.checked_sub(1);
+                last.and_then(|last| place(input(1), last, end, last, shapes))
+                    .map(|at| {
+                        elements.remove(at);
+                        elements
+                    })
             }
             ("SplitToSequence", _) => self.split(node, shapes)?,
             ("SequenceAt", Some(elements)) => {
-                let Some(at) = place(input(1), usize::MAX, elements.len(), shapes) else {
+                let end = elements.len();
+                let last = end.checked_sub(1);
+                let Some(at) = last.and_then(|last| place(input(1), end, end, last, shapes)) else {
                     return Ok(false);
                 };
                 let name = self.names.fresh(&node_name(node), "Identity");
@@ -180,6 +184,10 @@ impl Sequences<'_> {
         let Some(lengths) = lengths.filter(|l| (1..=MOST_ELEMENTS).contains(&l.len())) else {
             return Ok(None);
         };
+        let Some(left) = self.left.checked_sub(lengths.len()) else {
+            return Ok(None);
+        };
+        self.left = left;
         let prefix = node_name(node);
         let given = self.names.fresh(&prefix, "split");
         self.weights.push(int_tensor(&given, &lengths));
@@ -216,21 +224,28 @@ impl Sequences<'_> {
     }
 }
 
-/// The place that a constant names among `count`, counted from the end where it is negative; `default` where none is named.
-fn place(name: &str, default: usize, count: usize, shapes: &Shapes) -> Option<usize> {
+/// The place that a constant names in a sequence of so many elements, counted from the end where it is negative, up to the
+/// place `most`; `default` where none is named.
+fn place(
+    name: &str,
+    default: usize,
+    elements: usize,
+    most: usize,
+    shapes: &Shapes,
+) -> Option<usize> {
     let at = match name {
         "" => default,
         _ => {
             let &[at] = shapes.constant(name)? else {
                 return None;
             };
-            let at = if at < 0 {
-                at.checked_add(count as i64)?
+            let from_front = if at < 0 {
+                at.checked_add(elements as i64)?
             } else {
                 at
             };
-            usize::try_from(at).ok()?
+            usize::try_from(from_front).ok()?
         }
     };
-    (at < count).then_some(at)
+    (at <= most).then_some(at)
 }

@@ -15,7 +15,8 @@ use super::room::Room;
 const MOST_ITERATIONS: i64 = 256;
 
 /// How often a `Loop` iterates, where that is constant: its trip count is, and its condition holds from beginning to end.
-pub(super) fn iterations(node: &NodeProto, shapes: &Shapes) -> Option<i64> {
+/// Takes the room that so many copies of its body need; where there is not so much, the loop stays.
+pub(super) fn iterations(node: &NodeProto, shapes: &Shapes, room: &mut Room) -> Option<i64> {
     let trips = match shapes.constant(node.input.first()?) {
         Some(&[trips]) => trips.max(0),
         _ => return None,
@@ -24,7 +25,8 @@ pub(super) fn iterations(node: &NodeProto, shapes: &Shapes) -> Option<i64> {
     let starts = condition.is_empty() || shapes.constant(condition).is_some_and(|c| c == [1]);
     let body = Attributes(node).graph("body").ok().flatten()?;
     let passed_on = passes_on(body, &body.input.get(1)?.name, &body.output.first()?.name);
-    (starts && passed_on && (1..=MOST_ITERATIONS).contains(&trips)).then_some(trips)
+    let constant = starts && passed_on && (1..=MOST_ITERATIONS).contains(&trips);
+    (constant && room.take_rounds(body, trips as usize, &node_name(node))).then_some(trips)
 }
 
 /// Whether an output of a graph is an input, but for `Identity`.
@@ -42,7 +44,6 @@ fn passes_on(graph: &GraphProto, input: &str, output: &str) -> bool {
 pub(super) struct Unrolling<'a> {
     pub(super) opset: i64,
     pub(super) names: &'a mut Names,
-    pub(super) room: &'a mut Room,
     pub(super) out: &'a mut Vec<NodeProto>,
     pub(super) weights: &'a mut Vec<TensorProto>,
 }
@@ -51,7 +52,7 @@ impl Unrolling<'_> {
     /// Puts `iterations` copies of the body in the place of a `Loop`.
     ///
     /// # Errors
-    /// [`OnnxError::Node`] where the body does not fit the loop, or the copies take too much room.
+    /// [`OnnxError::Node`] where the body does not fit the loop.
     pub(super) fn unroll(&mut self, mut node: NodeProto, iterations: i64) -> Result<(), OnnxError> {
         let prefix = node_name(&node);
         let body = node.attribute.iter_mut().find(|a| a.name == "body");
@@ -97,9 +98,7 @@ impl Unrolling<'_> {
             );
             // What the body makes hides what is called so outside.
             for inner in &body.node {
-                let copy = self.room.copy(inner, &prefix);
-                let mut inner =
-                    copy.ok_or_else(|| Model::node_error(&node, "unrolled, it is too long"))?;
+                let mut inner = inner.clone();
                 self.names.rename(&mut inner, &prefix, &mut map);
                 self.out.push(inner);
             }
