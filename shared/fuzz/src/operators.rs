@@ -7,7 +7,8 @@
 /// the input before it any number of times.
 ///
 /// Attributes are `name:kind`: `n` a small integer, `t` 0 or 1, `g` a positive integer, `l` a list of integers, `k` one of
-/// positive integers, `p` one of pads, `f` a number, `c` a tensor of one number, `a` what `auto_pad` may say, `fs` scales, or texts with `|` between them.
+/// positive integers, `p` one of pads, `f` a number, `c` a tensor of one number, `a` what `auto_pad` may say, `fs` scales, or
+/// texts with `|` between them.
 pub(crate) type Operator = (&'static str, &'static str, &'static str);
 
 pub(crate) const OPERATORS: &[Operator] = &[
@@ -29,6 +30,7 @@ pub(crate) const OPERATORS: &[Operator] = &[
     ("Compress", "xb", "axis:n"),
     ("Concat", "x+", "axis:n"),
     ("ConstantOfShape", "i", "value:c"),
+    ("ConcatFromSequence", "x", "axis:n new_axis:t"),
     (
         "Conv",
         "xwV",
