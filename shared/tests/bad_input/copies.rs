@@ -1,6 +1,7 @@
 //! Functions, loops and sequences, which are written out before a model is differentiated: a few bytes of calls could stand for
 //! any number of nodes.
 
+use pellucid_shared::autodiff::AutodiffError;
 use pellucid_shared::onnx::float_value;
 use pellucid_shared::onnx::int_tensor;
 use pellucid_shared::onnx::pb::{
@@ -120,7 +121,9 @@ fn loops_within_loops_that_grow_too_long_stay_loops() {
     let inner = repeated("inner", "trips", "a", "c", nodes);
     let outer = repeated("outer", "trips", "x", "y", vec![inner]);
     let error = gradient(model(&[1, 2], vec![outer], vec![trips(256)])).unwrap_err();
-    says(&error, &["Loop (node `outer/inner"]);
+    // Every one of them is named, so the sentence is long.
+    assert!(matches!(error, AutodiffError::NoRule { .. }), "{error}");
+    assert!(error.to_string().contains("Loop (node `outer/inner"));
 }
 
 /// 256 times 390 times 256 rounds that do nothing: each has its number all the same.
