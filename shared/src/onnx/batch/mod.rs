@@ -28,7 +28,7 @@ pub enum Batch {
 
 /// Sets the first axis of the model's inputs, and of what follows from it. Constant targets of `Reshape` that hold the old
 /// batch are replaced, and shape inference then has to find the new batch in every output that had the old one. The
-/// model's own functions must be inlined ([`super::inline`]). Weights are not copied.
+/// model's own functions must be inlined ([`super::inline()`]). Weights are not copied.
 ///
 /// # Errors
 /// [`OnnxError::NoBatch`] where the inputs do not say which axis it is; [`OnnxError::FixedBatch`] with the node that holds
