@@ -37,9 +37,14 @@ fn refusal(error: &AutodiffError, input: &str) -> String {
     }
 }
 
-/// A message without the names that it quotes.
+/// A message without the names that it quotes and the numbers of nodes, which every change of a graph moves.
 fn without_names(text: &str) -> String {
-    text.split('`').step_by(2).collect::<Vec<_>>().join("…")
+    let plain = text.split('`').step_by(2).collect::<Vec<_>>().join("…");
+    let mut parts = plain.split('#');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        text + "#" + part.trim_start_matches(|c: char| c.is_ascii_digit())
+    })
 }
 
 /// The beginning of an error, fit for a cell of a table.

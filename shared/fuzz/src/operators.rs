@@ -11,6 +11,9 @@
 /// texts with `|` between them.
 pub(crate) type Operator = (&'static str, &'static str, &'static str);
 
+/// What all reductions take.
+const REDUCE: &str = "axes:l keepdims:t noop_with_empty_axes:t";
+
 pub(crate) const OPERATORS: &[Operator] = &[
     ("Add", "xx", ""),
     (
@@ -101,33 +104,13 @@ pub(crate) const OPERATORS: &[Operator] = &[
     ("Pow", "xx", ""),
     ("RMSNormalization", "xv", "axis:n epsilon:f"),
     ("Range", "nnn", ""),
-    ("ReduceL1", "xI", "axes:l keepdims:t noop_with_empty_axes:t"),
-    ("ReduceL2", "xI", "axes:l keepdims:t noop_with_empty_axes:t"),
-    (
-        "ReduceLogSumExp",
-        "xI",
-        "axes:l keepdims:t noop_with_empty_axes:t",
-    ),
-    (
-        "ReduceMax",
-        "xI",
-        "axes:l keepdims:t noop_with_empty_axes:t",
-    ),
-    (
-        "ReduceMean",
-        "xI",
-        "axes:l keepdims:t noop_with_empty_axes:t",
-    ),
-    (
-        "ReduceProd",
-        "xI",
-        "axes:l keepdims:t noop_with_empty_axes:t",
-    ),
-    (
-        "ReduceSum",
-        "xI",
-        "axes:l keepdims:t noop_with_empty_axes:t",
-    ),
+    ("ReduceL1", "xI", REDUCE),
+    ("ReduceL2", "xI", REDUCE),
+    ("ReduceLogSumExp", "xI", REDUCE),
+    ("ReduceMax", "xI", REDUCE),
+    ("ReduceMean", "xI", REDUCE),
+    ("ReduceProd", "xI", REDUCE),
+    ("ReduceSum", "xI", REDUCE),
     ("Relu", "x", ""),
     ("Reshape", "xi", "allowzero:t shape:l"),
     (

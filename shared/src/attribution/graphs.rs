@@ -1,26 +1,14 @@
 //! Parts of a model's graph: the forward half, and values inside it.
 
-use std::collections::HashSet;
-
-use crate::onnx::pb::{GraphProto, NodeProto};
-use crate::onnx::{GraphBuilder, Model, OnnxError};
+use crate::onnx::{GraphBuilder, Model, OnnxError, remove_unread};
 
 /// The part of a model that computes `outputs`, values of whatever node: without a gradient that was appended, and without
 /// heads that nobody asked for.
 pub(super) fn part(model: &Model, outputs: &[&str]) -> Result<Model, OnnxError> {
     let mut builder = GraphBuilder::edit(model.clone());
     let graph = builder.graph_mut();
-    let mut wanted: HashSet<String> = outputs.iter().map(|&name| name.to_owned()).collect();
-    // Nodes stand in topological order: every reader comes after what it reads.
-    let mut nodes: Vec<NodeProto> = vec![];
-    for node in std::mem::take(&mut graph.node).into_iter().rev() {
-        if node.output.iter().any(|name| wanted.contains(name)) {
-            wanted.extend(reads(&node));
-            nodes.push(node);
-        }
-    }
-    nodes.reverse();
-    graph.node = nodes;
+    let wanted = outputs.iter().map(|&name| name.to_owned());
+    let wanted = remove_unread(graph, wanted, |_| true);
     graph
         .initializer
         .retain(|tensor| wanted.contains(&tensor.name));
@@ -39,23 +27,6 @@ pub(super) fn part(model: &Model, outputs: &[&str]) -> Result<Model, OnnxError> 
         }
     }
     builder.finish()
-}
-
-/// The names of the values that a node reads, in its subgraphs too.
-fn reads(node: &NodeProto) -> Vec<String> {
-    let mut names: Vec<String> = node.input.clone();
-    for attribute in &node.attribute {
-        for graph in attribute.g.iter().chain(&attribute.graphs) {
-            names.extend(read_within(graph));
-        }
-    }
-    names
-}
-
-/// As a subgraph may read any value of the graph around it, all that it reads counts; its own values do no harm.
-fn read_within(graph: &GraphProto) -> Vec<String> {
-    let outputs = graph.output.iter().map(|output| output.name.clone());
-    graph.node.iter().flat_map(reads).chain(outputs).collect()
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ fn both(context: &mut Context<'_>, side: [&dyn Fn(&mut Context<'_>) -> String; 2
         cotangents.push(if context.wants(index) {
             let wide = side(context);
             let input = context.input(index).to_owned();
-            Some(context.unbroadcast(&wide, &output, &input)?)
+            Some(context.unbroadcast(&wide, &output, &input))
         } else {
             None
         });
@@ -68,7 +68,7 @@ pub(super) fn sum(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cot
     let mut cotangents = vec![];
     for (index, input) in inputs.iter().enumerate() {
         cotangents.push(match context.wants(index) {
-            true => Some(context.unbroadcast(&dy, &y, input)?),
+            true => Some(context.unbroadcast(&dy, &y, input)),
             false => None,
         });
     }

@@ -165,22 +165,8 @@ impl Context<'_> {
         self.reshape_like(&range, value)
     }
 
-    /// Adds up the elements of `dy` at `positions` of a value in the shape of `like`. `ScatterElements` adds from operator
-    /// set 16 on.
-    ///
-    /// # Errors
-    /// Where the operator set is older.
-    pub(super) fn gathered(
-        &mut self,
-        dy: &str,
-        positions: &str,
-        like: &str,
-    ) -> Result<String, AutodiffError> {
-        if self.opset < 16 {
-            return Err(self.unsupported(
-                "its gradient needs ScatterElements with reduction, so operator set 16 or newer: export the model again",
-            ));
-        }
+    /// Adds up the elements of `dy` at `positions` of a value in the shape of `like`.
+    pub(super) fn gathered(&mut self, dy: &str, positions: &str, like: &str) -> String {
         let flat = self.ints(&[-1]);
         let dy = self.op("Reshape", &[dy, &flat]);
         let positions = self.op("Reshape", &[positions, &flat]);
@@ -195,7 +181,7 @@ impl Context<'_> {
         let zeros = self.op("Expand", &[&zero, &count]);
         let attributes = [("axis", 0.into()), ("reduction", "add".into())];
         let sums = self.node("ScatterElements", &[&zeros, &positions, &dy], attributes);
-        Ok(self.reshape_like(&sums, like))
+        self.reshape_like(&sums, like)
     }
 
     /// Applies a matrix `[to, from]` to each line of `value` along an axis. The matrix multiplies from the side that needs no
@@ -274,14 +260,7 @@ impl Context<'_> {
 
     /// Undoes broadcasting where only the run can tell along which axes `to` was repeated: its elements' positions are
     /// repeated likewise, and the cotangent's elements are added up there.
-    ///
-    /// # Errors
-    /// Where the operator set is older than 16.
-    pub(super) fn unrepeated(
-        &mut self,
-        cotangent: &str,
-        to: &str,
-    ) -> Result<String, AutodiffError> {
+    pub(super) fn unrepeated(&mut self, cotangent: &str, to: &str) -> String {
         let positions = self.positions(to);
         let shape = self.op("Shape", &[cotangent]);
         let repeated = self.op("Expand", &[&positions, &shape]);

@@ -17,6 +17,7 @@ pub(super) struct Context<'a> {
     pub(super) index: Option<usize>,
     /// Per input: whether its cotangent is asked for.
     pub(super) active: Vec<bool>,
+    /// 17 or newer: older models are raised to it.
     pub(super) opset: i64,
     pub(super) relu: ReluRule,
     /// What the gradient may still add to the model.
@@ -111,13 +112,9 @@ impl Context<'_> {
         }
     }
 
-    /// Sums `value` over the given axes; they stay with size 1 where `keep` says so. `ReduceSum` takes its axes as an
-    /// input from operator set 13 on.
+    /// Sums `value` over the given axes; they stay with size 1 where `keep` says so.
     pub(super) fn sum_over(&mut self, value: &str, axes: &[i64], keep: bool) -> String {
         let keep = ("keepdims", i64::from(keep).into());
-        if self.opset < 13 {
-            return self.node("ReduceSum", &[value], [("axes", axes.into()), keep]);
-        }
         let axes = self.ints(axes);
         self.node("ReduceSum", &[value, &axes], [keep])
     }
@@ -132,25 +129,14 @@ impl Context<'_> {
         self.node("ReduceMean", &[value, &axes], [keep])
     }
 
-    /// Adds axes of size 1. The axes are an input from operator set 13 on.
+    /// Adds axes of size 1.
     pub(super) fn unsqueeze(&mut self, value: &str, axes: &[i64]) -> String {
-        if self.opset < 13 {
-            return self.node("Unsqueeze", &[value], [("axes", axes.into())]);
-        }
         let axes = self.ints(axes);
         self.op("Unsqueeze", &[value, &axes])
     }
 
     /// Undoes broadcasting: sums a cotangent of the shape of `from` over the axes along which `to` was repeated.
-    ///
-    /// # Errors
-    /// As [`Self::summed_to`].
-    pub(super) fn unbroadcast(
-        &mut self,
-        cotangent: &str,
-        from: &str,
-        to: &str,
-    ) -> Result<String, AutodiffError> {
+    pub(super) fn unbroadcast(&mut self, cotangent: &str, from: &str, to: &str) -> String {
         match (self.shapes.get(from).cloned(), self.shapes.get(to).cloned()) {
             (Some(wide), Some(narrow)) => self.summed_to(cotangent, &wide, &narrow, to),
             _ => self.unrepeated(cotangent, to),
@@ -159,16 +145,13 @@ impl Context<'_> {
 
     /// Sums a cotangent of shape `wide` over the axes along which the value `to`, of shape `narrow`, was repeated. Where the
     /// shapes do not say which these are, the run finds out.
-    ///
-    /// # Errors
-    /// Where the run must find out and the operator set is too old for it.
     pub(super) fn summed_to(
         &mut self,
         cotangent: &str,
         wide: &[Dim],
         narrow: &[Dim],
         to: &str,
-    ) -> Result<String, AutodiffError> {
+    ) -> String {
         let Some(added) = wide.len().checked_sub(narrow.len()) else {
             return self.unrepeated(cotangent, to);
         };
@@ -183,13 +166,13 @@ impl Context<'_> {
             }
         }
         if axes.is_empty() {
-            return Ok(cotangent.to_owned());
+            return cotangent.to_owned();
         }
         let summed = self.sum_over(cotangent, &axes, true);
-        Ok(if added == 0 {
+        if added == 0 {
             summed
         } else {
             self.reshape_like(&summed, to)
-        })
+        }
     }
 }

@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::activity::active_values;
 use super::bounds::Room;
@@ -7,7 +7,8 @@ use super::sweep::Sweep;
 use super::{AutodiffError, Options, RELU_RULE, ReluRule};
 use crate::onnx::pb::{NodeProto, ValueInfoProto, tensor_proto::DataType, type_proto};
 use crate::onnx::{
-    GraphBuilder, Model, OPSET, OnnxError, declared_shape, infer_shapes, inline, raise_opset, reads,
+    GraphBuilder, Model, OPSET, OnnxError, declared_shape, infer_shapes, inline, output_names,
+    raise_opset, remove_unread,
 };
 
 /// The graph input that holds the direction: what multiplies the Jacobian from the left.
@@ -169,19 +170,8 @@ fn hand_out(builder: &mut GraphBuilder, value: String, declared: ValueInfoProto)
 /// Removes what was appended and is read by nothing, such as the parts of a decomposition that no gradient needs.
 fn prune(builder: &mut GraphBuilder) {
     let graph = builder.graph_mut();
-    let mut read: HashSet<String> = graph.output.iter().map(|o| o.name.clone()).collect();
-    let mut nodes = std::mem::take(&mut graph.node);
-    nodes.reverse();
-    nodes.retain(|node| {
-        let appended = node.name.starts_with(PREFIX);
-        let kept = !appended || node.output.iter().any(|name| read.contains(name));
-        if kept {
-            read.extend(reads(node).into_iter().map(str::to_owned));
-        }
-        kept
-    });
-    nodes.reverse();
-    graph.node = nodes;
+    let outputs = output_names(graph);
+    let read = remove_unread(graph, outputs, |node| node.name.starts_with(PREFIX));
     graph
         .initializer
         .retain(|tensor| !tensor.name.starts_with(PREFIX) || read.contains(&tensor.name));

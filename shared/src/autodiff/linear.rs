@@ -39,7 +39,7 @@ pub(super) fn gemm(context: &mut Context<'_>, arriving: &[Option<String>]) -> Co
         let beta = context.scalar(beta);
         let scaled = context.op("Mul", &[dy, &beta]);
         let y = context.output().to_owned();
-        dc = Some(context.unbroadcast(&scaled, &y, &c)?);
+        dc = Some(context.unbroadcast(&scaled, &y, &c));
     }
     Ok(vec![Some(da), Some(db), dc])
 }
@@ -85,7 +85,7 @@ pub(super) fn matmul(context: &mut Context<'_>, arriving: &[Option<String>]) -> 
         // Like the product in its batch axes, like the factor in the last two.
         let batch = product.len() - 2;
         let from = [&product[..batch], &own[side][own[side].len() - 2..]].concat();
-        let narrow = context.summed_to(&wide, &from, &own[side], &inputs[side])?;
+        let narrow = context.summed_to(&wide, &from, &own[side], &inputs[side]);
         cotangents.push(Some(match shapes[side].len() {
             1 => context.reshape_like(&narrow, &inputs[side]),
             _ => narrow,

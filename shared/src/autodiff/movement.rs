@@ -17,7 +17,7 @@ pub(super) fn moved(context: &mut Context<'_>, arriving: &[Option<String>]) -> C
     let positions = context.positions(&x);
     inputs[0] = positions;
     let sources = context.again(inputs);
-    let dx = context.gathered(first(arriving), &sources, &x)?;
+    let dx = context.gathered(first(arriving), &sources, &x);
     Ok(vec![Some(dx)])
 }
 
@@ -195,7 +195,7 @@ pub(super) fn gather(context: &mut Context<'_>, arriving: &[Option<String>]) -> 
 /// `y` repeats `x` by broadcasting: `dx` is `dy`, summed over the repeated axes.
 pub(super) fn expand(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let (x, y) = (context.input(0).to_owned(), context.output().to_owned());
-    Ok(vec![Some(context.unbroadcast(first(arriving), &y, &x)?)])
+    Ok(vec![Some(context.unbroadcast(first(arriving), &y, &x))])
 }
 
 /// `y` repeats `x` as a whole along its axes: `dy`, with an axis of its own for each repetition, is summed over these.

@@ -116,23 +116,11 @@ pub(super) fn lrn(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cot
     Ok(vec![Some(context.reshape_like(&dx, &x))])
 }
 
-/// The axis that a softmax runs along. Before operator set 13 it ran over all axes behind `axis`, flattened; only the
-/// case where both mean the same is taken.
+/// The axis that a softmax runs along.
 fn softmax_axis(context: &Context<'_>) -> Result<i64, AutodiffError> {
-    let rank = context.rank(context.input(0))? as i64;
-    let default = if context.opset < 13 { 1 } else { -1 };
-    let axis = Attributes(context.node).int("axis", default)?;
-    let axis = if axis < 0 {
-        axis.saturating_add(rank)
-    } else {
-        axis
-    };
-    if context.opset < 13 && axis != rank - 1 {
-        return Err(context.unsupported(
-            "before operator set 13, only a softmax over the last axis is differentiated",
-        ));
-    }
-    Ok(axis)
+    let rank = context.rank(context.input(0))?;
+    let axis = Attributes(context.node).int("axis", -1)?;
+    Ok(context.axis(axis, rank)? as i64)
 }
 
 /// `y = softmax x`: `dx = y · (dy − Σ dy · y)`.

@@ -28,7 +28,7 @@ pub(super) fn extremum(context: &mut Context<'_>, arriving: &[Option<String>]) -
     for (index, input) in inputs.iter().enumerate() {
         cotangents.push(if context.wants(index) {
             let wide = context.op("Where", &[&taken[index], &share, &zero]);
-            Some(context.unbroadcast(&wide, &y, input)?)
+            Some(context.unbroadcast(&wide, &y, input))
         } else {
             None
         });
@@ -91,7 +91,7 @@ pub(super) fn choose(context: &mut Context<'_>, arriving: &[Option<String>]) -> 
     for (index, branch, parts) in [(1, a, [dy, &zero]), (2, b, [&zero, dy])] {
         cotangents.push(if context.wants(index) {
             let wide = context.op("Where", &[&condition, parts[0], parts[1]]);
-            Some(context.unbroadcast(&wide, &y, &branch)?)
+            Some(context.unbroadcast(&wide, &y, &branch))
         } else {
             None
         });

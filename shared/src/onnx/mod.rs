@@ -17,6 +17,7 @@ mod raise;
 mod scope;
 mod shape;
 mod tensor;
+mod unread;
 mod wire;
 
 pub use attribute::{AttributeValue, Attributes};
@@ -33,6 +34,7 @@ pub(crate) use scope::reads;
 pub use shape::{Dim, Entry, Shape, Shapes, Window, broadcast, infer_shapes, window};
 pub use tensor::{float_tensor, floats, int_tensor, ints, set_floats, tensor_shape};
 pub use tract_onnx::pb;
+pub(crate) use unread::{output_names, remove_unread};
 
 /// The opset that Pellucid writes: the first with `ScatterElements(reduction = "add")`, the gradient of pooling, is
 /// 16; 17 is what PyTorch's exporter writes by default, so every runtime in use reads it.

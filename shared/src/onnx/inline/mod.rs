@@ -67,7 +67,7 @@ pub fn inline(model: Model) -> Result<Model, OnnxError> {
         }
     }
     scalar::range_of_scalars(&mut graph, opset, &mut names)?;
-    tidy::remove_unread(&mut graph, &own);
+    tidy::tidy(&mut graph, &own);
     proto.graph = Some(graph);
     Model::from_proto(proto)
 }

@@ -5,8 +5,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::pb::{GraphProto, NodeProto, TensorProto};
-use super::super::scope::{Names, reads};
-use super::super::shape::infer_graph;
+use super::super::scope::Names;
+use super::super::shape::{axis, infer_graph};
+use super::super::unread::{output_names, remove_unread};
 use super::super::{Attributes, OnnxError, Shapes, int_tensor, node_name};
 use super::identity;
 
@@ -50,21 +51,13 @@ pub(super) fn resolve(
             known.out.push(node);
         }
     }
-    let mut nodes = std::mem::take(&mut known.out);
+    graph.node = std::mem::take(&mut known.out);
     graph.initializer.append(&mut known.weights);
-    let mut read: HashSet<String> = graph.output.iter().map(|o| o.name.clone()).collect();
     let made: HashSet<String> = known.elements.into_keys().collect();
-    nodes.reverse();
-    nodes.retain(|node| {
-        let sequence = node.output.iter().any(|name| made.contains(name));
-        let kept = !sequence || node.output.iter().any(|name| read.contains(name));
-        if kept {
-            read.extend(reads(node).into_iter().map(str::to_owned));
-        }
-        kept
+    let outputs = output_names(graph);
+    remove_unread(graph, outputs, |node| {
+        node.output.iter().any(|name| made.contains(name))
     });
-    nodes.reverse();
-    graph.node = nodes;
     Ok(())
 }
 
@@ -150,15 +143,8 @@ impl Sequences<'_> {
         let Some(shape) = shapes.get(&input).filter(|_| self.opset >= 13) else {
             return Ok(None);
         };
-        let axis = attributes.int("axis", 0)?;
-        let place = if axis < 0 {
-            axis + shape.len() as i64
-        } else {
-            axis
-        };
-        let size = usize::try_from(place)
-            .ok()
-            .and_then(|axis| shape.get(axis)?.known());
+        let given_axis = attributes.int("axis", 0)?;
+        let size = axis(given_axis, shape.len()).and_then(|axis| shape[axis].known());
         let lengths = match node.input.get(1).filter(|name| !name.is_empty()) {
             // Each position by itself, and without `keepdims` without its axis.
             None if attributes.int("keepdims", 1)? == 0 => None,
@@ -200,7 +186,7 @@ impl Sequences<'_> {
             op_type: "Split".into(),
             input: vec![input, given],
             output: parts.clone(),
-            attribute: vec![super::super::AttributeValue::from(axis).named("axis")],
+            attribute: vec![super::super::AttributeValue::from(given_axis).named("axis")],
             ..NodeProto::default()
         });
         Ok(Some(parts))

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::super::pb::GraphProto;
-use super::super::scope::reads;
+use super::super::unread::{output_names, remove_unread};
 
 /// The values that a graph's own nodes make and its own initializers hold.
 pub(super) fn values(graph: &GraphProto) -> HashSet<String> {
@@ -13,20 +13,11 @@ pub(super) fn values(graph: &GraphProto) -> HashSet<String> {
 }
 
 /// Removes the nodes and initializers that nothing reads, but for those that make or hold one of the values `kept`.
-pub(super) fn remove_unread(graph: &mut GraphProto, kept: &HashSet<String>) {
-    let mut read: HashSet<String> = graph.output.iter().map(|o| o.name.clone()).collect();
-    graph.node.reverse();
-    graph.node.retain(|node| {
-        let needed = node
-            .output
-            .iter()
-            .any(|name| read.contains(name) || kept.contains(name));
-        if needed {
-            read.extend(reads(node).into_iter().map(str::to_owned));
-        }
-        needed
+pub(super) fn tidy(graph: &mut GraphProto, kept: &HashSet<String>) {
+    let outputs = output_names(graph);
+    let read = remove_unread(graph, outputs, |node| {
+        !node.output.iter().any(|name| kept.contains(name))
     });
-    graph.node.reverse();
     let needed = |name: &String| read.contains(name) || kept.contains(name);
     graph.initializer.retain(|tensor| needed(&tensor.name));
 }

@@ -34,6 +34,7 @@ use super::tensor::booleans;
 use super::{Attributes, Model, OnnxError, floats, ints, tensor_shape};
 pub use dim::{Dim, Shape, broadcast};
 use site::Site;
+pub(super) use site::axis;
 pub use value::Entry;
 use value::{Small, is_small};
 pub use window::{Window, window};

@@ -108,7 +108,7 @@ impl<'a> Site<'a> {
 }
 
 /// A dimension counted from the end where it is negative; `None` outside the rank.
-pub(super) fn axis(axis: i64, rank: usize) -> Option<usize> {
+pub(crate) fn axis(axis: i64, rank: usize) -> Option<usize> {
     let counted = if axis < 0 {
         axis.checked_add(i64::try_from(rank).ok()?)?
     } else {
