@@ -3,7 +3,6 @@
 //! The page on differentiation is part of this crate's documentation, so that its Rust is run as a test:
 #![doc = include_str!("../docs/differentiate.md")]
 
-pub mod cases;
 pub mod corpus;
 pub mod document;
 pub mod forms;
@@ -14,17 +13,9 @@ use pellucid_shared::autodiff::{COTANGENT, GRAD, Options, differentiate};
 use pellucid_shared::engine::{Engine, take};
 use pellucid_shared::onnx::Model;
 use pellucid_shared::zoo::{Architecture, Blueprint, build};
+pub use pellucid_trainer::check::{Case, cases, uniform};
 use pellucid_trainer::torch::{Mode, Network};
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
-
-/// Uniform numbers in `low..high`, the same for the same seed.
-#[must_use]
-pub fn uniform(shape: &[usize], low: f32, high: f32, seed: u64) -> ArrayD<f32> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    ArrayD::from_shape_simple_fn(IxDyn(shape), || rng.random_range(low..high))
-}
 
 /// A new folder with the network that docs/differentiate.md speaks of: `model.onnx`, three classes of 64×64 images. Whoever
 /// asks for it removes it. With this seed, class 1 has evidence in favour somewhere, so that its Grad-CAM is not empty.

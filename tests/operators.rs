@@ -7,9 +7,8 @@ use std::collections::BTreeSet;
 use ndarray::ArrayD;
 use pellucid_shared::autodiff;
 use pellucid_shared::onnx::Model;
-use pellucid_tests::cases::{Case, cases};
 use pellucid_tests::{
-    Answer, autograd, differentiated, finite_differences, relative_distance, uniform,
+    Answer, Case, autograd, cases, differentiated, finite_differences, relative_distance, uniform,
 };
 use pellucid_trainer::engines::{EngineKind, open};
 use pellucid_trainer::torch;

@@ -4,6 +4,7 @@ mod bench;
 mod checkout;
 mod demo;
 mod deps;
+mod gpu;
 mod process;
 mod progress;
 mod reference;
@@ -31,6 +32,7 @@ enum Chore {
     Reference(reference::Arguments),
     Site(site::Arguments),
     Bench(bench::Arguments),
+    Gpu(gpu::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Chore::Reference(arguments) => reference::run(&arguments).map(done),
         Chore::Site(arguments) => site::run(&arguments).map(done),
         Chore::Bench(arguments) => bench::run(&arguments).map(done),
+        Chore::Gpu(arguments) => gpu::run(&arguments).map(done),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -66,7 +66,7 @@ pub struct Args {
     /// Where to compute: auto, cpu or cuda
     #[cfg(feature = "torch")]
     #[arg(long, default_value = "auto")]
-    device: crate::torch::DeviceChoice,
+    device: crate::device::DeviceChoice,
     /// Prints the answer as JSON
     #[arg(long)]
     json: bool,
@@ -217,7 +217,7 @@ fn measure(
     progress: &Progress,
 ) -> Result<Evaluation> {
     use crate::evaluate::{Figures, attacked, clean};
-    use crate::torch::{Network, choose_device};
+    use crate::torch::{Network, Tf32, allow_tf32, choose_device};
     use crate::train::Attack;
 
     let attack = args
@@ -226,6 +226,8 @@ fn measure(
         .transpose()?;
     let model = crate::evaluate::normalising(model, &subject.input)?;
     let network = Network::new(&model, choose_device(args.device)?)?;
+    // The figures are to be the exported file's, whatever runs it.
+    allow_tf32(Tf32::Never);
     let bar = progress.bar("clean", examples.len());
     let measured = clean(&network, examples, &bar)?;
     bar.finish_and_clear();

@@ -1,5 +1,9 @@
 //! The command line: one file per command. Exit code 2 for wrong usage, 1 for a failed job.
 
+#[cfg(feature = "torch")]
+pub mod bench;
+#[cfg(feature = "torch")]
+pub mod check;
 pub mod differentiate;
 pub mod evaluate;
 pub mod explain;
@@ -7,6 +11,7 @@ pub mod inspect;
 mod interrupt;
 mod model;
 mod output;
+pub mod pack;
 pub mod phantom;
 mod quantities;
 pub mod report;
@@ -34,7 +39,8 @@ Examples:
   pellucid inspect robust.onnx
   pellucid explain robust.onnx lesion.jpg -o map.png
   pellucid differentiate robust.onnx -o robust-grad.onnx
-  pellucid serve dist
+  pellucid serve dist/site
+  pellucid check
 
 Each command has examples of its own: pellucid explain --help"
 )]
@@ -52,15 +58,23 @@ enum Command {
     Differentiate(differentiate::Args),
     Inspect(inspect::Args),
     Phantom(phantom::Args),
+    Pack(pack::Args),
     Report(report::Args),
     Serve(serve::Args),
+    #[cfg(feature = "torch")]
+    Check(check::Args),
+    #[cfg(feature = "torch")]
+    Bench(bench::Args),
+    #[cfg(feature = "torch")]
+    #[command(hide = true)]
+    BenchWorker(bench::WorkerArgs),
 }
 
 #[cfg(feature = "torch")]
 impl Command {
     fn computes_on_torch(&self) -> bool {
         match self {
-            Self::Train(_) | Self::Evaluate(_) => true,
+            Self::Train(_) | Self::Evaluate(_) | Self::Check(_) | Self::BenchWorker(_) => true,
             Self::Explain(args) => args.computes_on_torch(),
             _ => false,
         }
@@ -86,8 +100,15 @@ pub fn main() -> ExitCode {
         Command::Differentiate(args) => differentiate::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Phantom(args) => phantom::run(args),
+        Command::Pack(args) => pack::run(args),
         Command::Report(args) => report::run(args),
         Command::Serve(args) => serve::run(args),
+        #[cfg(feature = "torch")]
+        Command::Check(args) => check::run(args),
+        #[cfg(feature = "torch")]
+        Command::Bench(args) => bench::run(args),
+        #[cfg(feature = "torch")]
+        Command::BenchWorker(args) => bench::run_worker(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -96,7 +117,7 @@ pub fn main() -> ExitCode {
         Err(error) => match error.downcast_ref::<clap::Error>() {
             Some(error) => usage(error),
             None => {
-                eprintln!("error: {error:#}");
+                eprintln!("error: {}", crate::sentence::sentence(&error));
                 ExitCode::FAILURE
             }
         },

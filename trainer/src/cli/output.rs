@@ -38,6 +38,39 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     files::write_atomic(path, bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// A file that findings are appended to, a line of JSON each, as soon as they are there.
+#[cfg(feature = "torch")]
+pub(super) struct Record {
+    path: std::path::PathBuf,
+    file: std::fs::File,
+}
+
+#[cfg(feature = "torch")]
+impl Record {
+    pub(super) fn open(path: std::path::PathBuf) -> Result<Self> {
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path);
+        let file = file.with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self { path, file })
+    }
+
+    /// Appends a finding of a stage.
+    pub(super) fn add(&self, stage: &str, finding: &impl Serialize) -> Result<()> {
+        #[derive(Serialize)]
+        struct Line<'a, F> {
+            stage: &'a str,
+            #[serde(flatten)]
+            finding: &'a F,
+        }
+        let line = serde_json::to_string(&Line { stage, finding })? + "\n";
+        (&self.file)
+            .write_all(line.as_bytes())
+            .with_context(|| format!("cannot write {}: free some space", self.path.display()))
+    }
+}
+
 /// Refuses an output that would replace an input, under whatever name or link.
 pub(super) fn protect(input: &Path, output: &Path) -> Result<()> {
     let same = match (input.canonicalize(), output.canonicalize()) {

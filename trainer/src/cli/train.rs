@@ -12,8 +12,8 @@ use super::quantities::{
     above_zero, architecture, at_least_one, at_least_two, at_least_zero, norm, share,
 };
 use crate::data::{Balance, Shares, Source};
+use crate::device::DeviceChoice;
 use crate::progress::Progress;
-use crate::torch::DeviceChoice;
 use crate::train::{
     Attack, Augment, Defaults, OptimizerChoice, Outcome, Recipe, Schedule, Settings, Start, train,
 };

@@ -13,16 +13,15 @@ use rayon::prelude::*;
 use serde_json::json;
 
 use super::ham10000::MASKS;
+use super::layout::{Entry, IMAGES, TABLE, table, write};
 use crate::progress::Progress;
 
-const IMAGES: &str = "HAM10000_images_part_1";
 /// The pixels that decide each image's class.
 const CAUSES: &str = "masks_cause";
 /// The planted objects.
 const SHORTCUTS: &str = "masks_shortcut";
 const FOLDERS: [&str; 4] = [IMAGES, MASKS, CAUSES, SHORTCUTS];
 const MANIFEST: &str = "manifest.json";
-const TABLE: &str = "HAM10000_metadata.csv";
 
 /// Writes phantoms `0..count` of a population so that `ham10000:FOLDER` reads them, with the masks of their causes and
 /// planted objects and a manifest that tells how to draw them again. The folder must be new or empty.
@@ -79,12 +78,13 @@ fn fill(folder: &Path, count: u64, options: &PhantomOptions, progress: &Progress
     });
     let manifest = serde_json::to_string_pretty(&manifest)? + "\n";
     write(&folder.join(MANIFEST), manifest.as_bytes())?;
-    write(&folder.join(TABLE), &table(&rows)?)
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    fs::write(path, bytes)
-        .with_context(|| format!("{} cannot be written: free some space", path.display()))
+    let entries = rows.iter().map(|row| Entry {
+        lesion_id: &row.id,
+        image_id: &row.id,
+        dx: row.class,
+        dx_type: "phantom",
+    });
+    write(&folder.join(TABLE), &table(entries)?)
 }
 
 /// What is known about a phantom that is written.
@@ -133,25 +133,6 @@ impl Row {
             "shortcut": self.shortcut,
         })
     }
-}
-
-/// HAM10000's columns; what a phantom does not have is `unknown` or empty, as there.
-fn table(rows: &[Row]) -> Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(vec![]);
-    writer.write_record([
-        "lesion_id",
-        "image_id",
-        "dx",
-        "dx_type",
-        "age",
-        "sex",
-        "localization",
-    ])?;
-    for row in rows {
-        let (id, class) = (&row.id[..], row.class);
-        writer.write_record([id, id, class, "phantom", "", "unknown", "unknown"])?;
-    }
-    writer.into_inner().context("the table cannot be written")
 }
 
 /// A mask as a PNG, white where it is set.

@@ -16,6 +16,8 @@ pub use onnxruntime::OrtEngine;
 #[cfg(feature = "torch")]
 pub use torch::TorchEngine;
 
+use crate::device::DeviceChoice;
+
 /// Which runtime runs a graph.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -36,17 +38,23 @@ pub enum EngineKind {
 /// Where the runtime is not there or refuses the graph.
 pub fn open(kind: EngineKind, model: &Model) -> Result<Box<dyn Engine>> {
     match kind {
-        EngineKind::Torch => torch_engine(model),
+        EngineKind::Torch => torch_engine(model, DeviceChoice::Cpu),
         EngineKind::Tract | EngineKind::Ort => Ok(open_graph(kind, model)?),
     }
 }
 
 /// An engine that explains a classifier: through the differentiated graph, or through autograd for
-/// [`EngineKind::Torch`]. `output` names the logits where the model has several outputs.
+/// [`EngineKind::Torch`], which is the only one that `device` matters to. `output` names the logits where the model has
+/// several outputs.
 ///
 /// # Errors
 /// Where the model is no classifier, cannot be differentiated, or the runtime is not there or refuses it.
-pub fn explainer(kind: EngineKind, model: Model, output: Option<&str>) -> Result<Explainer> {
+pub fn explainer(
+    kind: EngineKind,
+    model: Model,
+    output: Option<&str>,
+    device: DeviceChoice,
+) -> Result<Explainer> {
     if kind != EngineKind::Torch {
         return Ok(Explainer::with_output(model, output, move |graph| {
             open_graph(kind, graph)
@@ -58,7 +66,7 @@ pub fn explainer(kind: EngineKind, model: Model, output: Option<&str>) -> Result
             "this file holds its gradient already, and libtorch differentiates by itself: give it the plain model, or choose --engine ort or tract"
         );
     }
-    Ok(Explainer::over(torch_engine(&model)?, signature))
+    Ok(Explainer::over(torch_engine(&model, device)?, signature))
 }
 
 fn open_graph(kind: EngineKind, model: &Model) -> Result<Box<dyn Engine>, EngineError> {
@@ -68,13 +76,17 @@ fn open_graph(kind: EngineKind, model: &Model) -> Result<Box<dyn Engine>, Engine
     })
 }
 
+/// libtorch, without TF32: the exact gradient is asked for.
 #[cfg(feature = "torch")]
-fn torch_engine(model: &Model) -> Result<Box<dyn Engine>> {
-    Ok(Box::new(TorchEngine::new(model, tch::Device::Cpu)?))
+fn torch_engine(model: &Model, device: DeviceChoice) -> Result<Box<dyn Engine>> {
+    use crate::torch::{Tf32, allow_tf32, choose_device};
+    let device = choose_device(device)?;
+    allow_tf32(Tf32::Never);
+    Ok(Box::new(TorchEngine::new(model, device)?))
 }
 
 #[cfg(not(feature = "torch"))]
-fn torch_engine(_: &Model) -> Result<Box<dyn Engine>> {
+fn torch_engine(_: &Model, _: DeviceChoice) -> Result<Box<dyn Engine>> {
     bail!(
         "this pellucid was built without libtorch: choose --engine ort or tract, or build it with the feature `torch`"
     )

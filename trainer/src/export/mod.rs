@@ -26,7 +26,9 @@ use pellucid_shared::files::write_checked;
 use pellucid_shared::onnx::{MOST_BYTES, Model, floats};
 use tch::{Kind, Tensor};
 
-pub use compare::{Agreement, GRADIENT, LOGITS, PIECE, Report, compare};
+pub use compare::{
+    Agreement, DeviceAgreement, GRADIENT, LOGITS, PIECE, Report, compare, compare_device,
+};
 
 use crate::engines::{EngineKind, open};
 use crate::torch::Network;

@@ -20,6 +20,8 @@ pub(super) struct Run {
     pub(super) logits: ArrayD<f64>,
     /// `[N, 3, H, W]`, in the direction of the cotangent.
     pub(super) grad: ArrayD<f64>,
+    /// The gradients of the parameters by name, where they were asked for.
+    pub(super) parameters: BTreeMap<String, ArrayD<f64>>,
     /// The values around the kinks by name, `[N, ...]`.
     pub(super) values: BTreeMap<String, ArrayD<f64>>,
 }
@@ -61,19 +63,40 @@ pub(super) fn run_graph(
     Ok(Run {
         logits: double(&signature.output)?,
         grad: double(GRAD)?,
+        parameters: BTreeMap::new(),
         values,
     })
 }
 
-/// Runs a plain model on libtorch and lets autograd differentiate it. `shapes` are those of the values to return.
-pub(super) fn run_torch(
-    model: &Model,
-    kind: Kind,
-    signature: &Signature,
-    images: &Array4<f32>,
-    cotangent: &Array2<f32>,
-    shapes: &[(String, Vec<usize>)],
-) -> Result<Run> {
+/// Where and how exactly libtorch computes.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) device: Device,
+    pub(super) kind: Kind,
+}
+
+/// What is asked of libtorch.
+pub(super) struct Question<'a> {
+    pub(super) signature: &'a Signature,
+    /// `[N, 3, H, W]`
+    pub(super) images: &'a Array4<f32>,
+    /// `[N, K]`
+    pub(super) cotangent: &'a Array2<f32>,
+    /// The values around the kinks that are wanted, with their shapes.
+    pub(super) shapes: &'a [(String, Vec<usize>)],
+    /// Whether the gradients of the parameters are wanted too.
+    pub(super) parameters: bool,
+}
+
+/// Runs a plain model on libtorch and lets autograd differentiate it.
+pub(super) fn run_torch(model: &Model, place: Place, question: &Question<'_>) -> Result<Run> {
+    let Question {
+        signature,
+        images,
+        cotangent,
+        shapes,
+        parameters,
+    } = question;
     let made: Vec<&(String, Vec<usize>)> = {
         let names = watched(model);
         shapes
@@ -82,15 +105,29 @@ pub(super) fn run_torch(
             .collect()
     };
     let joined = joined(model, &signature.output, &made)?;
-    let mut network = Network::with_kind(&joined, Device::Cpu, kind)?;
-    network.set_trainable(|_| false);
+    let mut network = Network::with_kind(&joined, place.device, place.kind)?;
+    network.set_trainable(|_| *parameters);
 
-    let x = to_tensor(images.shape(), images.iter(), kind)?.set_requires_grad(true);
-    let direction = to_tensor(cotangent.shape(), cotangent.iter(), kind)?;
+    let to_place = |shape: &[usize], values: &mut dyn Iterator<Item = &f32>| {
+        anyhow::Ok(to_tensor(shape, values, place.kind)?.f_to_device(place.device)?)
+    };
+    let x = to_place(images.shape(), &mut images.iter())?.set_requires_grad(true);
+    let direction = to_place(cotangent.shape(), &mut cotangent.iter())?;
     let all = tch::with_grad(|| network.forward(&x, Mode::Eval))?;
     let logits = all.f_narrow(1, 0, signature.classes as i64)?;
-    let directed = (&logits * direction).sum(kind);
-    let grads = Tensor::f_run_backward(&[directed], &[&x], false, false)?;
+    let directed = (&logits * direction).sum(place.kind);
+    let learnt = if *parameters {
+        network.parameters()
+    } else {
+        vec![]
+    };
+    let asked: Vec<&Tensor> = std::iter::once(&x)
+        .chain(learnt.iter().map(|(_, p)| p))
+        .collect();
+    let mut grads = Tensor::f_run_backward(&[&directed], &asked, false, false)?.into_iter();
+    let grad = to_array(&grads.next().context("autograd returned nothing")?)?;
+    let named = learnt.iter().zip(grads);
+    let parameters = named.map(|((name, _), grad)| Ok((name.clone(), to_array(&grad)?)));
 
     let mut values = BTreeMap::new();
     let mut start = signature.classes;
@@ -106,7 +143,8 @@ pub(super) fn run_torch(
     }
     Ok(Run {
         logits: to_array(&logits)?,
-        grad: to_array(grads.first().context("autograd returned nothing")?)?,
+        grad,
+        parameters: parameters.collect::<Result<_>>()?,
         values,
     })
 }

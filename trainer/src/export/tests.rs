@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use tch::Device;
 
 use super::pieces::{Pieces, watched};
-use super::run::{Run, run_graph, run_torch};
+use super::run::{Place, Question, Run, run_graph, run_torch};
 use super::*;
 
 fn uniform(shape: &[usize], low: f32, high: f32, seed: u64) -> ArrayD<f32> {
@@ -320,7 +320,18 @@ fn frozen_decisions_change_neither_value_nor_gradient() {
         .map(|(n, v)| (n.clone(), v.shape().to_vec()))
         .collect();
     let torch = |model: &Model| -> Run {
-        run_torch(model, Kind::Double, &signature, &batch, &cotangent, &shapes).unwrap()
+        let place = Place {
+            device: Device::Cpu,
+            kind: Kind::Double,
+        };
+        let question = Question {
+            signature: &signature,
+            images: &batch,
+            cotangent: &cotangent,
+            shapes: &shapes,
+            parameters: false,
+        };
+        run_torch(model, place, &question).unwrap()
     };
     let exact = torch(&model);
     let pieces = Pieces::of(&model, &exact.values).unwrap();

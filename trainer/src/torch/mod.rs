@@ -2,12 +2,19 @@
 
 mod call;
 mod cuda;
+mod driver;
 mod executor;
 mod operators;
 mod parameters;
+mod shim;
 mod threads;
 
-pub use cuda::{DeviceChoice, choose_device};
+pub use cuda::choose_device;
+pub use driver::{Card, Driver};
 pub use executor::{Mode, Network};
-pub use operators::has_operator;
+pub use operators::{has_operator, operator_names};
+pub use shim::{
+    Tf32, allow_tf32, card_memory, cuda_versions, peak_memory, release_memory, reset_peak_memory,
+    torch_version,
+};
 pub use threads::let_waiting_threads_sleep;

@@ -84,6 +84,11 @@ pub(super) fn operator(op: &str) -> Option<Operator> {
         .map(|(_, run)| *run)
 }
 
+/// The operators of the standard domain that libtorch executes, in the alphabet's order.
+pub fn operator_names() -> impl Iterator<Item = &'static str> {
+    OPERATORS.iter().map(|(name, _)| *name)
+}
+
 /// Whether libtorch executes this operator of the standard domain.
 #[must_use]
 pub fn has_operator(op: &str) -> bool {

@@ -4,14 +4,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Result, ensure};
 use indicatif::ProgressBar;
-use tch::{Kind, Reduction, Tensor};
+use tch::{Kind, Tensor};
 
 use super::batch::batch;
 use super::optimizer::Optimizer;
 use super::random::{Purpose, step_seed};
-use super::{Attack, Augment, pgd};
+use super::step::{Learnt, learn};
+use super::{Attack, Augment};
 use crate::data::{Balance, Examples, epoch_order};
-use crate::torch::{Mode, Network};
+use crate::torch::Network;
 
 /// How images are shown in a pass.
 pub(super) struct Pass<'a> {
@@ -74,26 +75,18 @@ impl Pass<'_> {
         for (step, indices) in batches.iter().enumerate() {
             let (images, labels) = batch(self.examples, indices, device)?;
             let seed = |purpose| step_seed(self.seed, purpose, self.epoch as u64, step as u64);
-            let mut images = self.augment.apply(&images, seed(Purpose::Augmentation))?;
-            if let Some(attack) = self.attack {
+            let images = self.augment.apply(&images, seed(Purpose::Augmentation))?;
+            let attack = self.attack.map(|attack| {
                 let grown = (self.steps_before + step) as f64 / self.ramp;
                 // No ramp divides by zero: the first step is not a number, the others infinite.
                 let attack = attack.scaled(if grown < 1.0 { grown } else { 1.0 });
-                images = pgd(network, &images, &labels, &attack, seed(Purpose::Attack))?;
-            }
-            let logits = network.forward(&images, Mode::Train)?;
-            let loss = logits.f_cross_entropy_loss(
-                &labels,
-                None::<&Tensor>,
-                Reduction::Mean,
-                -100,
-                0.0,
-            )?;
+                (attack, seed(Purpose::Attack))
+            });
             optimizer.set_learning_rate(rate(step))?;
-            optimizer.descend(&loss)?;
+            let Learnt { loss, logits } = learn(network, optimizer, &images, &labels, attack)?;
 
             let right = logits.f_argmax(1, false)?.f_eq_tensor(&labels)?;
-            let sum = loss.detach() * indices.len() as f64;
+            let sum = loss * indices.len() as f64;
             let step_sums = [sum.to_kind(Kind::Double), right.f_sum(Kind::Double)?];
             sums += Tensor::f_stack(&step_sums, 0)?;
             count += indices.len();

@@ -11,11 +11,13 @@ mod checkpoint;
 mod epoch;
 mod init;
 mod log;
+mod memory;
 mod optimizer;
 mod random;
 mod run;
 mod schedule;
 mod settings;
+mod step;
 #[cfg(test)]
 mod tests;
 
@@ -24,7 +26,9 @@ pub use augment::Augment;
 pub(crate) use batch::batch;
 pub use init::{Start, usual_size};
 pub use log::EpochRecord;
+pub(crate) use optimizer::Optimizer;
 pub use optimizer::OptimizerChoice;
 pub use run::{Outcome, train};
 pub use schedule::Schedule;
 pub use settings::{Defaults, Recipe, Settings};
+pub(crate) use step::learn;

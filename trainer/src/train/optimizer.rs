@@ -38,11 +38,11 @@ const MOMENTUM: f64 = 0.9;
 
 /// An optimiser that holds the network's parameters.
 #[derive(Debug)]
-pub(super) struct Optimizer(COptimizer);
+pub(crate) struct Optimizer(COptimizer);
 
 impl Optimizer {
     /// For the parameters that are not frozen now.
-    pub(super) fn new(
+    pub(crate) fn new(
         choice: OptimizerChoice,
         network: &Network,
         learning_rate: f64,

@@ -15,6 +15,7 @@ use super::checkpoint::{Folder, save};
 use super::epoch::{Pass, Seen};
 use super::init::{Initial, head, initial_model};
 use super::log::{EpochRecord, Log};
+use super::memory::{is_out_of_memory, out_of_memory};
 use super::optimizer::Optimizer;
 use super::schedule::{Schedule, Score, Watch};
 use super::{Attack, Recipe, Settings};
@@ -22,7 +23,7 @@ use crate::data::{Dataset, Examples, Part, Split, TRAINING_POPULATION};
 use crate::evaluate::{Evaluation, Figures, Measured, attacked, clean};
 use crate::export::{self, Report};
 use crate::progress::Progress;
-use crate::torch::{Network, choose_device};
+use crate::torch::{Network, Tf32, allow_tf32, choose_device};
 
 /// What a training ended with.
 #[derive(Clone, Debug)]
@@ -117,6 +118,7 @@ impl<'a> Run<'a> {
     ) -> Result<Self> {
         let begun = Instant::now();
         let device = choose_device(settings.device)?;
+        allow_tf32(Tf32::Convolutions);
         if let Some(threads) = settings.threads {
             tch::set_num_threads(i32::try_from(threads)?);
         }
@@ -243,8 +245,22 @@ impl<'a> Run<'a> {
             let bar = self
                 .progress
                 .bar(&format!("epoch {}", self.records.len() + 1), steps);
-            let seen = pass.run(&self.network, &mut optimizer, rate, &bar)?;
+            let seen = pass.run(&self.network, &mut optimizer, rate, &bar);
             bar.finish_and_clear();
+            let seen = match seen {
+                Err(error) if is_out_of_memory(&error) => {
+                    // Its moments are memory too.
+                    drop(optimizer);
+                    let option = if head_alone {
+                        "--head-batch"
+                    } else {
+                        "--batch"
+                    };
+                    let tried = (option, recipe.batch, self.card.input.preprocessing.size);
+                    return Err(out_of_memory(&self.network, settings, attack, tried));
+                }
+                seen => seen?,
+            };
             let rate = rate(steps);
             let latest = self.folder.latest();
             if self.is_interrupted() {
@@ -330,6 +346,8 @@ impl<'a> Run<'a> {
 
     /// Measures the best network on the test images, writes that into its card, and verifies the file.
     fn finish(&mut self) -> Result<(Evaluation, Report)> {
+        // The test's figures are to be those of the exported file, whatever runs it.
+        allow_tf32(Tf32::Never);
         let path = self.folder.best();
         let mut model = Model::load(&path)?;
         let network = Network::new(&model, self.network.device())?;

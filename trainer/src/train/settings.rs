@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{Attack, Augment, OptimizerChoice, Schedule, Start};
 use crate::data::{Balance, Shares, Source};
-use crate::torch::DeviceChoice;
+use crate::device::DeviceChoice;
 
 /// Everything that decides a training.
 #[derive(Clone, Debug)]

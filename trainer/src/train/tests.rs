@@ -11,8 +11,8 @@ use pellucid_shared::zoo::Architecture;
 
 use super::*;
 use crate::data::{Balance, Shares};
+use crate::device::DeviceChoice;
 use crate::progress::Progress;
-use crate::torch::DeviceChoice;
 
 /// Two epochs of the small network on 30 phantoms at 32 pixels.
 fn settings(out: &Path) -> Settings {

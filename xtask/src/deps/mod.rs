@@ -20,6 +20,7 @@ use tables::{Bundle, Flavour};
 
 pub(crate) use cache::Cache;
 pub(crate) use links::link;
+pub(crate) use tables::TORCH_VERSION;
 pub(crate) use toolchain::{add_wasm_target, check_cpp_compiler};
 
 /// Fetch libtorch and ONNX Runtime, and check the compilers.

@@ -308,12 +308,14 @@ const CUDA: &[Bundle] = &[
 ];
 
 /// torch-sys reads the version from this file.
+/// The version of libtorch, which tch is written for.
+pub(crate) const TORCH_VERSION: &str = "2.11.0";
 const BUILD_VERSION: &[(&str, &str)] = &[("build-version", "2.11.0+cu130\n")];
 
 const fn torch(keep: &'static [Keep]) -> Wheel {
     Wheel {
         project: "torch",
-        version: "2.11.0",
+        version: TORCH_VERSION,
         file: "torch-2.11.0-cp312-cp312-manylinux_2_28_x86_64.whl",
         sha256: "0f68f4ac6d95d12e896c3b7a912b5871619542ec54d3649cf48cc1edd4dd2756",
         bytes: 530_712_279,

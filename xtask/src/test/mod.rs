@@ -5,6 +5,7 @@ pub(crate) mod tools;
 
 use crate::checkout::Checkout;
 use crate::deps;
+use crate::gpu;
 use crate::process::{self, Programs};
 use crate::reference;
 use crate::stages::Stages;
@@ -49,6 +50,8 @@ enum Stage {
     Docs,
     /// the trainer without its `torch` feature
     NoTorch,
+    /// the folder for machines with a card: packed, and run on the CPU
+    Gpu,
     /// the page in a real Chromium
     Browser,
 }
@@ -117,6 +120,7 @@ impl Stage {
                 cargo("test --workspace --doc")
             }
             Self::NoTorch => cargo("check -p pellucid-trainer --no-default-features"),
+            Self::Gpu => gpu::try_on_cpu(checkout, programs),
             Self::Browser => browser::run(checkout, programs),
         }
     }

@@ -24,6 +24,7 @@ use self::subject::{Described, Subject};
 use super::output::{note, print, print_json, protect, write};
 use super::values::{channels, named, percent, positive_channels, unit};
 use super::{interrupt, model};
+use crate::device::DeviceChoice;
 use crate::engines::{EngineKind, explainer};
 use crate::progress;
 
@@ -74,6 +75,9 @@ pub struct Args {
     /// What computes: tract is always there, ort needs ONNX Runtime's library, torch answers by its own autograd
     #[arg(long, value_enum, default_value_t)]
     engine: EngineKind,
+    /// Where --engine torch computes: auto, cpu or cuda
+    #[arg(long, default_value = "auto")]
+    device: DeviceChoice,
     /// The output that holds the logits; needed where the model has several outputs
     #[arg(long, value_name = "NAME")]
     output: Option<String>,
@@ -164,7 +168,7 @@ pub fn run(args: Args) -> Result<()> {
     }
     let model = model::load(&args.model)?;
     let described = Described::find(&model, &args.model, &args.feed)?;
-    let mut explainer = explainer(args.engine, model, args.output.as_deref())
+    let mut explainer = explainer(args.engine, model, args.output.as_deref(), args.device)
         .with_context(|| format!("{} cannot be explained", args.model.display()))?;
     let classes = described.classes(explainer.signature().classes)?;
     let subject = Subject::read(&args.image, &described, explainer.signature())?;

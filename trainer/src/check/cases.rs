@@ -2,8 +2,8 @@
 
 use ndarray::{ArrayD, IxDyn};
 use pellucid_shared::onnx::{AttributeValue, Dim, GraphBuilder, Model, OnnxError};
-
-use crate::uniform;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 /// A small graph with an input to try it on.
 pub struct Case {
@@ -59,6 +59,13 @@ impl Builder {
     }
 }
 
+/// Uniform numbers in `low..high`, the same for the same seed.
+#[must_use]
+pub fn uniform(shape: &[usize], low: f32, high: f32, seed: u64) -> ArrayD<f32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    ArrayD::from_shape_simple_fn(IxDyn(shape), || rng.random_range(low..high))
+}
+
 /// Distinct values in random order, so that every maximum is clear.
 fn distinct(shape: &[usize], seed: u64) -> ArrayD<f32> {
     let noise = uniform(shape, 0.0, 1.0, seed);
@@ -72,7 +79,7 @@ fn distinct(shape: &[usize], seed: u64) -> ArrayD<f32> {
     ArrayD::from_shape_vec(IxDyn(shape), ranks).unwrap_or_default()
 }
 
-/// Every case; each operator of the differentiator that libtorch executes has at least one.
+/// Every case; each operator that libtorch executes has at least one.
 ///
 /// # Errors
 /// Where a case is no valid graph.
@@ -107,7 +114,18 @@ fn elementwise(b: &mut Builder) -> Result<(), OnnxError> {
     })?;
     b.with("Clip upper bound only", signed(), vec![], |g| {
         vec![String::new(), g.scalar("high", 0.107)]
-    })
+    })?;
+    let mut graph = GraphBuilder::new("Constant");
+    let x = graph.input("x", &[Dim::Known(2), Dim::Known(3), Dim::Known(4)]);
+    let half = graph.node("Constant", "half", &[], [("value_float", 0.5.into())]);
+    let y = graph.node("Mul", "y", &[&x, &half], []);
+    graph.output(&y, None);
+    b.cases.push(Case {
+        name: "Constant".into(),
+        model: graph.finish()?,
+        input: signed(),
+    });
+    Ok(())
 }
 
 fn arithmetic(b: &mut Builder) -> Result<(), OnnxError> {
@@ -458,4 +476,22 @@ fn movement(b: &mut Builder) -> Result<(), OnnxError> {
         vec![("equation", "...ij,jk->i...".into())],
         factor,
     )
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::torch::operator_names;
+
+    #[test]
+    fn every_operator_that_is_executed_has_a_case() {
+        let cases = cases().unwrap();
+        let nodes = cases.iter().flat_map(|case| &case.model.graph().node);
+        let tried: BTreeSet<&str> = nodes.map(|node| &node.op_type[..]).collect();
+        let missing: Vec<&str> = operator_names().filter(|op| !tried.contains(op)).collect();
+        assert_eq!(missing, Vec::<&str>::new());
+    }
 }

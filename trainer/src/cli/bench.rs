@@ -1,0 +1,145 @@
+//! `pellucid bench`, and the process that it measures.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+
+use super::output::{Record, print};
+use super::quantities::{above_zero, at_least_one, at_least_two};
+use crate::bench::{Baseline, Mode, Plan, Workload, contest, head, work};
+use crate::device::DeviceChoice;
+
+/// Measures how fast this machine trains: a ResNet-18 against an attack, and forward alone
+///
+/// With --baseline, a program in another language does the same beside it, in turn: trainer/gpu/baseline.py is plain PyTorch,
+/// eager in float32 and in bf16 with channels last, and compiled. Nothing else should run meanwhile.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  pellucid bench
+  pellucid bench --device cuda --batch 16,128 --baseline trainer/gpu/baseline.py --compiled
+  pellucid bench --device cpu --size 64 --batch 8 --rounds 3 --record speed.jsonl")]
+pub struct Args {
+    /// Where to compute: auto, cpu or cuda
+    #[arg(long, default_value = "auto")]
+    device: DeviceChoice,
+    /// Side of the images in pixels
+    #[arg(long, default_value_t = 224, value_parser = clap::value_parser!(u32).range(32..=1024))]
+    size: u32,
+    /// Images per step; several numbers are measured one after the other
+    #[arg(long, default_value = "16", value_delimiter = ',', value_parser = at_least_two)]
+    batch: Vec<usize>,
+    /// Steps of the attack
+    #[arg(long, default_value_t = 7, value_parser = at_least_one)]
+    steps: usize,
+    /// How often each takes its turn
+    #[arg(long, default_value_t = 5, value_parser = at_least_one)]
+    rounds: usize,
+    /// How long a turn is, about
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = above_zero)]
+    turn: f64,
+    /// How long one may take to be ready or to answer before it is left out
+    #[arg(long, value_name = "SECONDS", default_value = "180", value_parser = above_zero)]
+    patience: f64,
+    /// No further round begins after so long
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = above_zero)]
+    most: f64,
+    /// A script that does the same, to be measured in turn
+    #[arg(long, value_name = "SCRIPT")]
+    baseline: Option<PathBuf>,
+    /// What runs the script
+    #[arg(long, value_name = "PROGRAM", default_value = "python3")]
+    interpreter: PathBuf,
+    /// Measure the script's compiled mode too, which takes a minute to prepare
+    #[arg(long, requires = "baseline")]
+    compiled: bool,
+    /// Also append every row to this file as a line of JSON
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Where the device cannot be used, a file is missing, or nothing got to a figure.
+pub fn run(args: Args) -> Result<()> {
+    if let Some(script) = args.baseline.as_ref().filter(|script| !script.is_file()) {
+        bail!("there is no script {}: check --baseline", script.display());
+    }
+    let mut batches = args.batch;
+    batches.sort_unstable();
+    batches.dedup();
+    let plan = Plan {
+        device: args.device,
+        program: std::env::current_exe().context("this program cannot find its own file")?,
+        size: args.size,
+        batches,
+        steps: args.steps,
+        rounds: args.rounds,
+        turn: span(args.turn),
+        patience: span(args.patience),
+        most: span(args.most),
+        baseline: args.baseline.map(|script| Baseline {
+            interpreter: args.interpreter,
+            script,
+            compiled: args.compiled,
+        }),
+    };
+    let record = args.record.map(Record::open).transpose()?;
+    print(&format!("{}\n", head(&plan)))?;
+    let mut trouble = None;
+    let measured = contest(&plan, |row| {
+        let told = record
+            .iter()
+            .try_for_each(|record| record.add("speed", row));
+        let told = told.and_then(|()| print(&format!("{}\n", row.text())));
+        trouble = trouble.take().or(told.err());
+    })?;
+    if let Some(error) = trouble {
+        return Err(error);
+    }
+    if let Some(record) = &record {
+        let rest =
+            json!({"item": "peaks", "flops": measured.peaks, "not_measured": measured.failures});
+        record.add("speed", &rest)?;
+    }
+    print(&measured.notes())
+}
+
+/// Seconds as a span, an hour at the most.
+fn span(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds.min(3600.0))
+}
+
+/// A process that `pellucid bench` measures.
+#[derive(Debug, clap::Args)]
+pub struct WorkerArgs {
+    #[arg(long, value_enum)]
+    mode: Mode,
+    #[arg(long)]
+    device: DeviceChoice,
+    #[arg(long)]
+    size: u32,
+    #[arg(long)]
+    batch: usize,
+    #[arg(long)]
+    steps: usize,
+}
+
+/// Carries out orders from standard input.
+///
+/// # Errors
+/// Where the answers cannot be written.
+pub fn run_worker(args: WorkerArgs) -> Result<()> {
+    let workload = Workload {
+        mode: args.mode,
+        device: args.device,
+        size: args.size,
+        batch: args.batch,
+        steps: args.steps,
+    };
+    work(&workload, io::stdin().lock(), io::stdout().lock())
+}
