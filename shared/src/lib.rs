@@ -11,6 +11,7 @@ pub mod card;
 pub mod engine;
 pub mod files;
 pub mod image;
+pub mod kind;
 pub mod metrics;
 pub mod onnx;
 pub mod phantom;

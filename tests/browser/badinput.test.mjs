@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { phantoms, png, scratch } from './files.mjs';
 import { launch, paths } from './harness.mjs';
 import { assertShows, Viewer } from './viewer.mjs';
@@ -69,6 +70,23 @@ test('what is no image is said to be none', async () => {
   await assertAlive();
 });
 
+test('a picture of another kind is named for what it is', async () => {
+  const heic = Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'latin1');
+  assert.match(await refusal(await files.write('IMG_0042.heic', heic)), /a HEIC image, .* save it as JPEG/);
+  assert.match(await refusal(await files.write('page.jpg', '<!DOCTYPE html><html></html>')), /a web page and not an image/);
+  assert.match(await refusal(await files.write('weights.h5', Buffer.from('\x89HDF\r\n\x1a\n', 'latin1'))), /HDF5 .* neither an image nor an ONNX model/);
+  await assertAlive();
+});
+
+test('a JPEG without its end is shown, and its file is said to be odd', async () => {
+  const jpeg = fileURLToPath(new URL('../../shared/src/image/cases/jpeg-without-end-marker.jpg', import.meta.url));
+  await viewer.drop(jpeg);
+  await viewer.saliencies();
+  assert.match(await viewer.root.locator('.current .note').textContent(), /^The file lacks its end.*\.$/);
+  await assertAlive();
+  assert.equal(await viewer.root.locator('.current .note').textContent(), '');
+});
+
 /** Adds a model; the sentence in its panel. The panel is then removed. */
 async function modelRefusal(name, bytes) {
   await viewer.drop(await files.write(`${name}.onnx`, bytes));
@@ -87,6 +105,8 @@ test('a file that is no model is refused where its panel would be', async () => 
   const model = await readFile(join(paths.site, 'models/standard.onnx'));
   assert.match(await modelRefusal('photograph', await readFile(picture)), /not an ONNX model/);
   assert.match(await modelRefusal('nothing', Buffer.alloc(0)), /not an ONNX model/);
+  const pointer = 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n';
+  assert.match(await modelRefusal('pointer', Buffer.from(pointer)), /Git LFS pointer.*git lfs pull/);
   assert.match(await modelRefusal('half', model.subarray(0, model.length / 2)), /not an ONNX model/);
   await assertAlive();
 });

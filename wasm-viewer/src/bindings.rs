@@ -49,6 +49,12 @@ impl JsPicture {
         self.0.truth().map(str::to_owned)
     }
 
+    /// What is odd about the file, although the image can be used; nothing where it is sound.
+    #[wasm_bindgen(getter)]
+    pub fn note(&self) -> Option<String> {
+        self.0.note()
+    }
+
     /// The network's input, `[3, H, W]`; `input` is a description's `input`.
     pub fn tensor(&self, input: &str) -> Answer<Vec<f32>> {
         Ok(self.0.tensor(&parse(input)?))

@@ -4,7 +4,9 @@ use image::imageops::thumbnail;
 use image::{GrayImage, Luma};
 use ndarray::Array2;
 use pellucid_shared::card::Input;
-use pellucid_shared::image::{Preprocessing, RgbImage, crop_and_resize, decode, preprocess_mask};
+use pellucid_shared::image::{
+    ImageNote, Preprocessing, RgbImage, crop_and_resize, decode_noted, preprocess_mask,
+};
 use pellucid_shared::phantom::{PhantomOptions, generate};
 use pellucid_shared::render::{WHITE, outline};
 
@@ -16,6 +18,7 @@ pub struct Picture {
     /// The image for the screen, where that is much smaller: networks are fed from the image itself.
     reduced: Option<RgbImage>,
     truth: Option<Truth>,
+    note: Option<ImageNote>,
 }
 
 /// What a phantom is known to show, and where.
@@ -30,11 +33,12 @@ impl Picture {
     /// # Errors
     /// Where the file is no image, damaged, too large or too small.
     pub fn decode(bytes: &[u8]) -> Result<Self, ViewerError> {
-        let image = decode(bytes)?;
+        let decoded = decode_noted(bytes)?;
         Ok(Self {
-            reduced: reduce(&image),
-            image,
+            reduced: reduce(&decoded.image),
+            image: decoded.image,
             truth: None,
+            note: decoded.note,
         })
     }
 
@@ -50,7 +54,14 @@ impl Picture {
                 class: phantom.class.name(),
                 cause: to_grey(&phantom.cause),
             }),
+            note: None,
         }
+    }
+
+    /// What is odd about the file, although the image can be used.
+    #[must_use]
+    pub fn note(&self) -> Option<String> {
+        self.note.map(|note| note.to_string())
     }
 
     /// The name of the class that the image is known to show, for phantoms.
@@ -152,6 +163,14 @@ mod tests {
         assert!(opened.cause(&input, 48).is_none());
     }
 
+    #[test]
+    fn what_is_odd_about_a_file_is_handed_on() {
+        let file = include_bytes!("../../shared/src/image/cases/jpeg-without-end-marker.jpg");
+        let note = Picture::decode(file).unwrap().note().unwrap();
+        assert!(note.contains("lacks its end"), "{note}");
+        assert!(Picture::phantom(1, 32).note().is_none());
+    }
+
     /// A photograph's picture on the screen is drawn from a reduced copy: nobody may see a difference.
     #[test]
     fn a_large_image_looks_the_same_on_the_screen() {
@@ -165,6 +184,7 @@ mod tests {
             reduced: reduce(&image),
             image,
             truth: None,
+            note: None,
         };
         assert_eq!(
             picture.reduced.as_ref().map(|r| r.dimensions()),

@@ -1,4 +1,5 @@
 import { draw, h, icon } from "./dom.mjs";
+import { sentence } from "./words.mjs";
 
 /** Files above this are not read: no image or model that a browser can work on is larger. */
 const LARGEST = 2 ** 30;
@@ -16,7 +17,8 @@ export class Intake {
   #thumbnail = h("canvas", { class: "thumbnail", "aria-hidden": "true" });
   #name = h("span", { class: "name" });
   #size = h("span", { class: "size" });
-  #current = h("p", { class: "current", hidden: true }, this.#thumbnail, h("span", {}, this.#name, this.#size));
+  #note = h("span", { class: "note", role: "status" });
+  #current = h("p", { class: "current", hidden: true }, this.#thumbnail, h("span", {}, this.#name, this.#size, this.#note));
   #error = h("p", { class: "error", role: "alert", hidden: true });
 
   constructor() {
@@ -83,10 +85,11 @@ export class Intake {
     this.showError();
   }
 
-  /** Shows which image is open. */
-  showImage(name, { width, height }, pixels, phantom) {
+  /** Shows which image is open, and what is odd about its file. */
+  showImage(name, { width, height, note }, pixels, phantom) {
     this.#name.textContent = name;
     this.#size.textContent = `${width}×${height} pixels`;
+    this.#note.textContent = note ? sentence(note) : "";
     draw(this.#thumbnail, pixels);
     this.#current.hidden = false;
     for (const button of this.#samples.querySelectorAll("button")) {

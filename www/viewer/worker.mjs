@@ -19,7 +19,8 @@ const requests = {
     picture?.free();
     picture = undefined;
     picture = blob ? Picture.decode(await bytes(blob)) : Picture.phantom(phantom, size);
-    return { width: picture.width, height: picture.height, truth: picture.truth };
+    const { width, height, truth, note } = picture;
+    return { width, height, truth, note };
   },
 
   /** The picture as a network takes it, and as the screen shows it. */

@@ -1,5 +1,6 @@
 //! Bytes to upright RGB pixels.
 
+use std::fmt;
 use std::io::Cursor;
 
 use ::image::{
@@ -7,6 +8,7 @@ use ::image::{
 };
 
 use super::{ImageError, jpeg};
+use crate::kind::FileKind;
 
 /// Images above this many million pixels are refused before any memory is taken for them.
 pub const MAX_MEGAPIXELS: u64 = 100;
@@ -17,6 +19,33 @@ pub const MIN_SIDE: u32 = 8;
 /// What a decoder may allocate: 100 megapixels of 16-bit RGBA, and as much again to work in.
 const MAX_ALLOCATION: u64 = 2 * 8 * MAX_MEGAPIXELS * 1_000_000;
 
+/// An image, and what there is to say about its file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decoded {
+    /// Upright 8-bit RGB.
+    pub image: RgbImage,
+    /// What the person who gave the file should know, although the image can be used.
+    pub note: Option<ImageNote>,
+}
+
+/// What is odd about the file of an image that can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ImageNote {
+    /// A JPEG file without its end marker, or with zeros in its place; every pixel is there.
+    NoEnd,
+}
+
+impl fmt::Display for ImageNote {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoEnd => formatter.write_str(
+                "the file lacks its end, as after an interrupted copy, but every row of the image is there",
+            ),
+        }
+    }
+}
+
 /// Decodes a PNG, JPEG, TIFF, WebP, BMP or GIF file, known by its content, into 8-bit RGB.
 ///
 /// The EXIF orientation is applied. Grey becomes RGB, 16 bits are rounded to 8, transparency is laid over white, of an
@@ -24,26 +53,50 @@ const MAX_ALLOCATION: u64 = 2 * 8 * MAX_MEGAPIXELS * 1_000_000;
 ///
 /// # Errors
 /// See [`ImageError`]; too many pixels are refused before they are allocated.
+pub fn decode_noted(bytes: &[u8]) -> Result<Decoded, ImageError> {
+    let (image, note) = open(bytes)?;
+    Ok(Decoded {
+        image: flatten(image),
+        note,
+    })
+}
+
+/// As [`decode_noted`], for those who have nobody to tell.
+///
+/// # Errors
+/// As [`decode_noted`].
 pub fn decode(bytes: &[u8]) -> Result<RgbImage, ImageError> {
-    open(bytes).map(flatten)
+    decode_noted(bytes).map(|decoded| decoded.image)
 }
 
 /// Decodes a mask as one grey channel: segmentations come as 1-bit, grey, palette or RGB pictures.
 ///
 /// # Errors
-/// As [`decode`].
+/// As [`decode_noted`].
 pub fn decode_mask(bytes: &[u8]) -> Result<GrayImage, ImageError> {
-    open(bytes).map(|image| DynamicImage::from(flatten(image)).into_luma8())
+    decode(bytes).map(|image| DynamicImage::from(image).into_luma8())
 }
 
-fn open(bytes: &[u8]) -> Result<DynamicImage, ImageError> {
-    if bytes.is_empty() {
-        return Err(ImageError::Empty);
-    }
-    let format = ::image::guess_format(bytes).map_err(|_| ImageError::Unrecognised)?;
+fn open(bytes: &[u8]) -> Result<(DynamicImage, Option<ImageNote>), ImageError> {
+    let format = format(bytes)?;
     if format == ImageFormat::Jpeg && jpeg::ends_early(bytes) {
-        return Err(ImageError::Truncated);
+        return Ok((without_end(bytes)?, Some(ImageNote::NoEnd)));
     }
+    Ok((decode_as(format, bytes)?, None))
+}
+
+/// The format of what is read; what it is instead where it is not.
+fn format(bytes: &[u8]) -> Result<ImageFormat, ImageError> {
+    match FileKind::of(bytes) {
+        Some(FileKind::Empty) => return Err(ImageError::Empty),
+        Some(kind) if kind.is_read_as_image() => {}
+        Some(kind) => return Err(ImageError::Foreign(kind)),
+        None => {}
+    }
+    ::image::guess_format(bytes).map_err(|_| ImageError::Unrecognised)
+}
+
+fn decode_as(format: ImageFormat, bytes: &[u8]) -> Result<DynamicImage, ImageError> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_ALLOCATION);
@@ -59,6 +112,20 @@ fn open(bytes: &[u8]) -> Result<DynamicImage, ImageError> {
     let mut image = DynamicImage::from_decoder(decoder)?;
     image.apply_orientation(orientation);
     Ok(image)
+}
+
+/// A JPEG file that stops before its end marker, where no pixel hangs on what is missing.
+fn without_end(bytes: &[u8]) -> Result<DynamicImage, ImageError> {
+    for [one, other] in jpeg::continuations(bytes) {
+        match decode_as(ImageFormat::Jpeg, &one) {
+            Ok(image) if decode_as(ImageFormat::Jpeg, &other).is_ok_and(|i| i == image) => {
+                return Ok(image);
+            }
+            Ok(_) | Err(ImageError::Truncated | ImageError::Damaged { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(ImageError::Truncated)
 }
 
 fn check_size((width, height): (u32, u32)) -> Result<(), ImageError> {
@@ -89,6 +156,7 @@ fn flatten(image: DynamicImage) -> RgbImage {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
+    use ::image::codecs::jpeg::JpegEncoder;
     use ::image::{ImageBuffer, Luma, LumaA, Rgba};
     use proptest::prelude::*;
 
@@ -250,36 +318,129 @@ mod tests {
     fn what_is_no_image_is_told_apart() {
         assert!(matches!(decode(b""), Err(ImageError::Empty)));
         assert!(matches!(
-            decode(b"lesion_id,image_id,dx\n"),
+            decode(b"\x07\x01\x02\x03\x04"),
             Err(ImageError::Unrecognised)
         ));
-        // A format that the `image` crate knows by its magic number, but that is not built in.
-        assert!(matches!(
-            decode(b"qoif\0\0\0\x10\0\0\0\x10\x03\0"),
-            Err(ImageError::Unrecognised)
-        ));
+        for (bytes, said) in [
+            (
+                &b"lesion_id,image_id,dx\n"[..],
+                "This is a text file and not an image: ",
+            ),
+            (b"<!DOCTYPE html>\n<html>", "a web page and not an image: "),
+            (
+                b"\x08\x08\x12\x07pytorch\x3a",
+                "an ONNX model and not an image: ",
+            ),
+            (
+                b"\x89HDF\r\n\x1a\n",
+                "as Keras saves models, neither an image nor an ONNX model: load it",
+            ),
+            // A format that the `image` crate knows by its magic number, but that is not built in.
+            (
+                b"qoif\0\0\0\x10\0\0\0\x10\x03\0",
+                "a picture in a rare format, which this program does not read: ",
+            ),
+            (
+                b"\0\0\0\x1cftypheic\0\0\0\0mif1heic",
+                "a HEIC image, which this program does not read: save it as JPEG or PNG",
+            ),
+        ] {
+            let error = decode(bytes).unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+            assert!(
+                error.starts_with("This is ") && error.ends_with('.'),
+                "{error}"
+            );
+        }
     }
 
     #[test]
-    fn every_proper_prefix_is_refused_and_most_are_called_truncated() {
+    fn a_proper_prefix_is_the_whole_image_or_refused_and_most_are_called_truncated() {
         for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Bmp] {
             let bytes = encoded(corner(), format);
-            assert!(decode(&bytes).is_ok());
+            let all = decode(&bytes).unwrap();
             for length in 1..bytes.len() {
-                match decode(&bytes[..length]) {
+                match decode_noted(&bytes[..length]) {
                     Ok(whole) => {
-                        // The pixels of a PNG are complete before its closing chunk is.
-                        assert!(
-                            format == ImageFormat::Png && length >= bytes.len() - 16,
-                            "{format:?} {length}"
-                        );
-                        assert_eq!(whole, corner());
+                        // The pixels of a PNG are complete before its closing chunk is, a JPEG's before its end marker and
+                        // the bits that fill the last byte.
+                        let spare = match format {
+                            ImageFormat::Png => 16,
+                            ImageFormat::Jpeg => 3,
+                            _ => 0,
+                        };
+                        assert!(length >= bytes.len() - spare, "{format:?} {length}");
+                        assert_eq!(whole.image, all);
+                        assert_eq!(whole.note.is_some(), format == ImageFormat::Jpeg);
                     }
                     Err(ImageError::Truncated) => {}
                     Err(error) => assert!(length < 30, "{format:?} of {length} bytes: {error}"),
                 }
             }
         }
+    }
+
+    /// As interrupted copies, full cards and careless editors leave them: made by the encoder of another program.
+    #[test]
+    fn jpegs_without_their_end_are_shown_with_a_note() {
+        for file in [
+            &include_bytes!("cases/jpeg-without-end-marker.jpg")[..],
+            include_bytes!("cases/jpeg-zeros-for-end-marker.jpg"),
+        ] {
+            let shown = decode_noted(file).unwrap();
+            assert_eq!(shown.note, Some(ImageNote::NoEnd));
+            let written = file.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+            let whole = [&file[..written], &[0xFF, 0xD9]].concat();
+            let whole = decode_noted(&whole).unwrap();
+            assert_eq!((shown.image, None), (whole.image, whole.note));
+            // A half of the marker, disk space never written, a few bytes of the picture lost.
+            let ended = [&file[..written], &[0xFF]].concat();
+            assert!(decode_noted(&ended).unwrap().note.is_some());
+            let padded = [&file[..written], &[0xFF; 40]].concat();
+            assert!(decode_noted(&padded).unwrap().note.is_some());
+            for lost in [4, 20, 60] {
+                for zeros in [0, 1000] {
+                    let cut = [&file[..written - lost], &vec![0; zeros]].concat();
+                    assert!(
+                        matches!(decode(&cut), Err(ImageError::Truncated)),
+                        "{lost} {zeros}"
+                    );
+                }
+            }
+        }
+    }
+
+    /// `0` where the last byte of the scan is 0xFF, whose second byte then looks like padding.
+    #[test]
+    fn zeros_at_the_end_may_be_data() {
+        let mut seen = 0;
+        for number in 0..20_000_u32 {
+            // Fine enough that the last coefficient of the block is not 0, which would be a code that ends in 0.
+            let noise = |x, y| {
+                (number
+                    .wrapping_add(8 * x + y + 1)
+                    .wrapping_mul(2_654_435_761)
+                    >> 24) as u8
+            };
+            let image = GrayImage::from_fn(8, 8, |x, y| Luma([noise(x, y)]));
+            let mut bytes = vec![];
+            JpegEncoder::new_with_quality(&mut bytes, 100)
+                .encode_image(&image)
+                .unwrap();
+            let body = &bytes[..bytes.len() - 2];
+            if !body.ends_with(&[0xFF, 0x00]) {
+                continue;
+            }
+            for zeros in [0, 500] {
+                let cut = [body, &vec![0; zeros]].concat();
+                assert_eq!(decode(&cut).unwrap(), decode(&bytes).unwrap());
+            }
+            seen += 1;
+            if seen == 4 {
+                break;
+            }
+        }
+        assert!(seen > 0);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::io;
 
+use crate::kind::FileKind;
+
 /// Why bytes did not become an image, or an image no bytes.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -15,6 +17,9 @@ pub enum ImageError {
         "This is not an image that this program reads: give it a PNG, JPEG, TIFF, WebP, BMP or GIF file."
     )]
     Unrecognised,
+    /// A picture of a kind that is not read here, or no picture at all, but known for what it is.
+    #[error("This is {}.", .0.instead_of_an_image())]
+    Foreign(FileKind),
     /// More pixels than [`super::MAX_MEGAPIXELS`].
     #[error(
         "The image is {width}×{height} pixels; at most {max} megapixels are decoded: reduce it first.",

@@ -25,7 +25,7 @@ mod preprocess;
 mod tensor;
 
 pub use ::image::{GrayImage, Luma, Rgb, RgbImage};
-pub use decode::{MAX_MEGAPIXELS, MIN_SIDE, decode, decode_mask};
+pub use decode::{Decoded, ImageNote, MAX_MEGAPIXELS, MIN_SIDE, decode, decode_mask, decode_noted};
 pub use encode::encode_png;
 pub use error::ImageError;
 pub use preprocess::{Crop, Filter, Preprocessing, crop_and_resize, preprocess, preprocess_mask};

@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use crate::kind::FileKind;
+
 /// Why a graph could not be read, checked, built or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -7,6 +9,9 @@ pub enum OnnxError {
     /// The bytes are no protobuf message of type `ModelProto`, or hold no graph.
     #[error("this is not an ONNX model: {0}")]
     NotOnnx(String),
+    /// The bytes are those of something else.
+    #[error("this is {}", .0.instead_of_a_model())]
+    Foreign(FileKind),
     /// The file could not be read or written.
     #[error("{path}: {source}")]
     File {

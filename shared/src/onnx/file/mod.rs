@@ -14,6 +14,7 @@ use prost::Message;
 use super::pb::ModelProto;
 use super::{Model, OnnxError, wire};
 use crate::files;
+use crate::kind::FileKind;
 
 /// Protobuf's limit: readers refuse a message of more bytes.
 /// Source: <https://protobuf.dev/programming-guides/encoding/#size-limit>.
@@ -55,6 +56,9 @@ impl Model {
     /// # Errors
     /// As [`Model::load`].
     pub fn load_with_files(path: &Path) -> Result<(Self, Vec<PathBuf>), OnnxError> {
+        if let Some(folder) = FileKind::of_folder(path) {
+            return Err(OnnxError::Foreign(folder));
+        }
         let bytes = std::fs::read(path).map_err(|source| file_error(path, source))?;
         let mut proto = decode(&bytes)?;
         // Weights within the message were copied out of it; two copies are enough.
@@ -99,6 +103,10 @@ impl Model {
 }
 
 fn decode(bytes: &[u8]) -> Result<ModelProto, OnnxError> {
+    match FileKind::of(bytes) {
+        None | Some(FileKind::Onnx) => {}
+        Some(other) => return Err(OnnxError::Foreign(other)),
+    }
     wire::check_memory(bytes)?;
     ModelProto::decode(bytes).map_err(|e| OnnxError::NotOnnx(e.to_string()))
 }

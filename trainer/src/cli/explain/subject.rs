@@ -7,7 +7,7 @@ use ndarray::{Array4, ArrayViewD, Axis, Ix4};
 use ndarray_npy::ViewNpyExt;
 use pellucid_shared::attribution::{PixelSpace, Signature};
 use pellucid_shared::card::{Card, Class, Input};
-use pellucid_shared::image::{Preprocessing, RgbImage, crop_and_resize, decode};
+use pellucid_shared::image::{Decoded, Preprocessing, RgbImage, crop_and_resize, decode_noted};
 use pellucid_shared::onnx::Model;
 
 use super::super::output::note;
@@ -167,7 +167,9 @@ impl Subject {
             });
         }
         let input = described.input(signature)?;
-        let image = decode(&bytes).with_context(|| path.display().to_string())?;
+        let Decoded { image, note: odd } =
+            decode_noted(&bytes).with_context(|| path.display().to_string())?;
+        odd.inspect(|odd| note(&format!("{}: {odd}", path.display())));
         Ok(Self {
             tensor: input.tensor(&image).insert_axis(Axis(0)),
             picture: Some(crop_and_resize(&image, &input.preprocessing)),
