@@ -224,7 +224,7 @@ fn choose_items(args: &Args, classes: &[String]) -> Result<Dataset> {
     let dataset = Dataset::open(&args.data, Some(classes), population)?;
     let dataset = match &args.split {
         Some(path) => dataset.select(&Split::read(path, &dataset)?.indices(Part::Test)),
-        None => dataset,
+        None => dataset.own_part(Part::Test),
     };
     let dataset = dataset.first(args.count);
     ensure!(

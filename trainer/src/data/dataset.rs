@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use pellucid_shared::card::Class;
 use pellucid_shared::image::{RgbImage, decode};
+use pellucid_shared::kind::FileKind;
 use pellucid_shared::phantom::{self, PhantomOptions};
 
-use super::{Source, folder, ham10000};
+use super::listing::beginning;
+use super::{Notes, Part, Source, folder, ham10000};
 
 /// Images, their classes and what belongs together.
 #[derive(Clone, Debug)]
@@ -16,6 +18,8 @@ pub struct Dataset {
     pub classes: Vec<Class>,
     /// The images, in an order that depends on the data alone.
     pub items: Vec<Item>,
+    /// What the user should know about the data.
+    pub notes: Notes,
 }
 
 /// One image of a dataset.
@@ -31,6 +35,8 @@ pub struct Item {
     pub group: String,
     /// The file with the lesion's mask, where there is one.
     pub mask: Option<PathBuf>,
+    /// The part to which the data themselves assign it; of data that assign parts, an image without one belongs to none.
+    pub part: Option<Part>,
 }
 
 /// Where an image's pixels come from.
@@ -89,7 +95,24 @@ impl Dataset {
         Self {
             classes: self.classes.clone(),
             items: items.collect(),
+            notes: self.notes.clone(),
         }
+    }
+
+    /// Whether the data themselves say which images are for training and which for the test.
+    #[must_use]
+    pub fn has_parts(&self) -> bool {
+        self.items.iter().any(|item| item.part.is_some())
+    }
+
+    /// The images of that part, where the data themselves assign parts; else all.
+    #[must_use]
+    pub fn own_part(self, part: Part) -> Self {
+        if !self.has_parts() {
+            return self;
+        }
+        let of_part = |index: &usize| self.items[*index].part == Some(part);
+        self.select(&(0..self.items.len()).filter(of_part).collect::<Vec<_>>())
     }
 
     /// At most `most` of the images, as evenly from the classes as can be, the first of each; all of them where there are no
@@ -169,11 +192,20 @@ impl Picture {
     }
 }
 
+/// The folder, or what stands there instead.
 fn existing(folder: &Path) -> Result<&Path> {
+    let place = folder.display();
+    if folder.is_file() {
+        match beginning(folder) {
+            Some(FileKind::Zip | FileKind::Gzip | FileKind::Archive) => {
+                bail!("{place} is an archive: unpack it, and give the folder")
+            }
+            _ => bail!("{place} is a file: give the folder that holds the images"),
+        }
+    }
     ensure!(
         folder.is_dir(),
-        "there is no folder {}: check the path",
-        folder.display()
+        "there is no folder {place}: check the path"
     );
     Ok(folder)
 }
@@ -198,11 +230,13 @@ fn phantoms(count: u64, population: u64, classes: Option<&[String]>) -> Result<D
             picture: Picture::Phantom { population, index },
             label,
             mask: None,
+            part: None,
         })
     });
     Ok(Dataset {
         items: items.collect(),
         classes,
+        notes: Notes::default(),
     })
 }
 
@@ -312,6 +346,13 @@ mod tests {
     #[test]
     fn a_missing_folder_is_named() {
         for kind in ["ham10000", "folder"] {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            for (bytes, said) in [(&b"PK\x03\x04"[..], "unpack it"), (b"a,b", "is a file")] {
+                std::fs::write(&file, bytes).unwrap();
+                let source = format!("{kind}:{}", file.path().display());
+                let error = phantoms(&source, None).unwrap_err().to_string();
+                assert!(error.contains(said), "{error}");
+            }
             let error = phantoms(&format!("{kind}:/no/such/place"), None).unwrap_err();
             assert!(error.to_string().contains("/no/such/place"), "{error}");
         }

@@ -17,7 +17,7 @@ pub struct Examples {
 }
 
 impl Examples {
-    /// Decodes a dataset's images, under a bar with this title.
+    /// Decodes a dataset's images, under a bar with this title; first says what there is to say about them.
     ///
     /// # Errors
     /// Where an image cannot be used; the error names it.
@@ -27,6 +27,9 @@ impl Examples {
         title: &str,
         progress: &Progress,
     ) -> Result<Self> {
+        for note in dataset.notes.take() {
+            progress.say(&format!("note: {note}"));
+        }
         let bar = progress.bar(title, dataset.items.len());
         let pixels = Pixels::read(&dataset, preprocessing, MEMORY_LIMIT, || bar.inc(1))?;
         bar.finish_and_clear();

@@ -148,6 +148,7 @@ mod tests {
             label: 0,
             group: "L1".into(),
             mask: Some(path.clone()),
+            part: None,
         };
         for (file, reason) in [
             (png(45, 255), "45×45 pixels and its image 60×45"),

@@ -8,20 +8,27 @@ mod examples;
 mod folder;
 mod ham10000;
 mod identical;
+mod labels;
 mod layout;
+mod listing;
+mod lookup;
 mod masks;
+mod notes;
 mod order;
 mod pack;
 mod phantoms;
 mod pixels;
+mod sections;
 mod source;
 mod split;
+mod table;
 #[cfg(test)]
 mod testing;
 
 pub use dataset::{Dataset, Item, Picture};
 pub use examples::Examples;
 pub use masks::Masks;
+pub use notes::Notes;
 pub use order::{Balance, epoch_order};
 pub use pack::{Packed, pack};
 pub use phantoms::write_phantoms;

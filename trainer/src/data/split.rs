@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -11,6 +10,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+use super::table::Table;
 use super::{Dataset, Item};
 
 /// A part of a split.
@@ -42,6 +42,25 @@ impl Part {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|part| part.name() == name)
+    }
+}
+
+impl Part {
+    /// The part that a folder or a word in a file's name means: `train`, `Validation`, `test_set`.
+    #[must_use]
+    pub(super) fn from_folder(name: &str) -> Option<Self> {
+        let name = name.to_lowercase();
+        let name = name.trim_matches(|c: char| c.is_ascii_digit() || "_-. ".contains(c));
+        let name = ["set", "data", "images", "imgs", "split"]
+            .iter()
+            .find_map(|suffix| name.strip_suffix(suffix))
+            .unwrap_or(name);
+        match name.trim_end_matches(['_', '-', '.', ' ']) {
+            "train" | "training" | "trn" => Some(Self::Train),
+            "val" | "valid" | "validation" | "dev" | "eval" => Some(Self::Validation),
+            "test" | "testing" | "tst" => Some(Self::Test),
+            _ => None,
+        }
     }
 }
 
@@ -81,19 +100,29 @@ impl Split {
     /// Splits at random, class by class, so that every part holds every class in nearly the same share and all images of
     /// a group (a lesion) are in one part. The same seed gives the same split.
     ///
+    /// Data that assign their images to parts themselves ([`Dataset::has_parts`]) are split as they say; a validation or test
+    /// part that they lack is drawn from their training images.
+    ///
     /// # Errors
-    /// Where the shares leave no room for training, or a class has fewer than three groups.
+    /// Where the shares leave no room for training, or a class has too few groups for every part that is drawn.
     pub fn stratified(dataset: &Dataset, shares: Shares, seed: u64) -> Result<Self> {
         let Shares { validation, test } = shares;
         ensure!(
             validation > 0.0 && test > 0.0 && validation + test < 1.0,
             "validation {validation} and test {test} must be above 0 and leave something for training: choose 0.15 each"
         );
-        let mut parts = vec![None; dataset.items.len()];
+        let mut drawn = vec![(Part::Test, test), (Part::Validation, validation)];
+        let mut parts = vec![Some(Part::Train); dataset.items.len()];
+        if dataset.has_parts() {
+            parts = dataset.items.iter().map(|item| item.part).collect();
+            drawn.retain(|(part, _)| !parts.contains(&Some(*part)));
+        }
         for (label, class) in dataset.classes.iter().enumerate() {
+            let open = |index: &usize| parts[*index] == Some(Part::Train);
             let mut groups = groups_of(dataset, label);
+            groups.retain(|group| group.iter().all(open));
             ensure!(
-                groups.len() >= Part::ALL.len(),
+                groups.len() > drawn.len(),
                 "the class `{}` has {} separate images or lesions, and every part of the split needs one: add images, \
                  or leave the class out with --classes",
                 class.code,
@@ -105,19 +134,16 @@ impl Split {
             let images: usize = groups.iter().map(Vec::len).sum();
             // Each part takes groups until it has its share, and leaves one for each part behind it.
             let mut groups = groups.into_iter();
-            for (part, share) in [(Part::Test, test), (Part::Validation, validation)] {
+            for (place, (part, share)) in drawn.iter().enumerate() {
                 let wanted = (share * images as f64).round().max(1.0) as usize;
                 let mut taken = 0;
-                let behind = if part == Part::Test { 2 } else { 1 };
+                let behind = drawn.len() - place;
                 while taken < wanted && groups.len() > behind {
                     for index in groups.next().into_iter().flatten() {
-                        parts[index] = Some(part);
+                        parts[index] = Some(*part);
                         taken += 1;
                     }
                 }
-            }
-            for index in groups.flatten() {
-                parts[index] = Some(Part::Train);
             }
         }
         Ok(Self { parts })
@@ -131,14 +157,11 @@ impl Split {
     /// into two parts.
     pub fn read(path: &Path, dataset: &Dataset) -> Result<Self> {
         let place = path.display();
-        let text = fs::read_to_string(path)
-            .with_context(|| format!("the split {place} cannot be read"))?;
-        let mut reader = csv::Reader::from_reader(text.as_bytes());
-        let damaged = || format!("the split {place} is damaged: write it again");
-        let header = reader.headers().with_context(damaged)?.clone();
+        let table =
+            Table::read(path).with_context(|| format!("the split {place} cannot be used"))?;
         let mut columns = [0; COLUMNS.len()];
         for (column, name) in columns.iter_mut().zip(COLUMNS) {
-            *column = header.iter().position(|h| h == name).with_context(|| {
+            *column = table.column(&[name]).with_context(|| {
                 format!(
                     "the split {place} has no column `{name}`: it needs {}",
                     COLUMNS.join(", ")
@@ -150,9 +173,8 @@ impl Split {
             .map(|(index, item)| (&item.id[..], index))
             .collect();
         let mut parts = vec![None; dataset.items.len()];
-        for record in reader.records() {
-            let record = record.with_context(damaged)?;
-            let [id, label, _, part] = columns.map(|c| record.get(c).unwrap_or_default());
+        for row in &table.rows {
+            let [id, label, _, part] = columns.map(|column| row.field(column));
             let index = *by_id.get(id).with_context(|| {
                 format!(
                     "the split {place} lists the image `{id}`, which this data does not have: give the data and \
@@ -168,7 +190,7 @@ impl Split {
                 parts[index].is_none(),
                 "the split {place} lists `{id}` twice: remove one of the rows"
             );
-            parts[index] = Some(Part::from_name(part).with_context(|| {
+            parts[index] = Some(Part::from_name(part.trim()).with_context(|| {
                 format!("the split {place} puts `{id}` into `{part}`: it must be train, validation or test")
             })?);
         }
@@ -239,6 +261,8 @@ fn groups_of(dataset: &Dataset, label: usize) -> Vec<Vec<usize>> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
+    use std::fs;
+
     use super::super::testing::real_data;
     use super::*;
 
@@ -316,6 +340,41 @@ mod tests {
     }
 
     #[test]
+    fn a_split_that_excel_saved_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("split.csv");
+        let dataset = paired();
+        let split = Split::stratified(&dataset, Shares::default(), 1).unwrap();
+        split.write(&path, &dataset).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(
+            &path,
+            format!("\u{feff}{}", text.replace(',', ";").replace('\n', "\r\n")),
+        )
+        .unwrap();
+        assert_eq!(Split::read(&path, &dataset).unwrap(), split);
+    }
+
+    #[test]
+    fn parts_are_known_by_the_usual_names() {
+        for (name, part) in [
+            ("train", Some(Part::Train)),
+            ("01_Training", Some(Part::Train)),
+            ("train_set", Some(Part::Train)),
+            ("TrainData", Some(Part::Train)),
+            ("valid", Some(Part::Validation)),
+            ("Validation", Some(Part::Validation)),
+            ("test-images", Some(Part::Test)),
+            ("trainee", None),
+            ("set", None),
+            ("mel", None),
+            ("", None),
+        ] {
+            assert_eq!(Part::from_folder(name), part, "{name}");
+        }
+    }
+
+    #[test]
     fn each_fault_of_a_split_file_is_named() {
         let dataset = paired();
         let folder = tempfile::tempdir().unwrap();
@@ -347,7 +406,7 @@ mod tests {
             ),
         ] {
             fs::write(&path, rows).unwrap();
-            let error = Split::read(&path, &dataset).unwrap_err().to_string();
+            let error = format!("{:#}", Split::read(&path, &dataset).unwrap_err());
             assert!(error.contains(reason), "{error}");
         }
         let twin = dataset.items.iter().position(|i| i.id != i.group);
