@@ -8,8 +8,9 @@ use pellucid_shared::card::{Card, Class, Input, Norm};
 use pellucid_shared::image::Preprocessing;
 use pellucid_shared::onnx::Model;
 
-use super::output::{print, print_json};
-use super::quantities::{at_least_one, at_least_zero, norm};
+use super::ball::{length, too_large};
+use super::output::{note, print, print_json};
+use super::quantities::{at_least_one, norm};
 use crate::data::{
     Dataset, EVALUATION_POPULATION, Examples, Part, Source, Split, TRAINING_POPULATION,
 };
@@ -30,7 +31,7 @@ pub struct Args {
     /// What to measure on: phantom:COUNT, ham10000:FOLDER or folder:FOLDER
     #[arg(long)]
     data: Source,
-    /// A split whose part --subset is measured [default: all images]
+    /// A split whose part --subset is measured [default: the data's own, such as folders train and test, or all images]
     #[arg(long, value_name = "FILE")]
     split: Option<PathBuf>,
     /// The part of the split: train, validation or test
@@ -48,14 +49,14 @@ pub struct Args {
     /// The ball of the attack: l2 or linf
     #[arg(long, default_value = "l2", value_parser = norm)]
     norm: Norm,
-    /// The ball's radius, with pixels in [0, 1]; without it nothing is attacked
-    #[arg(long, value_parser = at_least_zero, allow_negative_numbers = true)]
+    /// The ball's radius, with pixels in [0, 1], such as 1.5 or 8/255; without it nothing is attacked
+    #[arg(long, value_parser = length, allow_negative_numbers = true)]
     epsilon: Option<f64>,
     /// Steps of the attack
     #[arg(long, default_value_t = 20, value_parser = at_least_one)]
     steps: usize,
     /// Length of a step [default: 2.5 ε / steps]
-    #[arg(long, value_parser = at_least_zero, allow_negative_numbers = true)]
+    #[arg(long, value_parser = length, allow_negative_numbers = true)]
     step_size: Option<f64>,
     /// Attacks on each image, from other starts; the worst counts
     #[arg(long, default_value_t = 1, value_parser = at_least_one)]
@@ -95,6 +96,12 @@ pub fn run(args: Args) -> Result<()> {
         classes.len()
     );
     let how = &subject.input.preprocessing;
+    if let Some(told) = args
+        .epsilon
+        .and_then(|epsilon| too_large(args.norm, epsilon, how.size))
+    {
+        note(&told);
+    }
     let examples = Examples::read(dataset, how, "images", &progress)?;
     let evaluation = measure(&args, &model, &subject, &examples, &progress)?;
     if args.json {
@@ -179,7 +186,7 @@ fn dataset(args: &Args, classes: &Option<Vec<String>>) -> Result<Dataset> {
             let split = Split::read(path, &dataset)?;
             dataset.select(&split.indices(args.subset))
         }
-        None => dataset,
+        None => dataset.own_part(args.subset),
     };
     ensure!(
         !dataset.items.is_empty(),

@@ -1,11 +1,15 @@
 //! The command line: one file per command. Exit code 2 for wrong usage, 1 for a failed job.
 
+mod ball;
 #[cfg(feature = "torch")]
 pub mod bench;
 #[cfg(feature = "torch")]
 pub mod check;
 pub mod differentiate;
 pub mod evaluate;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod examples;
 pub mod explain;
 pub mod inspect;
 mod interrupt;

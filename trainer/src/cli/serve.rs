@@ -14,9 +14,9 @@ use crate::serve::Server;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  cargo xtask site && pellucid serve dist
-  pellucid serve dist --port 0        take a free port; the URL is printed
-  pellucid serve dist --host 0.0.0.0  let other machines in")]
+  cargo xtask site && pellucid serve dist/site
+  pellucid serve dist/site --port 0        take a free port; the URL is printed
+  pellucid serve dist/site --host 0.0.0.0  let other machines in")]
 pub struct Args {
     /// The folder to serve
     folder: PathBuf,

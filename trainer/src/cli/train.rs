@@ -6,8 +6,9 @@ use anyhow::Result;
 use pellucid_shared::card::Norm;
 use pellucid_shared::zoo::Architecture;
 
+use super::ball::{length, too_large};
 use super::interrupt;
-use super::output::print;
+use super::output::{note, print};
 use super::quantities::{
     above_zero, architecture, at_least_one, at_least_two, at_least_zero, norm, share,
 };
@@ -16,6 +17,7 @@ use crate::device::DeviceChoice;
 use crate::progress::Progress;
 use crate::train::{
     Attack, Augment, Defaults, OptimizerChoice, Outcome, Recipe, Schedule, Settings, Start, train,
+    usual_size,
 };
 
 /// Trains a classifier, on clean images or against an attack.
@@ -113,14 +115,15 @@ pub struct Args {
     /// The ball of the attack to withstand: none, l2 or linf
     #[arg(long, default_value = "none", value_parser = ball, requires_ifs = [("l2", "epsilon"), ("linf", "epsilon")])]
     adversarial: Ball,
-    /// The ball's radius, with pixels in [0, 1]; without --adversarial it is only measured in validation (L2)
-    #[arg(long, value_parser = at_least_zero, allow_negative_numbers = true)]
+    /// The ball's radius, with pixels in [0, 1], such as 1.5 or 8/255; without --adversarial it is only measured in
+    /// validation (L2)
+    #[arg(long, value_parser = length, allow_negative_numbers = true)]
     epsilon: Option<f64>,
     /// Steps of the attack [default: 7, resnet-small 3]
     #[arg(long, value_parser = at_least_one)]
     steps: Option<usize>,
     /// Length of a step [default: 1.4 ε / steps, which is ε / 5 at seven steps]
-    #[arg(long, value_parser = at_least_zero, allow_negative_numbers = true)]
+    #[arg(long, value_parser = length, allow_negative_numbers = true)]
     step_size: Option<f64>,
     /// The share of the epochs over which the attack grows to its full size [default: 0, resnet-small 0.3]
     #[arg(long, value_parser = share, allow_negative_numbers = true)]
@@ -159,9 +162,21 @@ fn ball(text: &str) -> Result<Ball, String> {
 /// As [`train`].
 pub fn run(args: Args) -> Result<()> {
     let settings = settings(args)?;
+    if let Some(told) = odd_radius(&settings) {
+        note(&told);
+    }
     let progress = Progress::visible();
     let outcome = train(&settings, &progress, interrupt::flag())?;
     print(&report(&outcome))
+}
+
+/// What there is to say of the attack's radius; where only the graph knows the size of the images, it is taken for the usual one.
+fn odd_radius(settings: &Settings) -> Option<String> {
+    let attack = settings.adversarial.or(settings.validation_attack)?;
+    let start = &settings.start;
+    let architecture = start.architecture.unwrap_or(Architecture::Resnet18);
+    let side = start.size.unwrap_or_else(|| usual_size(architecture));
+    too_large(attack.norm, attack.epsilon, side)
 }
 
 /// What is said at the end.
@@ -279,6 +294,29 @@ mod tests {
         let small = parse(&["--arch", "resnet-small"]).unwrap();
         assert_eq!(small.schedule, Schedule::Cosine);
         assert!(small.adversarial.is_none() && small.validation_attack.is_none());
+    }
+
+    #[test]
+    fn a_radius_may_be_a_fraction_and_is_told_where_it_is_too_large() {
+        let linf = |more: &[&str]| parse(&[&["--adversarial", "linf", "--epsilon"], more].concat());
+        let usual = linf(&["8/255", "--step-size", "2/255"]).unwrap();
+        let attack = usual.adversarial.unwrap();
+        assert_eq!(
+            (attack.epsilon, attack.step_size),
+            (8.0 / 255.0, 2.0 / 255.0)
+        );
+        assert_eq!(odd_radius(&usual), None);
+        let told = odd_radius(&linf(&["8"]).unwrap()).unwrap();
+        assert!(
+            told.ends_with("something like 8/255 was probably meant"),
+            "{told}"
+        );
+        let told = odd_radius(&parse(&["--epsilon", "255"]).unwrap()).unwrap();
+        assert!(told.contains("in the L2 ball"), "{told}");
+        assert_eq!(
+            odd_radius(&parse(&["--adversarial", "l2", "--epsilon", "7"]).unwrap()),
+            None
+        );
     }
 
     #[test]

@@ -9,6 +9,8 @@ use pellucid_shared::onnx::{Model, floats, set_floats, tensor_shape};
 use pellucid_shared::zoo::{Architecture, Blueprint, build};
 use safetensors::{Dtype, SafeTensors};
 
+use super::names::unwrapped;
+
 /// What to begin with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Start {
@@ -51,7 +53,7 @@ pub(super) fn initial_model(start: &Start, classes: usize, seed: u64) -> Result<
             let mut model = build(&blueprint)?;
             let mut notices = vec![];
             if let Some(file) = init {
-                let weights = read_weights(file)?;
+                let weights = unwrapped(read_weights(file)?, &model);
                 let skipped = load_by_name(&mut model, &weights).with_context(|| {
                     format!(
                         "{} holds no weights of a {}: choose another --arch",

@@ -12,6 +12,7 @@ mod epoch;
 mod init;
 mod log;
 mod memory;
+mod names;
 mod optimizer;
 mod random;
 mod run;
