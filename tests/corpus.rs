@@ -90,40 +90,39 @@ pub fn known_to_fail() -> Result<HashMap<String, String>> {
         .collect())
 }
 
-/// The cases of single operators; `None`, with a message, where they have not been made.
+/// The cases of single operators.
 ///
 /// # Errors
-/// Where the index cannot be read.
-pub fn nodes() -> Result<Option<Corpus<NodeCase>>> {
+/// Where they have not been made, or the index cannot be read.
+pub fn nodes() -> Result<Corpus<NodeCase>> {
     open_corpus("nodes", |index: NodeIndex| index.cases)
 }
 
-/// The whole networks; `None`, with a message, where they have not been made.
+/// The whole networks.
 ///
 /// # Errors
-/// Where the index cannot be read.
-pub fn networks() -> Result<Option<Corpus<NetworkCase>>> {
+/// Where they have not been made, or the index cannot be read.
+pub fn networks() -> Result<Corpus<NetworkCase>> {
     open_corpus("models", |index: NetworkIndex| index.models)
 }
 
 fn open_corpus<Index: DeserializeOwned, Entry>(
     name: &str,
     entries: impl FnOnce(Index) -> Vec<Entry>,
-) -> Result<Option<Corpus<Entry>>> {
+) -> Result<Corpus<Entry>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .context("no checkout")?;
     let folder = root.join(".pellucid").join(name);
     let path = folder.join("index.json");
-    if !path.is_file() {
-        eprintln!(
-            "skipped: {} is not there; run `cargo xtask reference`",
+    let index = std::fs::read(&path).with_context(|| {
+        format!(
+            "{} cannot be read: run `cargo xtask reference`",
             path.display()
-        );
-        return Ok(None);
-    }
-    let entries = entries(serde_json::from_slice(&std::fs::read(&path)?)?);
-    Ok(Some(Corpus { folder, entries }))
+        )
+    })?;
+    let entries = entries(serde_json::from_slice(&index)?);
+    Ok(Corpus { folder, entries })
 }
 
 impl<Entry> Corpus<Entry> {

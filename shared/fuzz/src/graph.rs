@@ -8,7 +8,7 @@ use pellucid_shared::onnx::pb::{
 };
 use pellucid_shared::onnx::{Dim, float_value, int_tensor};
 
-use crate::operators::OPERATORS;
+use super::operators::OPERATORS;
 
 /// A model of up to a dozen nodes, of branches, loops and functions. Its names resolve; whether its shapes and attributes make
 /// sense is left to chance.

@@ -32,7 +32,7 @@ pub fn differentiated(model: Result<Model, OnnxError>, chance: usize) {
     let other_batch = inline(model.clone()).and_then(|m| set_batch(m, Batch::Open));
     let _ = other_batch.map_err(|error| tell(&error));
     let nodes = &model.graph().node;
-    if chance % 3 != 0 && !nodes.is_empty() {
+    if !chance.is_multiple_of(3) && !nodes.is_empty() {
         let other = Options {
             features: nodes[chance % nodes.len()].output.first().cloned(),
             relu: [ReluRule::Guided, ReluRule::Deconvnet][chance % 2],

@@ -61,8 +61,6 @@ const BEGINNINGS: &[(&[u8], FileKind)] = &[
 
 /// Bytes that stand further in: where, which, and the kind.
 const WITHIN: &[(usize, &[u8], FileKind)] = &[
-    (4, b"TFL3", TfLite),
-    (4, b"ORTM", OrtFormat),
     (128, b"DICM", Dicom),
     (257, b"ustar", Archive),
     (344, b"n+1\0", OtherPicture),
@@ -86,6 +84,7 @@ pub(super) fn of(bytes: &[u8]) -> Option<FileKind> {
         .or_else(|| zip::of(bytes))
         .or_else(|| boxes(bytes))
         .or_else(|| riff(bytes))
+        .or_else(|| flat_buffer(bytes))
         .or_else(|| bitmap(bytes))
         .or_else(|| dicom_without_preamble(bytes))
         .or_else(|| safetensors(bytes))
@@ -122,6 +121,15 @@ fn riff(bytes: &[u8]) -> Option<FileKind> {
     match (bytes.get(..4)?, bytes.get(8..12)?) {
         (b"RIFF", b"WEBP") => Some(WebP),
         (b"RIFF", b"AVI ") => Some(Video),
+        _ => None,
+    }
+}
+
+/// FlatBuffers begin with where their root lies, and name their schema after that; a message may hold the same letters there.
+fn flat_buffer(bytes: &[u8]) -> Option<FileKind> {
+    match (bytes.get(2..4)?, bytes.get(4..8)?) {
+        (b"\0\0", b"TFL3") => Some(TfLite),
+        (b"\0\0", b"ORTM") => Some(OrtFormat),
         _ => None,
     }
 }

@@ -180,6 +180,7 @@ fn samples() -> Vec<(FileKind, Vec<u8>)> {
         (Npz, archive(&["image.npy", "label.npy"])),
         (Onnx, b"\x08\x08\x12\x07pytorch\x1A\x052.9.0".to_vec()),
         (Onnx, b"\x08\x08\x3A\x20\x0A".to_vec()),
+        (Onnx, b"\x08\x08\x12\x09ORTModule\x3A".to_vec()),
         (Onnx, b"\x08\x01\x12\x0CCNTK\x1A\x032.7".to_vec()),
         (
             GitLfsPointer,

@@ -10,7 +10,7 @@ fn commands(text: &str) -> Vec<String> {
     let mut joined = String::new();
     for line in text.lines() {
         match line.trim().strip_suffix('\\') {
-            Some(begun) => joined += &format!("{begun} "),
+            Some(begun) => joined += &format!("{} ", begun.trim_end()),
             None => joined += &format!("{}\n", line.trim()),
         }
     }
