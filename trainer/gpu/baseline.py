@@ -13,7 +13,6 @@ Modes: eager-float32 (as PyTorch comes, which rounds convolutions' factors to TF
 import argparse
 import contextlib
 import json
-import resource
 import sys
 import time
 
@@ -33,7 +32,6 @@ class Worker:
 
         self.torch = torch
         self.device = torch.device(options.device)
-        self.resting = None
         if self.device.type == "cuda" and not torch.cuda.is_available():
             raise RuntimeError("PyTorch sees no CUDA device")
         torch.manual_seed(0)
@@ -50,7 +48,9 @@ class Worker:
         self.labels = torch.arange(options.batch, device=self.device) % 3
         self.steps = options.steps
         self.step_size = 1.4 * EPSILON / options.steps
-        self.resting = self.memory()
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+            self.resting = torch.cuda.max_memory_allocated()
         for _ in range(WARM_UP):
             self.step()
         for _ in range(WARM_UP):
@@ -121,12 +121,10 @@ class Worker:
         return time.perf_counter() - begun
 
     def memory(self):
-        """The most bytes that tensors held on a card; of the whole process on a CPU."""
-        if self.device.type == "cuda":
-            if self.resting is None:
-                self.torch.cuda.reset_peak_memory_stats()
-            return self.torch.cuda.max_memory_allocated()
-        return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        """The most bytes that tensors have held on the card."""
+        if self.device.type != "cuda":
+            raise RuntimeError("memory is measured on a card only")
+        return self.torch.cuda.max_memory_allocated() - self.resting
 
     def carry_out(self, line):
         match line.split():
@@ -135,7 +133,7 @@ class Worker:
             case ["forward", count]:
                 answer(seconds=self.timed(int(count), self.forward))
             case ["memory"]:
-                answer(bytes=max(0, self.memory() - self.resting))
+                answer(bytes=self.memory())
             case _:
                 answer(failed=f"`{line.strip()}` is no order")
 

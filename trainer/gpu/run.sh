@@ -194,7 +194,7 @@ train_pair() { # name, recipe, data (where the recipe names none), minutes for e
       {
         printf '%-20s ' "$name, $kind:"
         # The first accuracy is that on clean images, the second that under attack.
-        grep -o '"accuracy": [0-9.]*' <<<"$figures" | awk '{ printf "%s%.1f %%", NR > 1 ? " clean, " : "", 100 * $2 }'
+        grep -o '"accuracy": [0-9.]*' <<<"$figures" | awk '{ printf "%s%.1f %%", (NR > 1 ? " clean, " : ""), 100 * $2 }'
         printf ' under PGD-20 in L2 at ε = %s, of %s images; ' "$epsilon" "$judged"
         grep -o '[0-9]* epochs in [0-9.]* minutes' "$text" | tr '\n' ';'
         printf ' exported and verified\n'

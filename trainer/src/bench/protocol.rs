@@ -20,7 +20,7 @@ pub(super) enum Order {
     Forward(usize),
     /// So many products of two square matrices of [`Order::SIDE`] or, on a CPU, [`Order::SIDE_ON_CPU`].
     Product(Arithmetic, usize),
-    /// The most memory that it has held, beyond what it held when it was ready to begin.
+    /// The most memory that its tensors have held on a card, beyond what they held before the first step.
     Memory,
 }
 

@@ -28,7 +28,7 @@ pub struct Row {
     pub forward_against_eager: Option<f64>,
     /// The share of what a large matrix product in the same arithmetic reaches on this machine, of the steps.
     pub share_of_peak: Option<f64>,
-    /// The most memory of a step in bytes: of tensors on a card, of the process on a CPU.
+    /// The most memory that tensors of a step held on a card, in bytes; not told on a CPU.
     pub memory: Option<u64>,
     /// What one more image takes of it, where a smaller batch was measured too.
     pub memory_per_image: Option<f64>,

@@ -46,7 +46,9 @@ fn assert_parsed(commands: &[String], place: &str) {
 #[test]
 fn the_examples_of_every_help_text_are_commands() {
     let main = Arguments::command();
-    let shown = main.get_subcommands().filter(|command| !command.is_hide_set());
+    let shown = main
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set());
     for command in std::iter::once(&main).chain(shown) {
         let help = command.get_after_help().map(ToString::to_string);
         let found = commands(&help.unwrap_or_default());

@@ -8,9 +8,9 @@ use pellucid_shared::card::Class;
 use pellucid_shared::kind::FileKind;
 
 use super::dataset::choose;
-use super::sections::{Section, sections};
 use super::listing::{Listing, beginning, files_below, is_image, is_unread_image, readable};
 use super::lookup::is_dermoscopy_table;
+use super::sections::{Section, sections};
 use super::{Dataset, Item, Notes, Part, Picture, identical};
 
 /// Lists the folder. An image's id is `CLASS/FILE`, behind its part's name where the folder is laid out in parts; files

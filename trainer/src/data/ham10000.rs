@@ -22,9 +22,9 @@ use pellucid_shared::card::Class;
 
 use super::dataset::choose;
 use super::labels::{Label, is_labels, labels};
-use super::sections::sections;
 use super::listing::readable;
 use super::lookup::Lookup;
+use super::sections::sections;
 use super::table::Table;
 use super::{Dataset, Item, Notes, Part, Picture, identical};
 

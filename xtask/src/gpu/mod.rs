@@ -1,6 +1,9 @@
 //! `cargo xtask gpu`: a folder that checks, measures and trains on a machine with a card.
 
 mod folder;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;
 
 use crate::checkout::Checkout;
 use crate::deps;
