@@ -7,8 +7,9 @@
  *   samples  number of drawn sample images on offer, 6 by default
  *
  * Methods: `open(blob, name)` explains an image, `addModel(file, sidecar)` adds a model.
- * Events: `pellucid-saliency`, whose detail holds `model`, `code`, `size`, `logits`, `probabilities` and `gradient`, the
- * raw gradient of the class's logit with respect to the network's input as a Float32Array `[3, size, size]`.
+ * Events: `pellucid-saliency`, whose detail holds `model`, `code`, `size`, `logits` (the scores), `probabilities` (null
+ * where the scores are none and no logits) and `gradient`, the raw gradient of the class's score with respect to the
+ * network's input as a Float32Array `[channels, size, size]`.
  */
 import { Controls } from "./viewer/controls.mjs";
 import { h } from "./viewer/dom.mjs";
@@ -18,7 +19,7 @@ import { Model } from "./viewer/model.mjs";
 import { Panel, SCREEN } from "./viewer/panel.mjs";
 import { Room } from "./viewer/room.mjs";
 import { compile } from "./viewer/wasm.mjs";
-import { cancelled, megabytes, percent, sentence } from "./viewer/words.mjs";
+import { cancelled, isBlob, megabytes, said, sentence } from "./viewer/words.mjs";
 
 /** How the picture is cut for its thumbnail: as most networks see it. */
 const THUMBNAIL = JSON.stringify({ preprocessing: { size: 224 } });
@@ -88,9 +89,9 @@ class PellucidViewer extends HTMLElement {
     this.#picture = undefined;
   }
 
-  /** Explains an image: a Blob or File. */
-  open(blob, name = blob.name ?? "Image") {
-    return this.#open(blob, name);
+  /** Explains an image: a Blob or File. Anything else is refused in the page, and no earlier image stays beside the answer. */
+  open(blob, name = blob?.name ?? "Image") {
+    return this.#open(isBlob(blob) ? blob : undefined, name);
   }
 
   /** Adds a model: an `.onnx` Blob or File, and the JSON file beside it where there is one. */
@@ -227,10 +228,11 @@ class PellucidViewer extends HTMLElement {
 
   async #read(source, name, signal) {
     await this.#ready;
-    const blob = source instanceof Blob ? source : undefined;
     this.#picture = undefined;
+    if (!source) return this.#refuse("What the page was given to open is no file: it takes a Blob or File with an image.");
+    const request = isBlob(source) ? { blob: source } : { phantom: source.phantom, size: SAMPLE_SIDE };
     try {
-      const opened = await this.#images.ask("open", { blob, phantom: source.phantom, size: SAMPLE_SIDE }, { signal, keep: true });
+      const opened = await this.#images.ask("open", request, { signal, keep: true });
       this.#looks.clear();
       const { pixels } = await this.#images.ask("look", { input: THUMBNAIL, side: THUMBNAIL_SIDE }, { signal });
       this.#intake.showImage(name, opened, pixels, source.phantom);
@@ -252,6 +254,7 @@ class PellucidViewer extends HTMLElement {
       panel.clear();
       panel.rest();
     }
+    this.#intake.showNoImage();
     this.#intake.showError(text);
   }
 
@@ -367,8 +370,8 @@ class PellucidViewer extends HTMLElement {
     if (this.#cancelled) return this.#say("Cancelled.");
     const answers = this.#entries.flatMap(({ panel }) => {
       if (!panel.prediction || panel.prediction.predicted === null) return [];
-      const { predicted, probabilities } = panel.prediction;
-      return [`${panel.name}: ${panel.description.classes[predicted].title}, ${percent(probabilities[predicted])}`];
+      const { predicted } = panel.prediction;
+      return [`${panel.name}: ${panel.description.classes[predicted].title}, ${said(panel.prediction, predicted)}`];
     });
     if (answers.length === 0) {
       const ready = this.#entries.some(({ panel }) => panel.description);

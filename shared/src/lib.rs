@@ -2,12 +2,14 @@
 //! phantoms. Pure Rust; builds for `wasm32-unknown-unknown`; knows neither libtorch, nor ONNX Runtime, nor a browser.
 //!
 //! Arrows run one way: [`onnx`] knows nobody; [`zoo`], [`autodiff`] and [`card`] know `onnx`; [`engine`] knows `onnx`;
-//! [`attribution`] knows `engine` and `autodiff`; [`render`] and [`metrics`] know only arrays.
+//! [`attribution`] knows `engine`, `autodiff` and `card`; [`contract`] knows `card` and `attribution`; [`render`] and
+//! [`metrics`] know only arrays.
 
 pub mod attribution;
 pub mod autodiff;
 mod bilinear;
 pub mod card;
+pub mod contract;
 pub mod engine;
 pub mod files;
 pub mod image;

@@ -166,7 +166,7 @@ test('a model without a card is used with guessed settings, which can be correct
   const [guessed] = await viewer.saliencies(1);
   const panel = viewer.panel('bare');
   await panel.getByText('Settings are guessed').click();
-  await panel.getByLabel('Normalization').selectOption('none');
+  await panel.getByLabel('Normalization').selectOption('imagenet');
   await panel.getByLabel('Class names').fill('one, two, three');
   await panel.getByRole('button', { name: 'Apply' }).click();
   const [corrected] = await viewer.saliencies(1);

@@ -17,7 +17,7 @@ export class Viewer {
       window.__saliencies = [];
       document.addEventListener('pellucid-saliency', ({ detail }) => {
         const { gradient, logits, probabilities, ...rest } = detail;
-        window.__saliencies.push({ ...rest, gradient: [...gradient], logits: [...logits], probabilities: [...probabilities] });
+        window.__saliencies.push({ ...rest, gradient: [...gradient], logits: [...logits], probabilities: probabilities && [...probabilities] });
       });
     });
   }

@@ -149,7 +149,7 @@ fn every_engine_gives_the_logits_and_the_gradient_that_are_known_by_hand() {
     let bench = Bench::new();
     for engine in ENGINES {
         let answer = bench.json(&format!(
-            "explain linear.onnx plain.png --engine {engine} --target 1 --raw grad.npy --json"
+            "explain linear.onnx plain.png --range 0..1 --engine {engine} --target 1 --raw grad.npy --json"
         ));
         assert_close(&logits(&answer), &by_hand([0.2, 0.4, 0.8]));
         assert_eq!(answer["predicted"], 1);
@@ -372,7 +372,7 @@ fn report_names_what_it_cannot_draw() {
     for (arguments, part) in [
         (
             "report --model linear.onnx --data ham10000:ham",
-            "linear.onnx has no model card",
+            "linear.onnx does not name its classes",
         ),
         (
             "report --model lesions.onnx --data ham10000:nowhere",
@@ -402,7 +402,7 @@ fn labels_must_be_as_many_as_the_logits() {
     assert_eq!(answer["classes"][1]["code"], "dog");
     let error = bench.error(1, "explain linear.onnx plain.png --labels two.txt");
     assert!(
-        error.contains("names 2 classes, but the network has 3 logits"),
+        error.contains("2 classes are named, but the model tells 3 apart"),
         "{error}"
     );
 }
@@ -461,7 +461,7 @@ fn every_method_writes_a_map_and_tells_its_facts() {
         );
     }
     // logits = W · mean, from black: the attributions add up to the logit, and occlusion finds it too.
-    let answer = bench.json("explain linear.onnx plain.png --method integrated-gradients --target 1 --raw raw.npy --json");
+    let answer = bench.json("explain linear.onnx plain.png --range 0..1 --method integrated-gradients --target 1 --raw raw.npy --json");
     let whole = by_hand([0.2, 0.4, 0.8])[1];
     assert!((f64::from(bench.npy("raw.npy").sum()) - whole).abs() < 1e-4);
     assert!(
@@ -472,7 +472,7 @@ fn every_method_writes_a_map_and_tells_its_facts() {
             .abs()
             < 1e-5
     );
-    bench.ok("explain linear.onnx plain.png --method occlusion --window 8 --stride 8 --baseline black --target 1 --raw raw.npy");
+    bench.ok("explain linear.onnx plain.png --range 0..1 --method occlusion --window 8 --stride 8 --baseline black --target 1 --raw raw.npy");
     assert!((f64::from(bench.npy("raw.npy").sum()) / 64.0 - whole).abs() < 1e-4);
 }
 
@@ -682,7 +682,7 @@ fn bad_input_gets_one_sentence_and_leaves_nothing() {
         ),
         (
             "explain linear.onnx plain.png --size 48",
-            &["48, 48]", "[N, 3, 32, 32]"],
+            &["32×32 pixels, not 48×48"],
         ),
         (
             "explain linear.onnx plain.png -o no/such/map.png",

@@ -1,25 +1,21 @@
 //! One network with its gradient, ready to answer.
 
 use ndarray::{Array2, Array3, ArrayView, Ix4};
-use pellucid_shared::attribution::{Signature, predicted, softmax};
+use pellucid_shared::attribution::Signature;
 use pellucid_shared::autodiff::{self, differentiate};
-use pellucid_shared::card::{Card, Class, Input, Norm, Training};
+use pellucid_shared::card::{Card, Class, Norm, Training};
+use pellucid_shared::contract::{Assumption, Contract, Wishes};
 use pellucid_shared::engine::TractTape;
-use pellucid_shared::image::Preprocessing;
 use pellucid_shared::onnx::Model;
-use pellucid_shared::zoo::{IMAGENET_MEAN, IMAGENET_STD, LOGITS};
 use serde::Serialize;
 
 use crate::ViewerError;
 use crate::pin::pin_input;
 
-/// The input side assumed where neither graph nor card fixes one.
-const USUAL_SIZE: u32 = 224;
-
 /// A classifier on tract, differentiated from the plain model file.
 pub struct Classifier {
-    card: Card,
-    has_card: bool,
+    contract: Contract,
+    outputs: Vec<String>,
     signature: Signature,
     tape: TractTape,
     no_gradient: Option<String>,
@@ -31,16 +27,26 @@ pub struct Classifier {
 pub struct Description {
     /// The card's name for the model; may be empty.
     pub name: String,
-    /// One per logit.
+    /// One per score.
     pub classes: Vec<ClassDescription>,
+    /// Whether the classes have names.
+    pub named: bool,
     /// Side of the network's square input in pixels.
     pub size: u32,
-    /// Whether the graph itself fixes that side.
+    /// Channels of the network's input, 1 or 3.
+    pub channels: usize,
+    /// Whether the graph itself fixes the side.
     pub fixed_size: bool,
-    /// Whether model or sidecar say how to use the model; otherwise these are guesses that the user may correct.
+    /// Whether model or sidecar say how to use the model.
     pub has_card: bool,
-    /// The card's input section as JSON: what [`crate::Picture`] needs to make the network's input.
+    /// What nobody told, as sentences: the same that `pellucid explain` prints.
+    pub assumed: Vec<Assumption>,
+    /// The input as a card's section, as JSON: what [`crate::Picture`] needs to make the network's input.
     pub input: String,
+    /// What is explained, and what its numbers are, as a card's section, as JSON.
+    pub output: String,
+    /// The values that can be explained: the one that is, and the graph's outputs.
+    pub outputs: Vec<String>,
     /// One line on the training, such as `resnet-small, phantom:2400, PGD-7 L2 ε = 1.5`; empty where unknown.
     pub training: String,
     /// Why there is no gradient, where there is none.
@@ -59,12 +65,14 @@ pub struct ClassDescription {
 /// A network's answer to an image.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Prediction {
-    /// The logits.
+    /// The scores: logits, unless the settings say otherwise.
     pub logits: Vec<f32>,
-    /// Their softmax.
-    pub probabilities: Vec<f32>,
-    /// The number of the highest logit; `None` where the network answers with something that is no number.
+    /// The probabilities; `None` where the scores are neither logits nor probabilities.
+    pub probabilities: Option<Vec<f32>>,
+    /// The number of the highest score; `None` where the network answers with something that is no number.
     pub predicted: Option<usize>,
+    /// What only the answer could show of the model.
+    pub assumed: Option<Assumption>,
 }
 
 impl Classifier {
@@ -78,16 +86,19 @@ impl Classifier {
     /// Where the file is no classifier of square images that tract can run, or the card does not fit it.
     pub fn open(bytes: Vec<u8>, sidecar: Option<&str>) -> Result<Self, ViewerError> {
         let model = Model::parse(&bytes)?;
-        let signature = signature(&model)?;
-        let own = sidecar.map_or_else(
-            || Card::from_model(&model),
-            |text| Card::parse(text).map(Some),
-        )?;
-        let has_card = own.is_some();
-        let card = own.map_or_else(|| guess(&signature), Ok)?;
-        check(&card, &signature)?;
+        let wishes = Wishes {
+            card: sidecar.map(Card::parse).transpose()?,
+            ..Wishes::default()
+        };
+        let contract = Contract::resolve(&model, &wishes)?;
+        let side = contract.for_images()?.preprocessing.size as usize;
+        let mut outputs = vec![contract.value().to_owned()];
+        let names = model.outputs().iter().map(|output| output.name.clone());
+        outputs.extend(names.filter(|name| name != contract.value() && name != autodiff::GRAD));
 
-        let side = card.input.preprocessing.size as usize;
+        let (model, signature) = contract.adapt(model)?;
+        let channels = contract.input.channels.unwrap_or_default().count();
+        let shape = [1, channels, side, side];
         let (model, no_gradient) = if signature.differentiated {
             (model, None)
         } else {
@@ -96,19 +107,22 @@ impl Classifier {
                 output: Some(signature.output.clone()),
                 ..autodiff::Options::default()
             };
-            match differentiate(pin_input(model, &signature.input, side)?, &options) {
+            match differentiate(pin_input(model, &signature.input, shape)?, &options) {
                 Ok(model) => (model, None),
                 // The attempt consumed the model, and the bytes are still at hand: no copy for the usual case.
-                Err(why) => (Model::parse(&bytes)?, Some(why.to_string())),
+                Err(why) => (
+                    contract.adapt(Model::parse(&bytes)?)?.0,
+                    Some(why.to_string()),
+                ),
             }
         };
         drop(bytes);
-        let input = (&signature.input[..], &[1, 3, side, side][..]);
+        let input = (&signature.input[..], &shape[..]);
         let output = (&signature.output[..], &[1, signature.classes][..]);
         let tape = TractTape::new(model, input, output)?;
         Ok(Self {
-            card,
-            has_card,
+            contract,
+            outputs,
             signature,
             tape,
             no_gradient,
@@ -120,55 +134,56 @@ impl Classifier {
     /// # Errors
     /// Where the card holds numbers that JSON cannot.
     pub fn describe(&self) -> Result<Description, ViewerError> {
-        let class = |index: usize| match self.card.classes.get(index) {
-            Some(class) => ClassDescription {
-                code: class.code.clone(),
-                title: class.title().to_owned(),
-            },
-            None => ClassDescription {
-                code: index.to_string(),
-                title: format!("Class {index}"),
+        let contract = &self.contract;
+        let class = |(index, class): (usize, &Class)| ClassDescription {
+            code: class.code.clone(),
+            title: if contract.named {
+                class.title().to_owned()
+            } else {
+                format!("Class {index}")
             },
         };
-        let input = serde_json::to_string(&self.card.input)
-            .map_err(|error| ViewerError::Page(error.to_string()))?;
+        let card = contract.card.as_ref();
+        let training = card.and_then(|card| card.training.as_ref());
         Ok(Description {
-            name: self.card.name.clone(),
-            classes: (0..self.signature.classes).map(class).collect(),
-            size: self.card.input.preprocessing.size,
-            fixed_size: self.signature.size().is_some(),
-            has_card: self.has_card,
-            input,
-            training: self
-                .card
-                .training
-                .as_ref()
-                .map(training_line)
-                .unwrap_or_default(),
+            name: card.map(|card| card.name.clone()).unwrap_or_default(),
+            classes: contract.classes.iter().enumerate().map(class).collect(),
+            named: contract.named,
+            size: contract.input.preprocessing.size,
+            channels: contract.input.channels.unwrap_or_default().count(),
+            fixed_size: contract.fixed.is_some(),
+            has_card: card.is_some(),
+            assumed: contract.assumed.clone(),
+            input: json(&contract.input)?,
+            output: json(&contract.output)?,
+            outputs: self.outputs.clone(),
+            training: training.map(training_line).unwrap_or_default(),
             no_gradient: self.no_gradient.clone(),
         })
     }
 
-    /// The prediction for a network input `[3, H, W]`, as [`crate::Picture`] makes it.
+    /// The prediction for a network input `[C, H, W]`, as [`crate::Picture`] makes it.
     ///
     /// # Errors
     /// Where the number of values does not fit, or tract fails.
     pub fn classify(&mut self, input: &[f32]) -> Result<Prediction, ViewerError> {
-        let side = self.card.input.preprocessing.size as usize;
-        let view = ArrayView::<f32, Ix4>::from_shape((1, 3, side, side), input);
+        let (channels, height, width) = self.shape();
+        let view = ArrayView::<f32, Ix4>::from_shape((1, channels, height, width), input);
         let view = view.map_err(|_| ViewerError::Input {
             given: input.len(),
-            wanted: 3 * side * side,
+            wanted: channels * height * width,
         })?;
-        let logits: Vec<f32> = self.tape.forward(view.into_dyn())?.into_iter().collect();
+        let scores: Vec<f32> = self.tape.forward(view.into_dyn())?.into_iter().collect();
+        let answer = self.contract.answer(scores);
         Ok(Prediction {
-            probabilities: softmax(&logits),
-            predicted: predicted(&logits),
-            logits,
+            logits: answer.scores,
+            probabilities: answer.probabilities,
+            predicted: answer.predicted,
+            assumed: answer.assumed,
         })
     }
 
-    /// The gradient `[3, H, W]` of a class's logit with respect to the network's own input, at the image last given to
+    /// The gradient `[C, H, W]` of a class's score with respect to the network's own input, at the image last given to
     /// [`Classifier::classify`]; neither scaled nor made absolute.
     ///
     /// # Errors
@@ -184,57 +199,25 @@ impl Classifier {
         let mut cotangent = Array2::zeros((1, classes));
         cotangent[[0, class]] = 1.0;
         let grad = self.tape.backward(cotangent.view().into_dyn())?;
-        let side = self.card.input.preprocessing.size as usize;
-        let (given, wanted) = (grad.len(), 3 * side * side);
-        grad.into_shape_with_order((3, side, side))
+        let (channels, height, width) = self.shape();
+        let (given, wanted) = (grad.len(), channels * height * width);
+        grad.into_shape_with_order(self.shape())
             .map_err(|_| ViewerError::Input { given, wanted })
     }
+
+    /// Channels, height and width of the input.
+    fn shape(&self) -> (usize, usize, usize) {
+        let side = self.contract.input.preprocessing.size as usize;
+        (
+            self.contract.input.channels.unwrap_or_default().count(),
+            side,
+            side,
+        )
+    }
 }
 
-/// Where a model has several outputs, the one called `logits` is meant.
-fn signature(model: &Model) -> Result<Signature, ViewerError> {
-    let names = model.outputs().iter().map(|output| output.name.clone());
-    let names: Vec<String> = names.filter(|name| name != autodiff::GRAD).collect();
-    let named = names.iter().any(|name| name == LOGITS);
-    if names.len() > 1 && !named {
-        return Err(ViewerError::Outputs { names });
-    }
-    Ok(Signature::of(model, named.then_some(LOGITS))?)
-}
-
-/// For a model without a card: the graph's size and ImageNet's normalization, which most published classifiers take.
-fn guess(signature: &Signature) -> Result<Card, ViewerError> {
-    let size = match signature.size() {
-        None => USUAL_SIZE,
-        Some((height, width)) if height == width => u32::try_from(height).unwrap_or(u32::MAX),
-        Some((height, width)) => return Err(ViewerError::NotSquare { height, width }),
-    };
-    let input = Input {
-        preprocessing: Preprocessing::square(size),
-        mean: Some(IMAGENET_MEAN),
-        std: Some(IMAGENET_STD),
-    };
-    Ok(Card::new("", Vec::<Class>::new(), input))
-}
-
-fn check(card: &Card, signature: &Signature) -> Result<(), ViewerError> {
-    let side = card.input.preprocessing.size;
-    if let Some((height, width)) = signature.size()
-        && (height, width) != (side as usize, side as usize)
-    {
-        return Err(ViewerError::Size {
-            height,
-            width,
-            card: side,
-        });
-    }
-    if !card.classes.is_empty() && card.classes.len() != signature.classes {
-        return Err(ViewerError::Classes {
-            card: card.classes.len(),
-            graph: signature.classes,
-        });
-    }
-    Ok(())
+fn json(value: &impl Serialize) -> Result<String, ViewerError> {
+    serde_json::to_string(value).map_err(|error| ViewerError::Page(error.to_string()))
 }
 
 fn training_line(training: &Training) -> String {
@@ -257,10 +240,12 @@ fn training_line(training: &Training) -> String {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use ndarray::{Array4, ArrayD};
-    use pellucid_shared::attribution::Explainer;
+    use pellucid_shared::attribution::{Explainer, predicted};
+    use pellucid_shared::card::{Input, Range};
     use pellucid_shared::engine::{Engine, TractEngine};
+    use pellucid_shared::image::Preprocessing;
     use pellucid_shared::onnx::{Dim, GraphBuilder};
-    use pellucid_shared::zoo::{Architecture, Blueprint, build};
+    use pellucid_shared::zoo::{Architecture, Blueprint, LOGITS, build};
 
     use super::*;
 
@@ -302,7 +287,17 @@ mod tests {
         assert_eq!(described.size, 32);
         assert_eq!(described.classes[2].title, "Class 2");
         let input: Input = serde_json::from_str(&described.input).unwrap();
-        assert_eq!(input.mean, Some(IMAGENET_MEAN));
+        // The graph normalises by itself, and shows it.
+        assert_eq!((input.range, input.mean), (Some(Range::Unit), None));
+        let sentences: Vec<&str> = described
+            .assumed
+            .iter()
+            .map(|what| &what.text[..])
+            .collect();
+        assert!(
+            sentences.iter().any(|text| text.contains("0 to 1")),
+            "{sentences:?}"
+        );
     }
 
     #[test]
@@ -325,11 +320,11 @@ mod tests {
         let refusal = |size, codes: &[&str]| sidecar(size, codes).err().unwrap().to_string();
         assert_eq!(
             refusal(64, &[]),
-            "the model takes images of 32×32 pixels, but its settings say 64×64: correct the settings"
+            "the model takes images of 32×32 pixels, not 64×64: correct the size"
         );
         assert_eq!(
             refusal(32, &["a"]),
-            "the settings name 1 classes, but the model tells 3 apart: correct the settings"
+            "1 classes are named, but the model tells 3 apart: name them all, in the model's order"
         );
     }
 

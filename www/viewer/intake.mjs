@@ -81,7 +81,7 @@ export class Intake {
   /** Forgets samples and image. */
   clear() {
     this.#samples.replaceChildren();
-    this.#current.hidden = true;
+    this.showNoImage();
     this.showError();
   }
 
@@ -95,6 +95,12 @@ export class Intake {
     for (const button of this.#samples.querySelectorAll("button")) {
       button.setAttribute("aria-pressed", String(button.dataset.phantom === String(phantom)));
     }
+  }
+
+  /** No image is open: none may stand there with its name. */
+  showNoImage() {
+    this.#current.hidden = true;
+    for (const button of this.#samples.querySelectorAll("button")) button.setAttribute("aria-pressed", "false");
   }
 
   /** Says in place what was wrong with what was given; nothing takes it away. */

@@ -1,6 +1,6 @@
 import { draw, h, icon } from "./dom.mjs";
-import { settingsForm } from "./settings.mjs";
-import { cancelled, percent, sentence } from "./words.mjs";
+import { assumedList, settingsForm } from "./settings.mjs";
+import { cancelled, said, sentence } from "./words.mjs";
 
 /** Pixels each way of the picture on the screen. The map has the network's own; the browser scales both to the panel. */
 export const SCREEN = 512;
@@ -28,6 +28,7 @@ export class Panel {
   #note = h("p", { class: "note", hidden: true });
   #bars = h("ol", { class: "bars" });
   #settings = h("div");
+  #form;
   #about = h("p", { class: "about" });
 
   /** What the person asked this panel for: set by whoever owns it. */
@@ -87,8 +88,18 @@ export class Panel {
     this.description = description;
     this.element.removeAttribute("data-failed");
     this.#about.textContent = description.training || `${description.size}×${description.size} pixels, ${description.classes.length} classes`;
-    this.#settings.replaceChildren(...(description.hasCard && !this.corrected ? [] : [settingsForm(description, (card) => this.onsettings?.(card))]));
+    this.#assume();
     this.rest();
+  }
+
+  /** Shows what was assumed of the model, and the settings that correct it. */
+  #assume() {
+    const { description } = this;
+    const ofAnswer = this.prediction?.assumed;
+    const assumed = [...description.assumed, ...(ofAnswer ? [ofAnswer] : [])];
+    const form = !description.hasCard || this.corrected || assumed.length > 0;
+    if (!this.#settings.firstChild || !ofAnswer) this.#form = form && settingsForm(description, (card) => this.onsettings?.(card));
+    this.#settings.replaceChildren(...(assumed.length > 0 ? [assumedList(assumed)] : []), ...(this.#form ? [this.#form] : []));
   }
 
   /** The model waits for an image. */
@@ -118,6 +129,7 @@ export class Panel {
 
   showPrediction(prediction) {
     this.prediction = prediction;
+    if (prediction.assumed) this.#assume();
     this.#drawBars();
   }
 
@@ -161,20 +173,21 @@ export class Panel {
   }
 
   #drawBars() {
-    const { probabilities, predicted } = this.prediction;
-    let shown = [...probabilities.keys()];
+    const { logits, probabilities, predicted } = this.prediction;
+    let shown = [...logits.keys()];
     if (shown.length > MANY) {
-      shown.sort((a, b) => probabilities[b] - probabilities[a]);
+      shown.sort((a, b) => logits[b] - logits[a]);
       const rest = this.explained !== undefined && shown.indexOf(this.explained) >= SHOWN_OF_MANY ? [this.explained] : [];
       shown = [...shown.slice(0, SHOWN_OF_MANY), ...rest];
     }
-    this.#bars.replaceChildren(...shown.map((index) => this.#barOf(index, probabilities[index], index === predicted)));
+    this.#bars.replaceChildren(...shown.map((index) => this.#barOf(index, index === predicted)));
   }
 
-  #barOf(index, probability, predicted) {
+  #barOf(index, predicted) {
     const { code, title } = this.description.classes[index];
+    const probability = this.prediction.probabilities?.[index];
     const fill = h("span", { class: "fill" });
-    fill.style.inlineSize = `${Number.isNaN(probability) ? 0 : probability * 100}%`;
+    fill.style.inlineSize = `${(probability || 0) * 100}%`;
     const button = h(
       "button",
       {
@@ -185,8 +198,9 @@ export class Panel {
         onclick: () => this.onpick?.(code),
       },
       h("span", { class: "title" }, title, predicted ? h("span", { class: "tag" }, "predicted") : null),
-      h("span", { class: "share" }, percent(probability)),
-      h("span", { class: "track" }, fill),
+      h("span", { class: "share" }, said(this.prediction, index)),
+      // A bar's length is a share of a whole.
+      probability === undefined ? null : h("span", { class: "track" }, fill),
     );
     button.dataset.code = code;
     button.toggleAttribute("data-predicted", predicted);

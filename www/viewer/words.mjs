@@ -19,6 +19,16 @@ export function percent(probability) {
   return `${(probability * 100).toFixed(1)} %`;
 }
 
+/** What a model says of a class: a percentage where it is one, and the score otherwise. */
+export function said({ logits, probabilities }, index) {
+  return probabilities ? percent(probabilities[index]) : logits[index].toPrecision(4);
+}
+
+/** Whether something is a Blob or File, of this page or of a frame in it. */
+export function isBlob(thing) {
+  return thing instanceof Blob || ["[object Blob]", "[object File]"].includes(Object.prototype.toString.call(thing));
+}
+
 /** Whether an error only says that somebody cancelled. */
 export function cancelled(error) {
   return error?.name === "AbortError";

@@ -18,6 +18,7 @@ const requests = {
   async open({ blob, phantom, size }) {
     picture?.free();
     picture = undefined;
+    if (!blob && phantom === undefined) throw new Error("There is no image to open.");
     picture = blob ? Picture.decode(await bytes(blob)) : Picture.phantom(phantom, size);
     const { width, height, truth, note } = picture;
     return { width, height, truth, note };

@@ -1,6 +1,6 @@
 use ndarray::{Array3, ArrayView4, Axis};
 
-use super::networks::{Networks, Open};
+use super::networks::Networks;
 use super::runner::{Runner, Subject};
 use super::{
     Attribution, AttributionError, Baseline, Convergence, Features, Gradient, Job, Map, Method,
@@ -61,16 +61,26 @@ impl Explainer {
         open: impl FnMut(&Model) -> Result<Box<dyn Engine>, EngineError> + 'static,
     ) -> Result<Self, AttributionError> {
         let signature = Signature::of(&model, output)?;
-        let open: Open = Box::new(open);
+        Ok(Self::with_signature(model, signature, open))
+    }
+
+    /// As [`Explainer::new`], for a model whose signature is known: as [`Contract::adapt`](crate::contract::Contract::adapt)
+    /// makes them.
+    #[must_use]
+    pub fn with_signature(
+        model: Model,
+        signature: Signature,
+        open: impl FnMut(&Model) -> Result<Box<dyn Engine>, EngineError> + 'static,
+    ) -> Self {
         let networks = Networks::Derived {
             model: Box::new(model),
-            open,
+            open: Box::new(open),
             opened: vec![],
         };
-        Ok(Self {
+        Self {
             networks,
             signature,
-        })
+        }
     }
 
     /// Takes an engine that differentiates by itself: it answers with the logits, and with `grad` too when it is fed
@@ -371,7 +381,7 @@ mod tests {
             refuse(&known(&[1, 3, 8, 8]), false, false),
             "the model's output `y` has the shape [1, 3, 8, 8]: a classifier of images has [N, K] with a fixed number of classes K"
         );
-        assert!(refuse(&known(&[1, 1, 8, 8]), false, true).contains("[1, 1, 8, 8]"));
+        assert!(refuse(&known(&[1, 2, 8, 8]), false, true).contains("[1, 2, 8, 8]"));
         assert!(refuse(&known(&[1, 16]), false, true).contains("input `a`"));
         assert_eq!(refuse(&known(&[1, 3, 8, 8]), false, true), "");
     }

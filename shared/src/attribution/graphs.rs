@@ -4,7 +4,7 @@ use crate::onnx::{GraphBuilder, Model, OnnxError, remove_unread};
 
 /// The part of a model that computes `outputs`, values of whatever node: without a gradient that was appended, and without
 /// heads that nobody asked for.
-pub(super) fn part(model: &Model, outputs: &[&str]) -> Result<Model, OnnxError> {
+pub(crate) fn part(model: &Model, outputs: &[&str]) -> Result<Model, OnnxError> {
     let mut builder = GraphBuilder::edit(model.clone());
     let graph = builder.graph_mut();
     let wanted = outputs.iter().map(|&name| name.to_owned());

@@ -64,6 +64,7 @@ pub use expected::{ExpectedGradients, Paths};
 pub use explainer::Explainer;
 pub use feature_map::{FeatureMap, Weighting};
 pub use gradient::Gradient;
+pub(crate) use graphs::part;
 pub use integrated::IntegratedGradients;
 pub use job::{Job, Progress};
 pub use method::Method;
@@ -72,26 +73,12 @@ pub use quadrature::{Node, Rule};
 pub use rise::{Masks, Rise};
 pub use score_cam::ScoreCam;
 pub use signature::Signature;
+pub(crate) use signature::{image_inputs, is_extended, own_outputs};
 pub use smoothgrad::{Noise, SmoothGrad, Statistic};
 pub use space::PixelSpace;
 pub use target::{Aim, Target};
 
-/// The probabilities of logits: `exp(xᵢ) / Σ exp(xⱼ)`, computed in float64 and without overflow.
-///
-/// A logit that is not finite makes every probability NaN, because none of them can be known then.
-#[must_use]
-pub fn softmax(logits: &[f32]) -> Vec<f32> {
-    if logits.iter().any(|x| !x.is_finite()) {
-        return vec![f32::NAN; logits.len()];
-    }
-    let highest = logits.iter().copied().fold(f32::MIN, f32::max);
-    let powers: Vec<f64> = logits
-        .iter()
-        .map(|&x| (f64::from(x) - f64::from(highest)).exp())
-        .collect();
-    let total: f64 = powers.iter().sum();
-    powers.iter().map(|p| (p / total) as f32).collect()
-}
+pub use crate::card::softmax;
 
 /// The position of the highest logit, the first of several equal ones; `None` where no logit is a number.
 #[must_use]
@@ -106,19 +93,6 @@ pub fn predicted(logits: &[f32]) -> Option<usize> {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn softmax_agrees_with_numbers_worked_by_hand_and_does_not_overflow() {
-        let p = softmax(&[1.0, 2.0, 3.0]);
-        // exp(k) / (e + e² + e³)
-        for (p, exact) in p.iter().zip([0.090_030_57, 0.244_728_47, 0.665_240_96]) {
-            assert!((p - exact).abs() < 1e-7);
-        }
-        assert_eq!(softmax(&[1000.0, 1000.0]), [0.5, 0.5]);
-        assert_eq!(softmax(&[-3e38, 3e38]), [0.0, 1.0]);
-        assert!(softmax(&[]).is_empty());
-        assert!(softmax(&[f32::INFINITY, 0.0]).iter().all(|p| p.is_nan()));
-    }
 
     #[test]
     fn the_prediction_is_the_first_highest_number() {

@@ -4,7 +4,7 @@ use super::explainer::Found;
 use super::noise::{Purpose, Stream};
 use super::runner::{Runner, Subject};
 use super::score_cam::seen;
-use super::{AttributionError, Baseline, Map, softmax};
+use super::{AttributionError, Baseline, Map};
 use crate::bilinear;
 
 /// RISE (Petsiuk, Das and Saenko, *RISE: Randomized Input Sampling for Explanation of Black-box Models*, 2018), `[H, W]`:
@@ -13,7 +13,8 @@ use crate::bilinear;
 /// 1 / (N · p) · Σ_k s(M_k x + (1 − M_k) fill) · M_k
 /// ```
 ///
-/// where `s` is the class's probability (the difference of two for a margin) and p the share of an image that a mask
+/// where `s` is the class's probability (the difference of two for a margin; the score itself where the network's numbers
+/// are no probabilities) and p the share of an image that a mask
 /// leaves visible. In units of probability; no gradient is needed. N is in the thousands in the paper.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rise {
@@ -89,12 +90,14 @@ impl Rise {
         }
         let fill = subject.baseline(&self.fill, seed, 0);
         let mut sum = Array2::<f64>::zeros(subject.size());
+        let scores = runner.signature.scores;
         runner.expect(count);
         runner.forward(
             count,
             |index| seen(&subject.input, &fill, &mask(index)),
             |index, logits| {
-                let share = subject.aim.score(&softmax(logits));
+                let shares = scores.probabilities(logits);
+                let share = subject.aim.score(shares.as_deref().unwrap_or(logits));
                 sum.zip_mut_with(&mask(index), |sum, &seen| *sum += share * f64::from(seen));
             },
         )?;

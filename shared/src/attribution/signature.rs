@@ -1,5 +1,7 @@
 use super::AttributionError;
-use crate::autodiff::{COTANGENT, FEATURES, FEATURES_GRAD, GRAD, RELU_RULE};
+use crate::autodiff::{COTANGENT, DIFFERENTIATED, FEATURES, FEATURES_GRAD, GRAD, RELU_RULE};
+use crate::card::Scores;
+use crate::onnx::pb::ValueInfoProto;
 use crate::onnx::{Dim, Model, OnnxError, Shape, declared_shape, infer_shapes};
 
 /// What a classifier takes and gives: names and sizes.
@@ -7,12 +9,14 @@ use crate::onnx::{Dim, Model, OnnxError, Shape, declared_shape, infer_shapes};
 pub struct Signature {
     /// The name of the image input.
     pub input: String,
-    /// Its shape `[N, 3, H, W]`; any of the dimensions but the channels may be open.
+    /// Its shape `[N, C, H, W]` with 1 or 3 channels; any of the dimensions but the channels may be open.
     pub shape: [Dim; 4],
-    /// The name of the output of logits.
+    /// The name of the output of scores.
     pub output: String,
     /// The number of classes, K of `[N, K]`.
     pub classes: usize,
+    /// What the scores are; [`Signature::of`] takes them for logits whose softmax are the probabilities.
+    pub scores: Scores,
     /// Whether the graph holds its exact gradient already, as `pellucid differentiate` writes it; not that of guided
     /// back-propagation, say.
     pub differentiated: bool,
@@ -25,26 +29,12 @@ impl Signature {
     /// [`AttributionError::Inputs`], [`AttributionError::NotAClassifier`], and [`OnnxError`] where several outputs
     /// leave open which are the logits.
     pub fn of(model: &Model, output: Option<&str>) -> Result<Self, AttributionError> {
-        let extended = model.inputs().iter().any(|i| i.name == COTANGENT)
-            && model.outputs().iter().any(|o| o.name == GRAD);
-        let own =
-            |name: &str| extended && [COTANGENT, GRAD, FEATURES, FEATURES_GRAD].contains(&name);
-
-        let inputs: Vec<_> = model
-            .inputs()
-            .into_iter()
-            .filter(|i| !own(&i.name))
-            .collect();
+        let inputs = image_inputs(model);
         let &[input] = &inputs[..] else {
             let names = inputs.iter().map(|i| i.name.clone()).collect();
             return Err(AttributionError::Inputs { names });
         };
-        let outputs: Vec<_> = model
-            .outputs()
-            .iter()
-            .filter(|o| !own(&o.name))
-            .map(|o| &o.name[..])
-            .collect();
+        let outputs: Vec<_> = own_outputs(model).iter().map(|o| &o.name[..]).collect();
         let output = match (output, &outputs[..]) {
             (None, [one]) => model.output(Some(one))?,
             (None, _) => {
@@ -59,8 +49,10 @@ impl Signature {
         };
 
         let declared = declared_shape(input);
-        let shape = image_shape(declared.as_ref())
-            .ok_or_else(|| wrong("input", &input.name, declared.as_ref(), "[N, 3, H, W]"))?;
+        let shape = image_shape(declared.as_ref()).ok_or_else(|| {
+            let wanted = "[N, C, H, W] with 1 or 3 channels C";
+            wrong("input", &input.name, declared.as_ref(), wanted)
+        })?;
         let inferred = infer_shapes(model)?.get(&output.name).cloned();
         let candidates = [inferred.clone(), declared_shape(output)];
         let classes = candidates.iter().flatten().find_map(number_of_classes);
@@ -77,7 +69,12 @@ impl Signature {
             shape,
             output: output.name.clone(),
             classes,
-            differentiated: extended && model.metadata(RELU_RULE).is_none(),
+            scores: Scores::default(),
+            differentiated: is_extended(model)
+                && model.metadata(RELU_RULE).is_none()
+                && model
+                    .metadata(DIFFERENTIATED)
+                    .is_none_or(|of| of == output.name),
         })
     }
 
@@ -105,16 +102,41 @@ impl Signature {
     }
 }
 
-/// `[N, 3, H, W]`; a graph that says nothing of its input's shape is taken at the caller's word.
+/// Whether `differentiate` has added a gradient, or what it does by other rules.
+pub(crate) fn is_extended(model: &Model) -> bool {
+    model.inputs().iter().any(|i| i.name == COTANGENT)
+        && model.outputs().iter().any(|o| o.name == GRAD)
+}
+
+/// The inputs that are fed at run time, without what `differentiate` has added.
+pub(crate) fn image_inputs(model: &Model) -> Vec<&ValueInfoProto> {
+    let extended = is_extended(model);
+    let mut inputs = model.inputs();
+    inputs.retain(|input| !(extended && input.name == COTANGENT));
+    inputs
+}
+
+/// The outputs without what `differentiate` has added.
+pub(crate) fn own_outputs(model: &Model) -> Vec<&ValueInfoProto> {
+    let added = [GRAD, FEATURES, FEATURES_GRAD];
+    let extended = is_extended(model);
+    let outputs = model.outputs().iter();
+    outputs
+        .filter(|output| !(extended && added.contains(&&output.name[..])))
+        .collect()
+}
+
+/// `[N, C, H, W]`; a graph that says nothing of its input's shape is taken at the caller's word.
 fn image_shape(declared: Option<&Shape>) -> Option<[Dim; 4]> {
     let Some(shape) = declared else {
         return Some([Dim::Unknown, Dim::Known(3), Dim::Unknown, Dim::Unknown]);
     };
     let mut shape: [Dim; 4] = shape.clone().try_into().ok()?;
-    if shape[1].known().is_some_and(|channels| channels != 3) {
-        return None;
+    match shape[1].known() {
+        None => shape[1] = Dim::Known(3),
+        Some(1 | 3) => {}
+        Some(_) => return None,
     }
-    shape[1] = Dim::Known(3);
     Some(shape)
 }
 

@@ -49,5 +49,5 @@ mod table;
 
 pub use driver::{COTANGENT, FEATURES, FEATURES_GRAD, GRAD, differentiate};
 pub use error::AutodiffError;
-pub use options::{Options, RELU_RULE, ReluRule};
+pub use options::{DIFFERENTIATED, Options, RELU_RULE, ReluRule};
 pub use table::{has_rule, operators};

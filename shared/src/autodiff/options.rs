@@ -27,6 +27,9 @@ pub enum ReluRule {
     Deconvnet,
 }
 
+/// The metadata property that names the output whose gradient a file with several outputs holds.
+pub const DIFFERENTIATED: &str = "pellucid.differentiated";
+
 /// The metadata property of a differentiated file whose `grad` is an attribution instead of the gradient: the name of the
 /// rule for `Relu`. A file without it holds the exact gradient.
 pub const RELU_RULE: &str = "pellucid.relu";

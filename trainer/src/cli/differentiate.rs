@@ -5,13 +5,16 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use pellucid_shared::autodiff::{
-    COTANGENT, FEATURES, FEATURES_GRAD, GRAD, Options, ReluRule, differentiate,
+    COTANGENT, DIFFERENTIATED, FEATURES, FEATURES_GRAD, GRAD, Options, ReluRule, differentiate,
 };
+use pellucid_shared::contract::{About, Assumption, Contract, Wishes};
 use pellucid_shared::onnx::{
-    Batch, MOST_BYTES, Model, NEWEST_OPSET, OPSET, data_file, inline, raise_opset, set_batch,
+    Batch, GraphBuilder, MOST_BYTES, Model, NEWEST_OPSET, OPSET, data_file, infer_shapes, inline,
+    raise_opset, set_batch,
 };
 use serde::Serialize;
 
+use super::feed::assumed_lines;
 use super::model;
 use super::output::{bytes, print, print_json, protect};
 
@@ -19,7 +22,9 @@ use super::output::{bytes, print, print_json, protect};
 ///
 /// The result keeps the model as it is and has one more input, `cotangent`, of the output's shape, and one more output,
 /// `grad`, of the input's shape: grad = cotangentᵀ · ∂output/∂input. Feed a row that is 1 at a class and 0 elsewhere, and
-/// `grad` is the gradient of that class's logit. Any runtime that runs the model runs the result.
+/// `grad` is the gradient of that class's logit. Any runtime that runs the model runs the result. Of a classifier that
+/// ends in a Softmax or Sigmoid the score before it is differentiated, and becomes an output beside the model's own;
+/// --output names another.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -38,7 +43,8 @@ pub struct Args {
     /// The input to differentiate with respect to; needed where the model has several
     #[arg(long, value_name = "NAME")]
     input: Option<String>,
-    /// The output to differentiate; needed where the model has several
+    /// The output, or value inside the graph, to differentiate [default: the score before the last Softmax or Sigmoid];
+    /// needed where the model has several
     #[arg(long, value_name = "NAME")]
     output: Option<String>,
     /// Also hand out a feature map and its cotangent, as the outputs `features` and `features_grad`, for Grad-CAM: the
@@ -87,6 +93,10 @@ struct Report {
     /// Where the weights are, if not in the output itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<PathBuf>,
+    /// The value that is differentiated.
+    of: String,
+    /// Why it is this one, where nobody named it.
+    assumed: Vec<Assumption>,
     cotangent: String,
     grad: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -117,6 +127,36 @@ fn prepared(mut model: Model, batch: Option<Batch>, opset: Option<i64>) -> Resul
     })
 }
 
+/// What is differentiated where the user does not say it: of a classifier the score before the last Softmax or Sigmoid, which
+/// becomes an output. Any other model is left to its only output.
+fn subject(
+    model: Model,
+    named: Option<String>,
+    several_inputs: bool,
+) -> Result<(Model, String, Vec<Assumption>)> {
+    let (value, assumed) = match named {
+        Some(name) => (name, vec![]),
+        None => match Contract::resolve(&model, &Wishes::default()) {
+            Ok(contract) if !several_inputs => {
+                let mut assumed = contract.assumed.clone();
+                assumed.retain(|what| what.about == About::Output);
+                (contract.value().to_owned(), assumed)
+            }
+            _ => (model.output(None)?.name.clone(), vec![]),
+        },
+    };
+    let graph = model.graph();
+    let is_output = graph.output.iter().any(|output| output.name == value);
+    let is_value = graph.node.iter().any(|node| node.output.contains(&value));
+    if is_output || !is_value {
+        return Ok((model, value, assumed));
+    }
+    let shape = infer_shapes(&model)?.get(&value).cloned();
+    let mut builder = GraphBuilder::edit(model);
+    builder.output(&value, shape.as_deref());
+    Ok((builder.finish()?, value, assumed))
+}
+
 /// Differentiates a file.
 ///
 /// # Errors
@@ -131,14 +171,20 @@ pub fn run(args: Args) -> Result<()> {
     let bytes_before = model::size(&files)?;
     let model = prepared(model, args.batch, args.opset)
         .with_context(|| args.model.display().to_string())?;
+    let (model, output, assumed) = subject(model, args.output, args.input.is_some())
+        .with_context(|| args.model.display().to_string())?;
+    let several = model.outputs().len() > 1;
     let options = Options {
         input: args.input,
-        output: args.output,
+        output: Some(output.clone()),
         features: args.features,
         relu: args.rule.unwrap_or_default(),
     };
-    let result = differentiate(model, &options)
+    let mut result = differentiate(model, &options)
         .with_context(|| format!("{} cannot be differentiated", args.model.display()))?;
+    if several {
+        result.set_metadata(DIFFERENTIATED, output.clone());
+    }
     let data = (result.encoded_len() > MOST_BYTES).then(|| data_file(&args.out));
     if let Some(data) = &data {
         for file in &files {
@@ -152,6 +198,8 @@ pub fn run(args: Args) -> Result<()> {
     };
     let inputs = result.inputs();
     let report = Report {
+        of: output,
+        assumed,
         cotangent: shape(inputs.into_iter().find(|i| i.name == COTANGENT)),
         grad: shape(result.outputs().iter().find(|o| o.name == GRAD)),
         features: options
@@ -174,8 +222,9 @@ pub fn run(args: Args) -> Result<()> {
     let data = report.data.map_or_else(String::new, |file| {
         format!(" with the weights in {}", file.display())
     });
+    let of = format!("differentiates `{}`", report.of);
     print(&format!(
-        "{}: added the input `{COTANGENT}` {}, the output `{GRAD}` {}{features} and {} nodes to {}; {} became {}{data}\n",
+        "{}: {of}; added the input `{COTANGENT}` {}, the output `{GRAD}` {}{features} and {} nodes to {}; {} became {}{data}\n",
         report.output.display(),
         report.cotangent,
         report.grad,
@@ -183,5 +232,6 @@ pub fn run(args: Args) -> Result<()> {
         report.nodes_before,
         bytes(report.bytes_before),
         bytes(report.bytes_after),
-    ))
+    ))?;
+    print(&assumed_lines(&report.assumed))
 }

@@ -2,13 +2,16 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use pellucid_shared::attribution::Signature;
-use pellucid_shared::card::{Card, Class, Input, Norm};
+use pellucid_shared::card::{Class, Norm, Scores};
+use pellucid_shared::contract::{Assumption, Contract};
 use pellucid_shared::image::Preprocessing;
 use pellucid_shared::onnx::Model;
+use serde::Serialize;
 
 use super::ball::{length, too_large};
+use super::feed::{Feed, assumed_lines, contract};
 use super::output::{note, print, print_json};
 use super::quantities::{at_least_one, norm};
 use crate::data::{
@@ -37,12 +40,17 @@ pub struct Args {
     /// The part of the split: train, validation or test
     #[arg(long, default_value = "test", value_parser = part)]
     subset: Part,
-    /// The classes of the data by code, for a model without a card [default: the card's]
+    /// The classes of the data by code, in the order of the model's scores [default: the card's, or those of --labels]
     #[arg(long, value_delimiter = ',')]
     classes: Option<Vec<String>>,
-    /// Side of the input in pixels, for a model that does not say it
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
-    size: Option<u32>,
+    /// Measure this output or value of the graph [default: the score before the last Softmax or Sigmoid]
+    #[arg(long, value_name = "NAME")]
+    output: Option<String>,
+    #[command(
+        flatten,
+        next_help_heading = "What the model takes and gives (where card and graph do not say it)"
+    )]
+    feed: Feed,
     /// At most so many images, taken evenly from the classes
     #[arg(long, value_parser = at_least_one)]
     limit: Option<usize>,
@@ -86,8 +94,8 @@ pub fn run(args: Args) -> Result<()> {
     let progress = Progress::visible();
     let place = args.model.display();
     let model = super::model::load(&args.model)?;
-    let subject = Subject::of(&model, &args)?;
-    let dataset = dataset(&args, &subject.classes)?;
+    let subject = Subject::of(model, &args)?;
+    let dataset = dataset(&args, &subject.codes)?;
     let classes = dataset.classes.clone();
     ensure!(
         subject.signature.classes == classes.len(),
@@ -95,7 +103,7 @@ pub fn run(args: Args) -> Result<()> {
         subject.signature.classes,
         classes.len()
     );
-    let how = &subject.input.preprocessing;
+    let how = &subject.preprocessing;
     if let Some(told) = args
         .epsilon
         .and_then(|epsilon| too_large(args.norm, epsilon, how.size))
@@ -103,75 +111,69 @@ pub fn run(args: Args) -> Result<()> {
         note(&told);
     }
     let examples = Examples::read(dataset, how, "images", &progress)?;
-    let evaluation = measure(&args, &model, &subject, &examples, &progress)?;
+    let evaluation = measure(&args, &subject, &examples, &progress)?;
+    let assumed = &subject.assumed[..];
     if args.json {
-        print_json(&evaluation)
+        print_json(&Report {
+            evaluation: &evaluation,
+            assumed,
+        })
     } else {
-        print(&evaluation.to_text(&classes))
+        let text = evaluation.to_text(&classes);
+        print(&format!("{text}{}", assumed_lines(assumed)))
     }
 }
 
-/// What is measured: how it wants its images, and which classes it tells apart.
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    evaluation: &'a Evaluation,
+    assumed: &'a [Assumption],
+}
+
+/// What is measured: a model of RGB in [0, 1], whatever its file takes, and which classes it tells apart.
 struct Subject {
+    model: Model,
     signature: Signature,
-    input: Input,
+    preprocessing: Preprocessing,
     /// The codes in the order of the logits; `None` where neither card nor user names them.
-    classes: Option<Vec<String>>,
+    codes: Option<Vec<String>>,
+    assumed: Vec<Assumption>,
 }
 
 impl Subject {
-    fn of(model: &Model, args: &Args) -> Result<Self> {
-        let place = args.model.display();
-        let signature =
-            Signature::of(model, None).with_context(|| format!("{place} cannot be measured"))?;
-        let card = Card::from_model(model)
-            .with_context(|| format!("the card of {place} cannot be used"))?;
-        let classes = match (&card, &args.classes) {
-            (_, Some(classes)) => Some(classes.clone()),
-            (Some(card), None) if !card.classes.is_empty() => {
-                Some(card.classes.iter().map(|c| c.code.clone()).collect())
-            }
-            _ => None,
-        };
-        if let Some(classes) = &classes {
-            ensure!(
-                classes.len() == signature.classes,
-                "{place} tells {} classes apart, and {} are named: name them all with --classes, in the model's order",
-                signature.classes,
-                classes.len()
-            );
+    fn of(model: Model, args: &Args) -> Result<Self> {
+        let mut wishes = args.feed.wishes(args.output.as_deref())?;
+        if let Some(codes) = &args.classes {
+            let class = |code: &String| Class {
+                code: code.clone(),
+                name: String::new(),
+            };
+            wishes.classes = Some(codes.iter().map(class).collect());
         }
-        let mut input = match card {
-            Some(card) => card.input,
-            None => Input::plain(Preprocessing::square(side(args, &signature)?)),
-        };
-        if let Some(size) = args.size {
-            input.preprocessing.size = size;
-        }
-        if let Some((height, width)) = signature.size() {
-            let size = input.preprocessing.size as usize;
-            ensure!(
-                (height, width) == (size, size),
-                "{place} takes images of {width}×{height} pixels, not {size}×{size}: correct --size"
-            );
+        let contract = contract(&model, &args.model, &wishes)?;
+        let place = || format!("{} cannot be measured", args.model.display());
+        let preprocessing = contract
+            .for_images()
+            .with_context(place)?
+            .preprocessing
+            .clone();
+        let (model, signature) = contract.of_pixels(model).with_context(place)?;
+        let codes = contract.classes.iter().map(|class| class.code.clone());
+        let codes = contract.named.then(|| codes.collect());
+        let Contract { mut assumed, .. } = contract;
+        if signature.scores != Scores::Softmax {
+            assumed.push(Assumption::of_scores(
+                "The class with the highest score counts as the answer, and loss and attack take the softmax of all scores, though these are no logits of classes that exclude each other.",
+            ));
         }
         Ok(Self {
+            model,
             signature,
-            input,
-            classes,
+            preprocessing,
+            codes,
+            assumed,
         })
-    }
-}
-
-/// The side of the input of a model without a card.
-fn side(args: &Args, signature: &Signature) -> Result<u32> {
-    match (args.size, signature.size()) {
-        (Some(size), _) => Ok(size),
-        (None, Some((height, _))) => Ok(u32::try_from(height)?),
-        (None, None) => bail!(
-            "{} does not say how large its images are: give --size",
-            args.model.display()
-        ),
     }
 }
 
@@ -218,7 +220,6 @@ fn evaluation(args: &Args, examples: &Examples, clean: crate::evaluate::Figures)
 #[cfg(feature = "torch")]
 fn measure(
     args: &Args,
-    model: &Model,
     subject: &Subject,
     examples: &Examples,
     progress: &Progress,
@@ -231,8 +232,7 @@ fn measure(
         .epsilon
         .map(|epsilon| Attack::for_evaluation(args.norm, epsilon, args.steps, args.step_size))
         .transpose()?;
-    let model = crate::evaluate::normalising(model, &subject.input)?;
-    let network = Network::new(&model, choose_device(args.device)?)?;
+    let network = Network::new(&subject.model, choose_device(args.device)?)?;
     // The figures are to be the exported file's, whatever runs it.
     allow_tf32(Tf32::Never);
     let bar = progress.bar("clean", examples.len());
@@ -256,7 +256,6 @@ fn measure(
 #[cfg(not(feature = "torch"))]
 fn measure(
     args: &Args,
-    model: &Model,
     subject: &Subject,
     examples: &Examples,
     progress: &Progress,
@@ -268,10 +267,10 @@ fn measure(
         args.epsilon.is_none(),
         "this pellucid was built without libtorch, which attacks: leave --epsilon out, or build it with the feature torch"
     );
-    let mut engine = TractEngine::new(model)?;
+    let mut engine = TractEngine::new(&subject.model)?;
     let names = (&subject.signature.input[..], &subject.signature.output[..]);
     let bar = progress.bar("clean", examples.len());
-    let measured = predict(&mut engine, names, &subject.input, examples, &bar)?;
+    let measured = predict(&mut engine, names, examples, &bar)?;
     bar.finish_and_clear();
     Ok(evaluation(args, examples, Figures::of(&measured, None)))
 }

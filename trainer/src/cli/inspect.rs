@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use pellucid_shared::attribution::Signature;
 use pellucid_shared::autodiff::{Options, RELU_RULE, differentiate, has_rule};
-use pellucid_shared::card::Card;
+use pellucid_shared::card::{Card, Channels, Input, Scores};
+use pellucid_shared::contract::{Contract, ContractError, Wishes};
 use pellucid_shared::onnx::pb::{TensorProto, ValueInfoProto, tensor_proto::DataType, type_proto};
 use pellucid_shared::onnx::{Model, declared_shape, tensor_shape};
 use serde::Serialize;
@@ -41,6 +42,11 @@ struct Report {
     operators: Vec<Operator>,
     weights: Weights,
     gradient: Gradient,
+    /// What it takes and gives as a classifier, and what of that is assumed.
+    contract: Option<Contract>,
+    /// Why it is no classifier of images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contract_error: Option<String>,
     card: Option<Card>,
     /// Why the card that is there cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,6 +108,7 @@ impl Report {
             Ok(card) => (card, None),
             Err(error) => (None, Some(error.to_string())),
         };
+        let contract = Contract::resolve(&model, &Wishes::default());
         let proto = model.proto();
         let producer = format!("{} {}", proto.producer_name, proto.producer_version);
         Self {
@@ -116,7 +123,9 @@ impl Report {
             weights: weights(&model.graph().initializer),
             card,
             card_error,
-            gradient: Gradient::of(model),
+            gradient: Gradient::of(model, &contract),
+            contract_error: contract.as_ref().err().map(ToString::to_string),
+            contract: contract.ok(),
         }
     }
 
@@ -170,20 +179,61 @@ impl Report {
             line("", &format!("{count:>5} {name}{remark}"));
         }
         line("gradient", &self.gradient.text());
+        match (&self.contract, &self.contract_error) {
+            (Some(contract), _) => describe_contract(contract, &mut line),
+            (None, error) => line(
+                "explained",
+                &format!("cannot be: {}", error.as_deref().unwrap_or_default()),
+            ),
+        }
         match (&self.card, &self.card_error) {
             (Some(card), _) => describe(card, &mut line),
             (None, Some(error)) => line("card", &format!("unreadable: {error}")),
-            (None, None) => line(
-                "card",
-                "none: give --size, --mean, --std and --labels, or --card, to explain",
-            ),
+            (None, None) => line("card", "none"),
         }
         text
     }
 }
 
+/// What an image becomes before it is fed, what is explained, and what nobody told of both.
+fn describe_contract(contract: &Contract, line: &mut impl FnMut(&str, &str)) {
+    let Input {
+        preprocessing,
+        channels,
+        range,
+        mean,
+        std,
+        ..
+    } = &contract.input;
+    let colours = match channels.unwrap_or_default() {
+        Channels::Rgb => "RGB",
+        Channels::Grey => "grey",
+    };
+    let mut fed = format!(
+        "{0}×{0} pixels, {1:?}, {2:?}, {colours} from {3}",
+        preprocessing.size,
+        preprocessing.crop,
+        preprocessing.resize,
+        range.unwrap_or_default().text()
+    );
+    if let (Some(mean), Some(std)) = (mean, std) {
+        let _ = write!(fed, ", normalised before: mean {mean:?}, std {std:?}");
+    }
+    line("fed", &fed);
+    let kind = match contract.scores() {
+        Scores::Softmax => "logits of classes that exclude each other",
+        Scores::Sigmoid if contract.binary => "the logit of two classes",
+        Scores::Sigmoid => "logits of independent classes",
+        Scores::Probabilities => "probabilities",
+        Scores::Values => "values that are no probabilities",
+    };
+    line("explained", &format!("{}, {kind}", contract.value()));
+    for (index, assumption) in contract.assumed.iter().enumerate() {
+        line(if index == 0 { "assumed" } else { "" }, &assumption.text);
+    }
+}
+
 fn describe(card: &Card, line: &mut impl FnMut(&str, &str)) {
-    let preprocessing = &card.input.preprocessing;
     line(
         "card",
         if card.name.is_empty() {
@@ -192,19 +242,6 @@ fn describe(card: &Card, line: &mut impl FnMut(&str, &str)) {
             &card.name
         },
     );
-    line(
-        "image",
-        &format!(
-            "{0}×{0} pixels, {1:?}, {2:?}",
-            preprocessing.size, preprocessing.crop, preprocessing.resize
-        ),
-    );
-    if let (Some(mean), Some(std)) = (card.input.mean, card.input.std) {
-        line(
-            "",
-            &format!("normalised outside the graph: mean {mean:?}, std {std:?}"),
-        );
-    }
     for (index, class) in card.classes.iter().enumerate() {
         line(
             if index == 0 { "classes" } else { "" },
@@ -320,12 +357,16 @@ fn weights(tensors: &[TensorProto]) -> Weights {
 }
 
 impl Gradient {
-    fn of(model: Model) -> Self {
-        let signature = match Signature::of(&model, None) {
-            Ok(signature) => signature,
+    fn of(model: Model, contract: &Result<Contract, ContractError>) -> Self {
+        let contract = match contract {
+            Ok(contract) => contract,
             Err(error) => return Self::impossible(error.to_string()),
         };
         let rule = model.metadata(RELU_RULE).map(str::to_owned);
+        let (model, signature) = match contract.adapt(model) {
+            Ok(adapted) => adapted,
+            Err(error) => return Self::impossible(error.to_string()),
+        };
         let derivable = Self {
             included: signature.differentiated,
             possible: true,
@@ -335,7 +376,13 @@ impl Gradient {
         if derivable.included || derivable.rule.is_some() {
             return derivable;
         }
-        match differentiate(model, &Options::default()) {
+        let Signature { input, output, .. } = signature;
+        let options = Options {
+            input: Some(input),
+            output: Some(output),
+            ..Options::default()
+        };
+        match differentiate(model, &options) {
             Ok(_) => derivable,
             Err(error) => Self::impossible(error.to_string()),
         }

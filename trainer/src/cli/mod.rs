@@ -11,6 +11,7 @@ pub mod evaluate;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod examples;
 pub mod explain;
+mod feed;
 pub mod inspect;
 mod interrupt;
 mod model;
@@ -169,6 +170,10 @@ mod tests {
             "pellucid explain a.onnx a.png --mean 0,0,0",
             "pellucid explain a.onnx a.png --std 1,1,1",
             "pellucid explain a.onnx a.png --mean 0,0,0 --std 1,1,0",
+            "pellucid explain a.onnx a.png --mean 0,0,0 --std 1,1,1e-45",
+            "pellucid explain a.onnx a.png --channels 4",
+            "pellucid explain a.onnx a.png --range 0..2",
+            "pellucid explain a.onnx a.png --scores logits",
             "pellucid explain a.onnx a.png --size 0",
             "pellucid explain a.onnx a.png --opacity 2",
             "pellucid explain a.onnx a.png --outlier-percent -1",
@@ -206,6 +211,10 @@ mod tests {
             "--crop center_square",
             "--crop stretch",
             "--mean -1,0,0 --std 1,1,1",
+            "--mean 0.5 --std 0.5 --channels 1 --layout nhwc --resize nearest",
+            "--range -1..1",
+            "--range 0..255 --mean 123.7,116.3,103.5 --std 58.4,57.1,57.4",
+            "--scores sigmoid --output probabilities",
             "--engine ort",
             "--engine tract",
             "--engine torch",

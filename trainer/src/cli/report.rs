@@ -6,21 +6,21 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args as ClapArgs;
 use ndarray::{Array2, Axis};
 use pellucid_shared::attribution::{Explainer, predicted};
-use pellucid_shared::card::Card;
-use pellucid_shared::engine::TractEngine;
+use pellucid_shared::contract::{Assumption, Contract};
 use pellucid_shared::image::{RgbImage, crop_and_resize, encode_png, to_tensor};
 use pellucid_shared::metrics::mass_inside;
-use pellucid_shared::onnx::Model;
 use pellucid_shared::render::{
     BLACK, ColourMap, GREEN, RED, Sign, WHITE, collapse, enlarge, frame, grid, normalise, outline,
     paint,
 };
 use serde::Serialize;
 
+use super::feed::{Feed, assumed_lines, contract};
 use super::output::{print, print_json, protect, write};
 use super::quantities::at_least_one;
 use super::values::percent;
 use crate::data::{Dataset, EVALUATION_POPULATION, Item, Part, Source, Split, TRAINING_POPULATION};
+use crate::engines::{EngineKind, explainer};
 
 /// The lesion's outline, visible on white and on blue.
 const GREY: image::Rgb<u8> = image::Rgb([90, 90, 90]);
@@ -35,7 +35,7 @@ const GREY: image::Rgb<u8> = image::Rgb([90, 90, 90]);
 A column per image: the image, for phantoms the pixels that decide the class, then a map per model in the order given,
 with the lesion's outline, framed green where the model is right and red where it is wrong.")]
 pub struct Args {
-    /// A model with a card; give it again for every subject
+    /// A model whose classes have names, in its card or by --labels; give it again for every subject
     #[arg(long = "model", required = true, value_name = "MODEL.onnx")]
     models: Vec<PathBuf>,
     /// The images: ham10000:DIR, folder:DIR or phantom:COUNT
@@ -62,12 +62,17 @@ pub struct Args {
     /// Prints the figures as JSON
     #[arg(long)]
     json: bool,
+    #[command(
+        flatten,
+        next_help_heading = "What every model takes and gives (where card and graph do not say it)"
+    )]
+    feed: Feed,
 }
 
 /// A model that is asked for its gradient: a row of the picture.
 struct Subject {
     explainer: Explainer,
-    card: Card,
+    contract: Contract,
     figures: Figures,
 }
 
@@ -79,6 +84,8 @@ struct Figures {
     /// Images whose predicted class is the true one.
     right: usize,
     inside: Inside,
+    /// What nobody told of the model.
+    assumed: Vec<Assumption>,
 }
 
 /// Sums over the images whose lesion is known.
@@ -128,7 +135,7 @@ impl Serialize for Inside {
 /// Draws the picture.
 ///
 /// # Errors
-/// Where a model has no card, the models know different classes, or an image cannot be read.
+/// Where a model's classes have no names, the models know different classes, or an image cannot be read.
 pub fn run(args: Args) -> Result<()> {
     for model in &args.models {
         args.output.iter().try_for_each(|out| protect(model, out))?;
@@ -136,19 +143,22 @@ pub fn run(args: Args) -> Result<()> {
     let mut subjects = args
         .models
         .iter()
-        .map(|path| open_subject(path))
+        .map(|path| open_subject(path, &args.feed))
         .collect::<Result<Vec<_>>>()?;
     let first = subjects.first().context("name at least one --model")?;
     let classes: Vec<String> = first
-        .card
+        .contract
         .classes
         .iter()
         .map(|class| class.code.clone())
         .collect();
     ensure!(
-        subjects
+        subjects.iter().all(|c| c
+            .contract
+            .classes
             .iter()
-            .all(|c| c.card.classes.iter().map(|class| &class.code).eq(&classes)),
+            .map(|class| &class.code)
+            .eq(&classes)),
         "the models know different classes: compare models of one task"
     );
     let dataset = choose_items(&args, &classes)?;
@@ -184,36 +194,34 @@ impl Figures {
             right,
             ..
         } = self;
-        format!("{model}: {right} of {images} right; {inside}\n")
+        let assumed = assumed_lines(&self.assumed);
+        format!("{model}: {right} of {images} right; {inside}\n{assumed}")
     }
 }
 
-fn open_subject(path: &Path) -> Result<Subject> {
+fn open_subject(path: &Path, feed: &Feed) -> Result<Subject> {
     let name = path.display();
     let model = super::model::load(path)?;
-    let card = card(&model, path)?;
-    let explainer = Explainer::new(model, |graph| Ok(Box::new(TractEngine::new(graph)?)))
+    let contract = contract(&model, path, &feed.wishes(None)?)?;
+    ensure!(
+        contract.named,
+        "{name} does not name its classes, which `report` needs to compare them with the data's: give --labels"
+    );
+    contract.for_images().with_context(|| name.to_string())?;
+    let explainer = explainer(EngineKind::Tract, model, &contract)
         .with_context(|| format!("{name} cannot be explained"))?;
     let figures = Figures {
         model: name.to_string(),
         images: 0,
         right: 0,
         inside: Inside::default(),
+        assumed: contract.assumed.clone(),
     };
     Ok(Subject {
         explainer,
-        card,
+        contract,
         figures,
     })
-}
-
-fn card(model: &Model, path: &Path) -> Result<Card> {
-    let name = path.display();
-    Card::from_model(model)
-        .with_context(|| format!("the card of {name} cannot be used"))?
-        .with_context(|| {
-            format!("{name} has no model card: `report` needs one to know classes and image size")
-        })
 }
 
 fn choose_items(args: &Args, classes: &[String]) -> Result<Dataset> {
@@ -238,7 +246,7 @@ fn choose_items(args: &Args, classes: &[String]) -> Result<Dataset> {
 fn column(item: &Item, subjects: &mut [Subject], args: &Args) -> Result<Vec<RgbImage>> {
     let mut pictures = vec![];
     for (index, subject) in subjects.iter_mut().enumerate() {
-        let how = subject.card.input.preprocessing.clone();
+        let how = subject.contract.input.preprocessing.clone();
         let whole = item.picture.read(how.size)?;
         let masks = item.masks(&whole, &how)?;
         let image = crop_and_resize(&whole, &how);
@@ -281,7 +289,7 @@ fn transposed(columns: &[Vec<RgbImage>]) -> Vec<Vec<RgbImage>> {
 
 /// The predicted class's gradient, summed over the channels, `[H, W]`, and that class.
 fn saliency(subject: &mut Subject, image: &RgbImage) -> Result<(Array2<f32>, usize)> {
-    let input = subject.card.input.normalise(to_tensor(image));
+    let input = subject.contract.input.normalise(to_tensor(image));
     let input = input.insert_axis(Axis(0));
     let logits = subject.explainer.logits(input.view())?;
     let Some(class) = predicted(&logits) else {

@@ -1,9 +1,10 @@
 //! Values on the command line; a wrong one is wrong usage.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use pellucid_shared::card::usable;
 use serde::de::DeserializeOwned;
 
-/// Three numbers between commas, one per RGB channel.
+/// Three numbers between commas, one per RGB channel, or one for all.
 pub(super) fn channels(text: &str) -> Result<[f32; 3], String> {
     let wrong =
         || format!("`{text}` is not three numbers between commas, such as 0.485,0.456,0.406");
@@ -12,17 +13,16 @@ pub(super) fn channels(text: &str) -> Result<[f32; 3], String> {
         .map(|part| part.trim().parse::<f32>().ok().filter(|x| x.is_finite()))
         .collect::<Option<Vec<_>>>()
         .ok_or_else(wrong)?;
-    numbers.try_into().map_err(|_| wrong())
+    match numbers[..] {
+        [one] => Ok([one; 3]),
+        _ => numbers.try_into().map_err(|_| wrong()),
+    }
 }
 
-/// As [`channels`], above zero: what is divided by.
+/// As [`channels`], and such that images can be divided by it.
 pub(super) fn positive_channels(text: &str) -> Result<[f32; 3], String> {
     let channels = channels(text)?;
-    if channels.iter().all(|&x| x > 0.0) {
-        Ok(channels)
-    } else {
-        Err(format!("`{text}`: a standard deviation is above 0"))
-    }
+    usable([0.0; 3], channels).map(|()| channels)
 }
 
 /// A share in percent, 0 to 100.
@@ -62,10 +62,13 @@ mod tests {
     #[test]
     fn channels_are_three_finite_numbers() {
         assert_eq!(channels("0.5, 1,-2"), Ok([0.5, 1.0, -2.0]));
+        assert_eq!(channels("0.5"), Ok([0.5; 3]));
         for wrong in ["", "1,2", "1,2,3,4", "1,2,x", "1,2,NaN", "1,2,inf"] {
             assert!(channels(wrong).is_err(), "{wrong}");
         }
-        assert!(positive_channels("1,0,1").is_err());
+        for wrong in ["1,0,1", "1,1,1e-45", "-1"] {
+            assert!(positive_channels(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

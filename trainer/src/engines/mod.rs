@@ -7,7 +7,8 @@ mod torch;
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
-use pellucid_shared::attribution::{Explainer, Signature};
+use pellucid_shared::attribution::Explainer;
+use pellucid_shared::contract::Contract;
 use pellucid_shared::engine::{Engine, EngineError, TractEngine};
 use pellucid_shared::onnx::Model;
 use serde::{Deserialize, Serialize};
@@ -44,23 +45,22 @@ pub fn open(kind: EngineKind, model: &Model) -> Result<Box<dyn Engine>> {
 }
 
 /// An engine that explains a classifier: through the differentiated graph, or through autograd for
-/// [`EngineKind::Torch`], which is the only one that `device` matters to. `output` names the logits where the model has
-/// several outputs.
+/// [`EngineKind::Torch`], which is the only one that `device` matters to. It is fed `[1, C, H, W]` and answers with a score
+/// per class, whatever form the model has.
 ///
 /// # Errors
 /// Where the model is no classifier, cannot be differentiated, or the runtime is not there or refuses it.
 pub fn explainer(
     kind: EngineKind,
     model: Model,
-    output: Option<&str>,
+    contract: &Contract,
     device: DeviceChoice,
 ) -> Result<Explainer> {
+    let (model, signature) = contract.adapt(model)?;
     if kind != EngineKind::Torch {
-        return Ok(Explainer::with_output(model, output, move |graph| {
-            open_graph(kind, graph)
-        })?);
+        let open = move |graph: &Model| open_graph(kind, graph);
+        return Ok(Explainer::with_signature(model, signature, open));
     }
-    let signature = Signature::of(&model, output)?;
     if signature.differentiated {
         bail!(
             "this file holds its gradient already, and libtorch differentiates by itself: give it the plain model, or choose --engine ort or tract"

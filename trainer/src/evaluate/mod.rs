@@ -1,10 +1,8 @@
 //! How well a network does, on clean images and under attack.
 
-mod normalise;
 mod predict;
 mod report;
 
-pub use normalise::normalising;
 pub use predict::{Measured, predict};
 #[cfg(feature = "torch")]
 pub use predict::{attacked, clean};

@@ -2,8 +2,6 @@
 
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
-use ndarray::{Array4, ArrayD};
-use pellucid_shared::card::Input;
 use pellucid_shared::engine::Engine;
 use pellucid_shared::metrics::Confusion;
 
@@ -21,23 +19,21 @@ pub struct Measured {
 /// Images that are shown at once.
 const BATCH: usize = 32;
 
-/// Counts the answers of any engine on clean images: `input` and `output` are the names of the image and the logits,
-/// `card` says how a network without normalization wants its pixels.
+/// Counts the answers of any engine on clean images: `input` and `output` are the names of the image, RGB in [0, 1], and of
+/// the logits.
 ///
 /// # Errors
 /// Where an image cannot be used, or the engine fails.
 pub fn predict(
     engine: &mut dyn Engine,
     (input, output): (&str, &str),
-    card: &Input,
     examples: &Examples,
     bar: &ProgressBar,
 ) -> Result<Measured> {
     let mut tally = Tally::new(examples);
     for indices in chunks(examples.len(), BATCH) {
-        let pixels = examples.images(&indices)?.mapv(|v| f32::from(v) / 255.0);
-        let images = normalised(pixels, card);
-        let mut outputs = engine.run(&[(input, images.view())])?;
+        let images = examples.images(&indices)?.mapv(|v| f32::from(v) / 255.0);
+        let mut outputs = engine.run(&[(input, images.view().into_dyn())])?;
         let logits = outputs
             .remove(output)
             .with_context(|| format!("the model gave no output `{output}`"))?;
@@ -48,16 +44,6 @@ pub fn predict(
         bar.inc(indices.len() as u64);
     }
     Ok(tally.finish())
-}
-
-fn normalised(mut images: Array4<f32>, card: &Input) -> ArrayD<f32> {
-    if card.mean.is_some() {
-        for mut image in images.outer_iter_mut() {
-            let normal = card.normalise(image.to_owned());
-            image.assign(&normal);
-        }
-    }
-    images.into_dyn()
 }
 
 /// `0..count` in pieces.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use pellucid_shared::attribution::Signature;
+use pellucid_shared::card::Scores;
+use pellucid_shared::contract::{Contract, Wishes};
+use pellucid_shared::image::Preprocessing;
 use pellucid_shared::onnx::{Model, floats, set_floats, tensor_shape};
 use pellucid_shared::zoo::{Architecture, Blueprint, build};
 use safetensors::{Dtype, SafeTensors};
@@ -26,8 +28,8 @@ pub struct Start {
 #[derive(Debug)]
 pub(super) struct Initial {
     pub(super) model: Model,
-    /// Side of the input in pixels.
-    pub(super) size: u32,
+    /// How images are cut and resized for it.
+    pub(super) preprocessing: Preprocessing,
     /// The architecture's name for the card.
     pub(super) architecture: String,
     pub(super) notices: Vec<String>,
@@ -71,7 +73,7 @@ pub(super) fn initial_model(start: &Start, classes: usize, seed: u64) -> Result<
             }
             Ok(Initial {
                 model,
-                size,
+                preprocessing: Preprocessing::square(size),
                 architecture: architecture.name().to_owned(),
                 notices,
             })
@@ -79,15 +81,32 @@ pub(super) fn initial_model(start: &Start, classes: usize, seed: u64) -> Result<
     }
 }
 
-/// Trains the graph of an ONNX file as it is.
+/// Trains the graph of an ONNX file: as it is where it takes RGB in [0, 1] and answers with logits, and otherwise with what
+/// its card, or convention, says of both taken into the graph.
 fn own_graph(file: &Path, size: Option<u32>, classes: usize) -> Result<Initial> {
     let place = file.display();
-    let model = Model::load(file).with_context(|| format!("{place} cannot be trained further"))?;
-    let signature = Signature::of(&model, None)
-        .with_context(|| format!("{place} cannot be trained further"))?;
+    let refused = || format!("{place} cannot be trained further");
+    let model = Model::load(file).with_context(refused)?;
+    let wishes = Wishes {
+        size,
+        ..Wishes::default()
+    };
+    let contract = Contract::resolve(&model, &wishes).with_context(refused)?;
+    let preprocessing = contract
+        .for_images()
+        .with_context(refused)?
+        .preprocessing
+        .clone();
+    let architecture = model.graph().name.clone();
+    let (model, signature) = contract.of_pixels(model).with_context(refused)?;
     ensure!(
         !signature.differentiated,
         "{place} holds its gradient as well: train the file that it was made from"
+    );
+    ensure!(
+        signature.scores == Scores::Softmax,
+        "{place} gives each class a score of its own, and training needs classes that exclude each other: give --arch to \
+         take its weights into a network with a new head, or say `\"scores\": \"softmax\"` in its card"
     );
     ensure!(
         signature.classes == classes,
@@ -95,23 +114,12 @@ fn own_graph(file: &Path, size: Option<u32>, classes: usize) -> Result<Initial> 
          weights into a network with a new head",
         signature.classes
     );
-    let size = match (signature.size(), size) {
-        (Some((height, width)), _) if height != width => {
-            bail!("{place} takes images of {height}×{width}: only square ones are trained on")
-        }
-        (Some((side, _)), Some(size)) if side != size as usize => bail!(
-            "{place} takes images of {side}×{side}, not {size}: leave --size out, or give --arch to build the network anew"
-        ),
-        (Some((side, _)), _) => u32::try_from(side)?,
-        (None, Some(size)) => size,
-        (None, None) => bail!("{place} does not say how large its images are: give --size"),
-    };
-    let architecture = model.graph().name.clone();
+    let assumed = contract.assumed.iter();
     Ok(Initial {
         model,
-        size,
+        preprocessing,
         architecture,
-        notices: vec![],
+        notices: assumed.map(|what| format!("assumed: {what}")).collect(),
     })
 }
 
@@ -315,7 +323,7 @@ mod tests {
         let path = folder.path().join("model.onnx");
         small(3, 1).save(&path).unwrap();
         let own = initial_model(&start(&path, None), 3, 2).unwrap();
-        assert_eq!((own.size, own.model), (32, small(3, 1)));
+        assert_eq!((own.preprocessing.size, own.model), (32, small(3, 1)));
         let error = initial_model(&start(&path, None), 4, 2)
             .unwrap_err()
             .to_string();
@@ -329,8 +337,8 @@ mod tests {
             size: Some(64),
             ..start(&path, None)
         };
-        let error = initial_model(&larger, 3, 2).unwrap_err().to_string();
-        assert!(error.contains("32×32, not 64"), "{error}");
+        let error = format!("{:#}", initial_model(&larger, 3, 2).unwrap_err());
+        assert!(error.contains("32×32 pixels, not 64×64"), "{error}");
         std::fs::write(&path, "not a model").unwrap();
         let error = format!(
             "{:#}",

@@ -136,7 +136,7 @@ impl<'a> Run<'a> {
         for notice in &initial.notices {
             progress.say(notice);
         }
-        let preprocessing = Preprocessing::square(initial.size);
+        let preprocessing = initial.preprocessing.clone();
         let card = card(settings, &dataset, &initial, &train, &preprocessing);
         progress.say(&describe(&card, &train, &validation, &test, device));
 

@@ -9,10 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result, bail};
-use ndarray::{Array3, Array4, Axis};
+use ndarray::{Array4, Axis};
 use ndarray_npy::WriteNpyExt;
-use pellucid_shared::attribution::{Attribution, AttributionError, Explainer, Job, Method, Target};
-use pellucid_shared::card::Card;
+use pellucid_shared::attribution::{
+    Attribution, AttributionError, Explainer, Job, Map, Method, Target,
+};
+use pellucid_shared::card::{Class, Layout, position};
 use pellucid_shared::image::encode_png;
 use pellucid_shared::render::{
     ColourMap, Flag, Normalised, Sign, collapse, normalise, overlay, paint,
@@ -20,9 +22,10 @@ use pellucid_shared::render::{
 
 use self::method::{Name, Parameters};
 use self::report::Report;
-use self::subject::{Described, Subject};
+use self::subject::{Subject, own_layout};
+use super::feed::{Feed, contract};
 use super::output::{note, print, print_json, protect, write};
-use super::values::{channels, named, percent, positive_channels, unit};
+use super::values::{named, percent, unit};
 use super::{interrupt, model};
 use crate::device::DeviceChoice;
 use crate::engines::{EngineKind, explainer};
@@ -35,7 +38,7 @@ use crate::progress;
 /// element by element write [1, 3, H, W]: gradient ∂logit/∂input, its absolute value and square, input-x-gradient,
 /// smoothgrad, smoothgrad-squared and vargrad (mean, mean square and variance of the gradient under noise),
 /// integrated-gradients and expected-gradients (in logits; they add up to logit(image) − logit(baseline)),
-/// guided-backprop, deconvolution. The others write [1, 1, H, W]: grad-cam, grad-cam-plus-plus, layer-cam, cam and
+/// guided-backprop, deconvolution; [1, H, W, 3] where that is the network's layout, and 1 for 3 where it takes grey. The others write [1, 1, H, W]: grad-cam, grad-cam-plus-plus, layer-cam, cam and
 /// score-cam (the weighted feature maps, enlarged bilinearly), occlusion (by how much the logit falls), rise
 /// (probability).
 #[derive(Debug, clap::Args)]
@@ -51,22 +54,27 @@ Examples:
     pellucid explain robust.onnx lesion.jpg --method grad-cam --target mel --against nv -o map.png
     pellucid explain robust.onnx lesion.jpg --method occlusion --window 50 --stride 25 --sign all -o map.png
 
-  For any other ONNX classifier, say it:
+  For any other ONNX classifier, what nobody tells is assumed and listed; say it otherwise:
     pellucid explain resnet50.onnx cat.jpg --size 224 --mean 0.485,0.456,0.406 \\
         --std 0.229,0.224,0.225 --labels imagenet.txt -o map.png
+    pellucid explain mobilenet.onnx cat.jpg --layout nhwc --range=-1..1 -o map.png
+
+  The score before the last Softmax or Sigmoid is explained; name the probabilities to explain them:
+    pellucid explain classifier.onnx cat.jpg --output probabilities -o map.png
+    pellucid explain benign-or-malignant.onnx lesion.jpg --target 0 --raw grad.npy
 
   A tensor is fed to the network as it is:
     pellucid explain resnet50.onnx input.npy --target 281 --engine ort --raw grad.npy")]
 pub struct Args {
     /// The model: an ONNX classifier
     model: PathBuf,
-    /// The image to explain, or an .npy file with a float32 tensor [1, 3, H, W] that is fed as it is
+    /// The image to explain, or an .npy file with a float32 tensor of the network's own shape that is fed as it is
     image: PathBuf,
 
     /// How to attribute
     #[arg(long, value_enum, default_value_t)]
     method: Name,
-    /// The class to explain: its code, name or number; left out, the predicted class
+    /// The class to explain: its code, name or number (0 or 1 where one number tells two apart); left out, the predicted class
     #[arg(long, value_name = "CLASS")]
     target: Option<String>,
     /// Explain by how much the class's logit lies above this other class's
@@ -78,14 +86,14 @@ pub struct Args {
     /// Where --engine torch computes: auto, cpu or cuda
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
-    /// The output that holds the logits; needed where the model has several outputs
+    /// Explain this output or value of the graph as it is [default: the score before the last Softmax or Sigmoid]
     #[arg(long, value_name = "NAME")]
     output: Option<String>,
 
     /// Write the attribution over the image as a PNG
     #[arg(short = 'o', long = "out", value_name = "PNG")]
     out: Option<PathBuf>,
-    /// Write the attribution itself as float32 [1, 3, H, W] or [1, 1, H, W], by the method
+    /// Write the attribution itself as float32, of the shape of the network's input or [1, 1, H, W], by the method
     #[arg(long, value_name = "NPY")]
     raw: Option<PathBuf>,
     /// Print the answer as JSON
@@ -99,7 +107,7 @@ pub struct Args {
     parameters: Parameters,
     #[command(
         flatten,
-        next_help_heading = "How the image is fed (where the model's card does not say it)"
+        next_help_heading = "What the model takes and gives (where card and graph do not say it)"
     )]
     feed: Feed,
     #[command(flatten, next_help_heading = "How the map is drawn")]
@@ -111,29 +119,6 @@ impl Args {
     pub(super) fn computes_on_torch(&self) -> bool {
         self.engine == EngineKind::Torch
     }
-}
-
-/// What a model's card would say.
-#[derive(Debug, clap::Args)]
-struct Feed {
-    /// Read the model card from this JSON file
-    #[arg(long, value_name = "JSON")]
-    card: Option<PathBuf>,
-    /// Side of the square input in pixels
-    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=4096))]
-    size: Option<u32>,
-    /// What of the image is kept
-    #[arg(long, value_name = "CROP", value_parser = named::<pellucid_shared::image::Crop>(&["center_square", "stretch"]))]
-    crop: Option<pellucid_shared::image::Crop>,
-    /// Mean per RGB channel, subtracted before the image is fed: r,g,b in [0, 1]
-    #[arg(long, value_name = "R,G,B", requires = "std", value_parser = channels, allow_hyphen_values = true)]
-    mean: Option<[f32; 3]>,
-    /// Standard deviation per RGB channel, divided by before the image is fed
-    #[arg(long, value_name = "R,G,B", requires = "mean", value_parser = positive_channels)]
-    std: Option<[f32; 3]>,
-    /// Read the class names from this file, one per line in the order of the logits
-    #[arg(long, value_name = "FILE")]
-    labels: Option<PathBuf>,
 }
 
 /// How numbers become a picture.
@@ -167,14 +152,16 @@ pub fn run(args: Args) -> Result<()> {
         protect(&args.image, out)?;
     }
     let model = model::load(&args.model)?;
-    let described = Described::find(&model, &args.model, &args.feed)?;
-    let mut explainer = explainer(args.engine, model, args.output.as_deref(), args.device)
+    let wishes = args.feed.wishes(args.output.as_deref())?;
+    let contract = contract(&model, &args.model, &wishes)?;
+    let mut explainer = explainer(args.engine, model, &contract, args.device)
         .with_context(|| format!("{} cannot be explained", args.model.display()))?;
-    let classes = described.classes(explainer.signature().classes)?;
-    let subject = Subject::read(&args.image, &described, explainer.signature())?;
+    let subject = Subject::read(&args.image, &contract)?;
     let named = |class: &Option<String>| {
         let class = class.as_ref();
-        class.map(|wanted| position(&classes, wanted)).transpose()
+        class
+            .map(|wanted| number(&contract.classes, wanted))
+            .transpose()
     };
     let target = Target {
         class: named(&args.target)?,
@@ -191,13 +178,13 @@ pub fn run(args: Args) -> Result<()> {
     tell_what_is_unusual(&map);
     tell_what_is_missing(&found);
     if let Some(path) = &args.raw {
-        write(path, &npy(numbers)?)?;
+        write(path, &npy(&found, contract.layout())?)?;
     }
     if let Some(path) = &args.out {
         draw(path, &map, &subject, &args.draw)?;
     }
     let engine = explainer.engine().unwrap_or_default();
-    let report = Report::new(&args, engine, &classes, &found, &map);
+    let report = Report::new(&args, engine, &contract, &found, &map);
     if args.json {
         print_json(&report)
     } else {
@@ -242,9 +229,9 @@ fn explain(
 }
 
 /// The number of the class that is meant.
-fn position(classes: &Card, wanted: &str) -> Result<usize> {
-    let count = classes.classes.len();
-    if let Some(found) = classes.class(wanted) {
+fn number(classes: &[Class], wanted: &str) -> Result<usize> {
+    let count = classes.len();
+    if let Some(found) = position(classes, wanted) {
         return Ok(found);
     }
     if let Ok(class) = wanted.parse::<usize>() {
@@ -253,12 +240,7 @@ fn position(classes: &Card, wanted: &str) -> Result<usize> {
             count.saturating_sub(1)
         );
     }
-    let codes: Vec<&str> = classes
-        .classes
-        .iter()
-        .take(20)
-        .map(|c| &c.code[..])
-        .collect();
+    let codes: Vec<&str> = classes.iter().take(20).map(|c| &c.code[..]).collect();
     let more = if count > codes.len() { ", …" } else { "" };
     bail!(
         "there is no class `{wanted}`; there are {}{more}",
@@ -286,7 +268,12 @@ const MISSED: f64 = 0.05;
 
 fn tell_what_is_missing(found: &Attribution) {
     for part in &found.convergence {
-        if part.delta.abs() > MISSED * part.difference.abs() {
+        if !part.difference.is_finite() {
+            note(&format!(
+                "the score at the baseline {} is no number, so the attributions add up to nothing that could be checked: choose another --baseline",
+                part.baseline
+            ));
+        } else if part.delta.abs() > MISSED * part.difference.abs() {
             note(&format!(
                 "the attributions from the baseline {} add up to {:.4} and not to {:.4}: more --steps come closer",
                 part.baseline,
@@ -297,8 +284,13 @@ fn tell_what_is_missing(found: &Attribution) {
     }
 }
 
-/// The bytes of an `.npy` file that holds the map as `[1, C, H, W]`.
-fn npy(map: Array3<f32>) -> Result<Vec<u8>> {
+/// The bytes of an `.npy` file with the attribution: per element of the network's own input, in its own layout, or per
+/// pixel, `[1, 1, H, W]`.
+fn npy(found: &Attribution, layout: Layout) -> Result<Vec<u8>> {
+    let map = match &found.map {
+        Map::Channels(map) => own_layout(map.clone(), layout),
+        Map::Pixels(_) => found.map.channels(),
+    };
     let map: Array4<f32> = map.insert_axis(Axis(0));
     let mut bytes = vec![];
     map.write_npy(&mut bytes)?;

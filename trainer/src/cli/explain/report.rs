@@ -3,11 +3,13 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use pellucid_shared::attribution::{self, predicted, softmax};
-use pellucid_shared::card::Card;
+use pellucid_shared::attribution;
+use pellucid_shared::card::Scores;
+use pellucid_shared::contract::{Answer as Reading, Contract};
 use pellucid_shared::render::{Flag, Normalised};
 use serde::Serialize;
 
+use super::super::feed::assumed_lines;
 use super::Args;
 
 /// Classes that the text names; JSON has all.
@@ -18,10 +20,15 @@ pub(super) struct Report {
     model: PathBuf,
     image: PathBuf,
     engine: &'static str,
-    /// In the order of the logits.
+    /// In the order of the scores.
     classes: Vec<Answer>,
-    /// The position of the highest logit.
+    /// The position of the highest score.
     predicted: Option<usize>,
+    /// What the scores were taken for.
+    scores: Scores,
+    /// What the model was fed, what of it was explained, and what of both was assumed.
+    #[serde(flatten)]
+    contract: Contract,
     attribution: Attribution,
 }
 
@@ -30,8 +37,13 @@ struct Answer {
     code: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     name: String,
-    logit: f32,
-    probability: f32,
+    score: f32,
+    /// The score, where it is a logit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logit: Option<f32>,
+    /// Absent where the score is neither a logit nor a probability.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probability: Option<f32>,
 }
 
 #[derive(Serialize)]
@@ -80,12 +92,21 @@ impl Report {
     pub(super) fn new(
         args: &Args,
         engine: &'static str,
-        classes: &Card,
+        contract: &Contract,
         found: &attribution::Attribution,
         map: &Normalised,
     ) -> Self {
-        let logits = &found.logits;
-        let answers = classes.classes.iter().zip(logits).zip(softmax(logits));
+        let Reading {
+            scores,
+            probabilities,
+            predicted,
+            kind,
+            assumed,
+        } = contract.answer(found.logits.clone());
+        let mut contract = contract.clone();
+        contract.assumed.extend(assumed);
+        let is_logit = matches!(kind, Scores::Softmax | Scores::Sigmoid);
+        let answers = contract.classes.iter().zip(scores).enumerate();
         let numbers = found.map.channels();
         let squares = numbers.iter().map(|&value| f64::from(value).powi(2));
         let convergence = found.convergence.iter().map(|part| Convergence {
@@ -98,14 +119,17 @@ impl Report {
             image: args.image.clone(),
             engine,
             classes: answers
-                .map(|((class, &logit), probability)| Answer {
+                .map(|(index, (class, score))| Answer {
                     code: class.code.clone(),
                     name: class.name.clone(),
-                    logit,
-                    probability,
+                    score,
+                    logit: is_logit.then_some(score),
+                    probability: probabilities.as_ref().map(|all| all[index]),
                 })
                 .collect(),
-            predicted: predicted(logits),
+            predicted,
+            scores: kind,
+            contract,
             attribution: Attribution {
                 method: args.method.text(),
                 target: found.aim.class,
@@ -129,7 +153,7 @@ impl Report {
     /// The most probable classes first.
     pub(super) fn text(&self) -> String {
         let mut order: Vec<usize> = (0..self.classes.len()).collect();
-        order.sort_by(|&a, &b| self.classes[b].logit.total_cmp(&self.classes[a].logit));
+        order.sort_by(|&a, &b| self.classes[b].score.total_cmp(&self.classes[a].score));
         let target = self.attribution.target;
         let mut named: Vec<usize> = order.iter().copied().take(NAMED).collect();
         for explained in [Some(target), self.attribution.against]
@@ -152,6 +176,7 @@ impl Report {
             let Answer {
                 code,
                 name,
+                score,
                 logit,
                 probability,
             } = &self.classes[index];
@@ -162,16 +187,22 @@ impl Report {
             } else {
                 ""
             };
+            let share = probability.map_or_else(String::new, |p| format!("{:6.2} %  ", 100.0 * p));
+            let number = match (logit, probability) {
+                (Some(_), _) => format!("logit {score:.4}"),
+                (None, Some(_)) => String::new(),
+                (None, None) => format!("score {score:.4}"),
+            };
             let _ = writeln!(
                 text,
-                "{:6.2} %  {code:<codes$}  {name:<names$}  logit {logit:.4}{mark}",
-                100.0 * probability
+                "{share}{code:<codes$}  {name:<names$}  {number}{mark}"
             );
         }
         if order.len() > named.len() {
             let _ = writeln!(text, "and {} classes more", order.len() - named.len());
         }
         self.facts(&mut text);
+        text.push_str(&assumed_lines(&self.contract.assumed));
         for (what, path) in [
             ("map", &self.attribution.picture),
             ("numbers", &self.attribution.raw),

@@ -2,185 +2,80 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
-use ndarray::{Array4, ArrayViewD, Axis, Ix4};
+use anyhow::{Context, Result};
+use ndarray::{Array3, Array4, ArrayViewD, Axis, Ix4};
 use ndarray_npy::ViewNpyExt;
-use pellucid_shared::attribution::{PixelSpace, Signature};
-use pellucid_shared::card::{Card, Class, Input};
-use pellucid_shared::image::{Decoded, Preprocessing, RgbImage, crop_and_resize, decode_noted};
-use pellucid_shared::onnx::Model;
+use pellucid_shared::attribution::PixelSpace;
+use pellucid_shared::card::Layout;
+use pellucid_shared::contract::Contract;
+use pellucid_shared::image::{Decoded, RgbImage, crop_and_resize, decode_noted};
 
 use super::super::output::note;
-use super::Feed;
-
-/// What card and command line say of the model together; the command line has the last word.
-pub(super) struct Described {
-    card: Option<Card>,
-    size: Option<u32>,
-    crop: Option<pellucid_shared::image::Crop>,
-    normalization: Option<([f32; 3], [f32; 3])>,
-    labels: Option<Vec<Class>>,
-}
-
-impl Described {
-    pub(super) fn find(model: &Model, path: &Path, feed: &Feed) -> Result<Self> {
-        let card = match &feed.card {
-            Some(file) => {
-                let text = std::fs::read_to_string(file)
-                    .with_context(|| format!("cannot read {}", file.display()))?;
-                Some(Card::parse(&text).with_context(|| file.display().to_string())?)
-            }
-            None => Card::from_model(model).with_context(|| path.display().to_string())?,
-        };
-        Ok(Self {
-            card,
-            size: feed.size,
-            crop: feed.crop,
-            normalization: feed.mean.zip(feed.std),
-            labels: feed.labels.as_deref().map(labels).transpose()?,
-        })
-    }
-
-    /// As many classes as the network has logits, in a card of their own; numbers stand for names that nobody gave.
-    pub(super) fn classes(&self, count: usize) -> Result<Card> {
-        let (given, source) = match (&self.labels, &self.card) {
-            (Some(labels), _) => (&labels[..], "the file of labels"),
-            (None, Some(card)) => (&card.classes[..], "the model card"),
-            (None, None) => (&[][..], ""),
-        };
-        if !given.is_empty() && given.len() != count {
-            bail!(
-                "{source} names {} classes, but the network has {count} logits",
-                given.len()
-            );
-        }
-        let numbered = |index: usize| Class {
-            code: index.to_string(),
-            name: String::new(),
-        };
-        let classes = if given.is_empty() {
-            (0..count).map(numbered).collect()
-        } else {
-            given.to_vec()
-        };
-        Ok(Card::new(
-            "",
-            classes,
-            Input::plain(Preprocessing::square(1)),
-        ))
-    }
-
-    /// How pixels and the network's input hang together: for a tensor too, which is taken to be normalised as the card or
-    /// the command line says.
-    fn space(&self) -> PixelSpace {
-        let card = || {
-            let input = &self.card.as_ref()?.input;
-            input.mean.zip(input.std)
-        };
-        let normalization = self.normalization.or_else(card);
-        normalization.map_or_else(PixelSpace::default, |(mean, std)| {
-            PixelSpace::normalised(mean, std)
-        })
-    }
-
-    /// How an image is brought to the network's input.
-    fn input(&self, signature: &Signature) -> Result<Input> {
-        let mut input = match (&self.card, self.size) {
-            (Some(card), _) => card.input.clone(),
-            (None, Some(size)) => Input::plain(Preprocessing::square(size)),
-            (None, None) => Input::plain(Preprocessing::square(side(signature)?)),
-        };
-        if let Some(size) = self.size {
-            input.preprocessing.size = size;
-        }
-        if let Some(crop) = self.crop {
-            input.preprocessing.crop = crop;
-        }
-        if let Some((mean, std)) = self.normalization {
-            (input.mean, input.std) = (Some(mean), Some(std));
-        } else if self.card.is_none() {
-            note(
-                "the model has no card, so it is fed RGB values in [0, 1]: give --mean and --std if it wants them normalised",
-            );
-        }
-        Ok(input)
-    }
-}
-
-/// The side of the input as the graph fixes it.
-fn side(signature: &Signature) -> Result<u32> {
-    match signature.size() {
-        Some((height, width)) if height == width => {
-            u32::try_from(height).context("the model's input is too large")
-        }
-        Some((height, width)) => bail!(
-            "the model's input is {width}×{height} pixels; only square ones are made from an image: feed an .npy tensor"
-        ),
-        None => bail!("the model leaves the size of its input open and has no card: give --size"),
-    }
-}
-
-/// One class per line; blank lines at the end do not count.
-fn labels(path: &Path) -> Result<Vec<Class>> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read the labels {}", path.display()))?;
-    let classes: Vec<Class> = text
-        .trim_end()
-        .lines()
-        .map(|line| Class {
-            code: line.trim().to_owned(),
-            name: String::new(),
-        })
-        .collect();
-    if classes.iter().any(|class| class.code.is_empty()) {
-        bail!(
-            "{} is empty or has a blank line: a file of labels has one class per line",
-            path.display()
-        );
-    }
-    Ok(classes)
-}
 
 /// What the network is fed.
 pub(super) struct Subject {
-    /// `[1, 3, H, W]`
+    /// `[1, C, H, W]`, whatever the network's own layout is.
     pub(super) tensor: Array4<f32>,
     /// The picture that the network sees; none for a tensor.
     pub(super) picture: Option<RgbImage>,
-    /// How pixels became the tensor.
+    /// How pixels became the tensor: for a given tensor too, which is taken to be normalised as card or command line say.
     pub(super) space: PixelSpace,
 }
 
 impl Subject {
-    pub(super) fn read(path: &Path, described: &Described, signature: &Signature) -> Result<Self> {
+    pub(super) fn read(path: &Path, contract: &Contract) -> Result<Self> {
         let bytes =
             std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let (mean, std) = contract.input.scale();
+        let space = PixelSpace::normalised(mean, std);
         if path
             .extension()
             .is_some_and(|e| e.eq_ignore_ascii_case("npy"))
         {
             let tensor = tensor(&bytes).with_context(|| path.display().to_string())?;
             return Ok(Self {
-                tensor,
+                tensor: channels_first(tensor, contract.layout()),
                 picture: None,
-                space: described.space(),
+                space,
             });
         }
-        let input = described.input(signature)?;
+        let input = contract.for_images()?;
         let Decoded { image, note: odd } =
             decode_noted(&bytes).with_context(|| path.display().to_string())?;
         odd.inspect(|odd| note(&format!("{}: {odd}", path.display())));
         Ok(Self {
             tensor: input.tensor(&image).insert_axis(Axis(0)),
             picture: Some(crop_and_resize(&image, &input.preprocessing)),
-            space: described.space(),
+            space,
         })
+    }
+}
+
+/// A tensor in the network's own layout as `[1, C, H, W]`.
+fn channels_first(tensor: Array4<f32>, layout: Layout) -> Array4<f32> {
+    match layout {
+        Layout::Nchw => tensor,
+        Layout::Nhwc => tensor
+            .permuted_axes([0, 3, 1, 2])
+            .as_standard_layout()
+            .into_owned(),
+    }
+}
+
+/// A map `[C, H, W]` of the network's own input in the network's own layout.
+pub(super) fn own_layout(map: Array3<f32>, layout: Layout) -> Array3<f32> {
+    match layout {
+        Layout::Nchw => map,
+        Layout::Nhwc => map
+            .permuted_axes([1, 2, 0])
+            .as_standard_layout()
+            .into_owned(),
     }
 }
 
 /// A float32 tensor of four axes. Viewed in place, so that a header that lies about the size allocates nothing.
 fn tensor(bytes: &[u8]) -> Result<Array4<f32>> {
-    let wanted = "a float32 tensor [1, 3, H, W] is needed: numpy.save(path, x.astype('float32'))";
+    let wanted = "a float32 tensor of the network's own shape, such as [1, 3, H, W], is needed: numpy.save(path, x.astype('float32'))";
     let view =
         ArrayViewD::<f32>::view_npy(bytes).map_err(|error| anyhow::anyhow!("{error}: {wanted}"))?;
     let shape = view.shape().to_vec();
@@ -223,7 +118,10 @@ mod tests {
         ])));
         for bytes in [&double[..], &flat, &whole[..whole.len() - 1], b"PNG", b""] {
             let error = tensor(bytes).unwrap_err().to_string();
-            assert!(error.contains("float32 tensor [1, 3, H, W]"), "{error}");
+            assert!(
+                error.contains("float32 tensor of the network's own shape"),
+                "{error}"
+            );
         }
     }
 

@@ -7,22 +7,27 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use ndarray::{Array3, ArrayView3, Axis};
 use serde::{Deserialize, Serialize};
 
-use crate::image::{Preprocessing, RgbImage, preprocess};
 use crate::onnx::Model;
+
+mod input;
+mod output;
+
+pub use input::{Channels, Input, LUMA, Layout, Range, usable};
+pub use output::{Output, Scores, softmax};
 
 /// The metadata property that holds the card.
 pub const KEY: &str = "pellucid.card";
 
 /// The version of the card's schema that this code writes, and the newest that it reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What a model file says about itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Card {
-    /// The version of the schema, [`VERSION`].
+    /// The version of the schema, 1 to [`VERSION`]. Version 1 knows no more of the input than `preprocessing`, `mean` and
+    /// `std`, and where it says no mean the network takes RGB in [0, 1].
     pub version: u32,
     /// What to call the model, such as `robust ResNet-18`. May be empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -32,6 +37,9 @@ pub struct Card {
     pub classes: Vec<Class>,
     /// How an image becomes the network's input.
     pub input: Input,
+    /// What the network's answer means.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub output: Output,
     /// Where the weights come from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training: Option<Training>,
@@ -58,80 +66,6 @@ impl Class {
             &self.code
         } else {
             &self.name
-        }
-    }
-}
-
-/// How an image becomes the network's input.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Input {
-    /// Crop and size.
-    pub preprocessing: Preprocessing,
-    /// Mean per RGB channel in [0, 1], subtracted before the image is fed. Only for networks that hold no normalization;
-    /// Pellucid's own have it inside.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mean: Option<[f32; 3]>,
-    /// Standard deviation per RGB channel, divided by before the image is fed. Stands with `mean` or not at all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub std: Option<[f32; 3]>,
-}
-
-impl Input {
-    /// For a network that normalises its input itself: cropped, resized, RGB in [0, 1].
-    #[must_use]
-    pub fn plain(preprocessing: Preprocessing) -> Self {
-        Self {
-            preprocessing,
-            mean: None,
-            std: None,
-        }
-    }
-
-    /// The network's input `[3, H, W]` for an image: cropped, resized, in [0, 1], and normalised where the network
-    /// does not do that itself.
-    #[must_use]
-    pub fn tensor(&self, image: &RgbImage) -> Array3<f32> {
-        self.normalise(preprocess(image, &self.preprocessing))
-    }
-
-    /// `(image − mean) / std` per channel where the card has them; `image` is `[3, H, W]` in [0, 1].
-    #[must_use]
-    pub fn normalise(&self, mut image: Array3<f32>) -> Array3<f32> {
-        if let (Some(mean), Some(std)) = (self.mean, self.std) {
-            for ((mut channel, mean), std) in image.axis_iter_mut(Axis(0)).zip(mean).zip(std) {
-                channel.mapv_inplace(|value| (value - mean) / std);
-            }
-        }
-        image
-    }
-
-    /// The picture `[3, H, W]` in [0, 1] that a network input shows: the inverse of [`Input::normalise`].
-    #[must_use]
-    pub fn picture(&self, tensor: ArrayView3<'_, f32>) -> Array3<f32> {
-        let mut picture = tensor.to_owned();
-        if let (Some(mean), Some(std)) = (self.mean, self.std) {
-            for ((mut channel, mean), std) in picture.axis_iter_mut(Axis(0)).zip(mean).zip(std) {
-                channel.mapv_inplace(|value| value * std + mean);
-            }
-        }
-        picture
-    }
-
-    fn check(&self) -> Result<(), CardError> {
-        match (self.mean, self.std) {
-            (None, None) => Ok(()),
-            (Some(mean), Some(std)) => {
-                let good = mean.iter().all(|m| m.is_finite())
-                    && std.iter().all(|s| s.is_finite() && *s > 0.0);
-                good.then_some(()).ok_or_else(|| {
-                    CardError::Invalid(format!(
-                        "mean {mean:?} and std {std:?} must be finite numbers, and std above 0"
-                    ))
-                })
-            }
-            _ => Err(CardError::Invalid(
-                "mean and std are given together or not at all".into(),
-            )),
         }
     }
 }
@@ -212,7 +146,7 @@ pub enum CardError {
 }
 
 impl Card {
-    /// A card that says only what is needed: the classes and the input.
+    /// A card that says only what is needed: the classes, which exclude each other, and the input.
     #[must_use]
     pub fn new(name: impl Into<String>, classes: Vec<Class>, input: Input) -> Self {
         Self {
@@ -220,6 +154,10 @@ impl Card {
             name: name.into(),
             classes,
             input,
+            output: Output {
+                name: None,
+                scores: Some(Scores::Softmax),
+            },
             training: None,
             metrics: BTreeMap::new(),
         }
@@ -244,7 +182,10 @@ impl Card {
             }
             _ => {}
         }
-        let card: Self = serde_json::from_value(value).map_err(malformed)?;
+        let mut card: Self = serde_json::from_value(value).map_err(malformed)?;
+        if card.version == 1 {
+            card.input.range = Some(card.input.range.unwrap_or_default());
+        }
         card.check()?;
         Ok(card)
     }
@@ -278,20 +219,7 @@ impl Card {
     /// The position of the class that is meant: by its code, by its name (capitals do not matter), or by its number.
     #[must_use]
     pub fn class(&self, wanted: &str) -> Option<usize> {
-        let lower = wanted.to_lowercase();
-        let by_text = |text: fn(&Class) -> &str| {
-            // An empty name is no name.
-            let mut texts = self.classes.iter().map(text);
-            texts.position(|text| !text.is_empty() && text.to_lowercase() == lower)
-        };
-        by_text(|class| &class.code)
-            .or_else(|| by_text(|class| &class.name))
-            .or_else(|| {
-                wanted
-                    .parse()
-                    .ok()
-                    .filter(|&n: &usize| n < self.classes.len())
-            })
+        position(&self.classes, wanted)
     }
 
     fn check(&self) -> Result<(), CardError> {
@@ -317,10 +245,29 @@ impl Card {
     }
 }
 
+/// The position of the class that is meant, as [`Card::class`] finds it.
+#[must_use]
+pub fn position(classes: &[Class], wanted: &str) -> Option<usize> {
+    let lower = wanted.to_lowercase();
+    let by_text = |text: fn(&Class) -> &str| {
+        // An empty name is no name.
+        let mut texts = classes.iter().map(text);
+        texts.position(|text| !text.is_empty() && text.to_lowercase() == lower)
+    };
+    by_text(|class| &class.code)
+        .or_else(|| by_text(|class| &class.name))
+        .or_else(|| wanted.parse().ok().filter(|&n: &usize| n < classes.len()))
+}
+
+fn is_default(output: &Output) -> bool {
+    *output == Output::default()
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
+    use crate::image::Preprocessing;
     use crate::zoo::{Architecture, Blueprint, build};
 
     fn card() -> Card {
@@ -362,7 +309,7 @@ mod tests {
     #[test]
     fn the_schema_is_as_documented() {
         let json = r#"{
-  "version": 1,
+  "version": 2,
   "name": "robust",
   "classes": [
     {
@@ -382,7 +329,11 @@ mod tests {
       "size": 64,
       "crop": "center_square",
       "resize": "triangle"
-    }
+    },
+    "range": "0..1"
+  },
+  "output": {
+    "scores": "softmax"
   },
   "training": {
     "data": "phantom:2400",
@@ -422,15 +373,62 @@ mod tests {
 
     #[test]
     fn a_newer_card_is_refused_before_anything_else_and_unknown_fields_are_not() {
-        let newer = r#"{"version": 2, "input": "something else altogether"}"#;
+        let newer = r#"{"version": 3, "input": "something else altogether"}"#;
         assert_eq!(
             Card::parse(newer).unwrap_err().to_string(),
-            "the model card has version 2, and this program reads up to 1: use a newer pellucid"
+            "the model card has version 3, and this program reads up to 2: use a newer pellucid"
         );
         let more = r#"{"version": 1, "input": {"preprocessing": {"size": 32}, "depth": 3}, "licence": "MIT"}"#;
         let read = Card::parse(more).unwrap();
         assert_eq!(read.input.preprocessing, Preprocessing::square(32));
         assert!(read.classes.is_empty());
+    }
+
+    #[test]
+    fn every_field_of_the_second_version_is_read_and_the_first_means_pixels_from_0_to_1() {
+        let second = r#"{"version": 2, "input": {"preprocessing": {"size": 32}, "layout": "nhwc", "channels": 1,
+            "range": "0..255", "mean": [120], "std": [60]}, "output": {"name": "logit", "scores": "sigmoid"}}"#;
+        let read = Card::parse(second).unwrap();
+        let Input {
+            layout,
+            channels,
+            range,
+            mean,
+            std,
+            ..
+        } = read.input;
+        assert_eq!(
+            (layout, channels),
+            (Some(Layout::Nhwc), Some(Channels::Grey))
+        );
+        assert_eq!(
+            (range, mean, std),
+            (Some(Range::Bytes), Some([120.0; 3]), Some([60.0; 3]))
+        );
+        assert_eq!(
+            (read.output.name.as_deref(), read.output.scores),
+            (Some("logit"), Some(Scores::Sigmoid))
+        );
+
+        let input = r#""input": {"preprocessing": {"size": 32}}"#;
+        let range = |version: u32| {
+            Card::parse(&format!(r#"{{"version": {version}, {input}}}"#))
+                .unwrap()
+                .input
+                .range
+        };
+        assert_eq!((range(1), range(2)), (Some(Range::Unit), None));
+        for wrong in [
+            r#""channels": 4"#,
+            r#""range": "0-255""#,
+            r#""layout": "NHWC""#,
+            r#""mean": [1, 2]"#,
+        ] {
+            let json = format!(
+                r#"{{"version": 2, "input": {{"preprocessing": {{"size": 32}}, {wrong}}}}}"#
+            );
+            assert!(Card::parse(&json).is_err(), "{wrong}");
+        }
     }
 
     #[test]
@@ -452,9 +450,9 @@ mod tests {
                 "together",
             ),
             (
-                r#"{"version": 1, "input": {"preprocessing": {"size": 9}, "mean": [0, 0, 0], "std": [1, 0, 1]}}"#
+                r#"{"version": 1, "input": {"preprocessing": {"size": 9}, "mean": [0, 0, 0], "std": [1, 1e-45, 1]}}"#
                     .to_owned(),
-                "above 0",
+                "none of pixels",
             ),
         ] {
             let error = Card::parse(&json).unwrap_err().to_string();
@@ -476,20 +474,5 @@ mod tests {
         // A code that is a number goes before the number.
         "2".clone_into(&mut card.classes[0].code);
         assert_eq!(card.class("2"), Some(0));
-    }
-
-    #[test]
-    fn normalization_is_per_channel_and_undone_for_the_picture() {
-        let input = Input {
-            mean: Some([0.5, 0.25, 0.0]),
-            std: Some([0.5, 0.25, 2.0]),
-            ..Input::plain(Preprocessing::square(2))
-        };
-        let image = Array3::from_shape_fn((3, 2, 2), |(_, y, x)| (2 * y + x) as f32 / 4.0);
-        let tensor = input.normalise(image.clone());
-        assert_eq!(tensor[[0, 0, 0]], -1.0);
-        assert_eq!(tensor[[1, 1, 1]], 2.0);
-        assert_eq!(tensor[[2, 1, 0]], 0.25);
-        assert_eq!(input.picture(tensor.view()), image);
     }
 }

@@ -1,0 +1,125 @@
+use crate::attribution::AttributionError;
+use crate::card::CardError;
+use crate::onnx::OnnxError;
+
+/// Why no contract could be made of what is known of a model.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ContractError {
+    /// The model wants something beside the image.
+    #[error("the model has {} inputs ({}): only a model with one image input can be explained", names.len(), names.join(", "))]
+    Inputs {
+        /// The names of its inputs.
+        names: Vec<String>,
+    },
+    /// The input is no image.
+    #[error(
+        "the model's input `{name}` has the shape [{shape}]: a classifier of images has [N, C, H, W] or [N, H, W, C] with 1 or 3 channels C"
+    )]
+    NoImage {
+        /// The input's name.
+        name: String,
+        /// Its shape as the graph states it.
+        shape: String,
+    },
+    /// The input is of another type than images are.
+    #[error("the model's input `{name}` is of type {kind}: export the model for float32 images")]
+    Type {
+        /// The input's name.
+        name: String,
+        /// Its element type.
+        kind: String,
+    },
+    /// What is told of the input does not fit the graph.
+    #[error(
+        "the model's input `{name}` has the shape [{shape}], which is not {told}: correct the {option}"
+    )]
+    Contradiction {
+        /// The input's name.
+        name: String,
+        /// Its shape as the graph states it.
+        shape: String,
+        /// What was told.
+        told: String,
+        /// What is to be corrected.
+        option: &'static str,
+    },
+    /// The graph takes images of one size, and another is told.
+    #[error(
+        "the model takes images of {height}×{width} pixels, not {told}×{told}: correct the size"
+    )]
+    Size {
+        /// Height that the graph fixes.
+        height: usize,
+        /// Width that the graph fixes.
+        width: usize,
+        /// The side that is told.
+        told: u32,
+    },
+    /// The graph takes images that are not square.
+    #[error(
+        "the model takes images of {height}×{width} pixels, and only square ones are made from an image: export it for a square input, or feed it an .npy tensor"
+    )]
+    NotSquare {
+        /// Height that the graph fixes.
+        height: usize,
+        /// Width that the graph fixes.
+        width: usize,
+    },
+    /// Several outputs, and no telling which is meant.
+    #[error("the model has {} outputs ({}): name the one with a score per class (--output, or `output.name` in its card)", names.len(), names.join(", "))]
+    Outputs {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// There is no such value.
+    #[error("the model has no output or value `{name}`: its outputs are {}", outputs.join(", "))]
+    NoSuchOutput {
+        /// The name asked for.
+        name: String,
+        /// The outputs' names.
+        outputs: Vec<String>,
+    },
+    /// The value has no number per class.
+    #[error(
+        "the model's output `{name}` has the shape [{shape}]: a classifier has [N, K], [N, K, 1, 1] or [K] with a fixed number K of scores"
+    )]
+    NoScores {
+        /// The value's name.
+        name: String,
+        /// Its shape.
+        shape: String,
+    },
+    /// A softmax of one number says nothing.
+    #[error(
+        "the model answers with one number, whose softmax is always 100 %: choose sigmoid, probabilities or values for its scores"
+    )]
+    OneScore,
+    /// More or fewer classes are named than the network tells apart.
+    #[error(
+        "{given} classes are named, but the model tells {wanted} apart: name them all, in the model's order"
+    )]
+    Classes {
+        /// Number of names.
+        given: usize,
+        /// Number of classes.
+        wanted: usize,
+    },
+    /// Training needs classes that exclude each other.
+    #[error(
+        "the model's scores are {scores}: it can be trained further only where its classes exclude each other (scores `softmax` in its card)"
+    )]
+    NotTrainable {
+        /// What they are.
+        scores: &'static str,
+    },
+    /// The card cannot be used.
+    #[error(transparent)]
+    Card(#[from] CardError),
+    /// The model is broken.
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
+    /// The adapted graph is no classifier.
+    #[error(transparent)]
+    Attribution(#[from] AttributionError),
+}
