@@ -284,7 +284,7 @@ fn channels_last_and_scores_of_any_shape_work_in_every_engine() {
             .unwrap();
     }
     // A tensor is fed in the network's own layout.
-    let tensor = Array4::from_shape_fn((1, SIDE, SIDE, 3), |(_, _, _, c)| [3.0, -1.0, 0.5][c]);
+    let tensor = Array4::from_shape_fn((1, SIDE, SIDE, 3), |(_, _, _, c)| [3.0_f32, -1.0, 0.5][c]);
     tensor
         .write_npy(std::fs::File::create(bench.path("input.npy")).unwrap())
         .unwrap();

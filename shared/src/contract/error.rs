@@ -90,6 +90,16 @@ pub enum ContractError {
         /// Its shape.
         shape: String,
     },
+    /// The value holds no floating-point numbers: a number of the class, say.
+    #[error(
+        "the model's output `{name}` is of type {kind}, and scores are floating-point numbers: name a value before it (--output, or `output.name` in its card)"
+    )]
+    NoFloats {
+        /// The value's name.
+        name: String,
+        /// Its element type.
+        kind: String,
+    },
     /// A softmax of one number says nothing.
     #[error(
         "the model answers with one number, whose softmax is always 100 %: choose sigmoid, probabilities or values for its scores"

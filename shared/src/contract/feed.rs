@@ -259,11 +259,7 @@ fn unsaid(
 
 /// Whether the input is of bytes; other types than floating point are refused.
 fn is_bytes(value: &ValueInfoProto) -> Result<bool, ContractError> {
-    let kind = match value.r#type.as_ref().and_then(|t| t.value.as_ref()) {
-        Some(type_proto::Value::TensorType(tensor)) => DataType::try_from(tensor.elem_type).ok(),
-        _ => None,
-    };
-    match kind {
+    match element(value) {
         Some(DataType::Uint8) => Ok(true),
         None
         | Some(
@@ -273,11 +269,25 @@ fn is_bytes(value: &ValueInfoProto) -> Result<bool, ContractError> {
             | DataType::Bfloat16
             | DataType::Double,
         ) => Ok(false),
-        Some(other) => Err(ContractError::Type {
+        Some(_) => Err(ContractError::Type {
             name: value.name.clone(),
-            kind: other.as_str_name().to_lowercase(),
+            kind: kind_text(value),
         }),
     }
+}
+
+/// The element type that a value is declared with.
+pub(super) fn element(value: &ValueInfoProto) -> Option<DataType> {
+    let type_proto::Value::TensorType(tensor) = value.r#type.as_ref()?.value.as_ref()?;
+    DataType::try_from(tensor.elem_type).ok()
+}
+
+/// The element type as the specification names it.
+pub(super) fn kind_text(value: &ValueInfoProto) -> String {
+    element(value).map_or_else(
+        || "unknown".to_owned(),
+        |kind| kind.as_str_name().to_lowercase(),
+    )
 }
 
 pub(super) fn text(shape: &[Dim]) -> String {

@@ -1,10 +1,10 @@
 //! What the network answers: which value holds a number per class, and what these numbers are.
 
-use super::feed::text;
+use super::feed::{element, kind_text, text};
 use super::nodes::Nodes;
 use super::{About, Assumption, ContractError, Wishes};
 use crate::card::{Card, Scores};
-use crate::onnx::pb::NodeProto;
+use crate::onnx::pb::{NodeProto, ValueInfoProto, tensor_proto::DataType};
 use crate::onnx::{Attributes, Dim, Shape};
 use crate::zoo::LOGITS;
 
@@ -52,11 +52,13 @@ const LONGEST: usize = 16;
 
 pub(super) fn resolve(
     nodes: &Nodes<'_>,
-    outputs: &[&str],
+    values: &[&ValueInfoProto],
     shape: &dyn Fn(&str) -> Option<Shape>,
     told: &Told,
     assumed: &mut Vec<Assumption>,
 ) -> Result<Head, ContractError> {
+    let outputs: Vec<&str> = values.iter().map(|value| &value.name[..]).collect();
+    let outputs = &outputs[..];
     let chosen = match &told.name {
         Some(name) if outputs.contains(&&name[..]) || nodes.maker(name).is_some() => name.clone(),
         Some(name) => {
@@ -65,8 +67,20 @@ pub(super) fn resolve(
                 outputs: outputs.iter().map(|&name| name.to_owned()).collect(),
             });
         }
-        None => choose(nodes, outputs, shape, assumed)?,
+        None => {
+            let floats = values.iter().filter(|value| is_float(value));
+            let floats: Vec<&str> = floats.map(|value| &value.name[..]).collect();
+            let candidates = if floats.is_empty() { outputs } else { &floats };
+            choose(nodes, candidates, shape, assumed)?
+        }
     };
+    let chosen_output = values.iter().find(|value| value.name == chosen);
+    if let Some(value) = chosen_output.filter(|value| !is_float(value)) {
+        return Err(ContractError::NoFloats {
+            name: chosen,
+            kind: kind_text(value),
+        });
+    }
     let squash = squash(nodes, &chosen, shape);
     let mut form = form(&chosen, shape(&chosen))?;
     let mut value = chosen;
@@ -104,6 +118,20 @@ pub(super) fn resolve(
         rows,
         single,
         behind,
+    })
+}
+
+/// Whether a value is of floating-point numbers, as far as its declaration says.
+fn is_float(value: &ValueInfoProto) -> bool {
+    element(value).is_none_or(|kind| {
+        matches!(
+            kind,
+            DataType::Undefined
+                | DataType::Float
+                | DataType::Float16
+                | DataType::Bfloat16
+                | DataType::Double
+        )
     })
 }
 

@@ -147,9 +147,8 @@ impl Contract {
             let declared = || declared_shape(outputs.iter().find(|o| o.name == value)?);
             shapes.get(value).cloned().or_else(declared)
         };
-        let names: Vec<&str> = outputs.iter().map(|output| &output.name[..]).collect();
         let told = head::Told::of(card.as_ref(), wishes);
-        let head = head::resolve(&nodes, &names, &shape, &told, &mut assumed)?;
+        let head = head::resolve(&nodes, &outputs, &shape, &told, &mut assumed)?;
         let Head {
             value,
             scores,

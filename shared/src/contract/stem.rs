@@ -131,7 +131,15 @@ fn step(
     stem: &mut Stem,
 ) -> Step {
     match &node.op_type[..] {
-        "Cast" | "Identity" | "Dropout" | "Clip" | "Pad" | "Resize" | "Upsample" => Step::On,
+        // `Gather` and `Slice` turn red, green, blue into blue, green, red: no matter for the range.
+        "Cast" | "Identity" | "Dropout" | "Clip" | "Pad" | "Resize" | "Upsample" | "Gather"
+        | "Slice" => {
+            if node.input.first().is_some_and(|first| first == value) {
+                Step::On
+            } else {
+                Step::End
+            }
+        }
         "Transpose" => {
             if matches!(Attributes(node).ints("perm"), Ok(Some([0, 3, 1, 2]))) {
                 stem.layout.get_or_insert(Layout::Nhwc);

@@ -398,6 +398,45 @@ fn of_several_outputs_the_scores_are_found_or_their_names_told() {
 }
 
 #[test]
+fn a_number_of_a_class_is_no_score() {
+    let typed = |graph: GraphBuilder| {
+        let mut proto = graph.finish().unwrap().into_proto();
+        for output in &mut proto.graph.as_mut().unwrap().output {
+            let tensor = output.r#type.as_mut().and_then(|kind| kind.value.as_mut());
+            if let Some(crate::onnx::pb::type_proto::Value::TensorType(tensor)) = tensor
+                && output.name == "label"
+            {
+                tensor.elem_type = crate::onnx::pb::tensor_proto::DataType::Int64 as i32;
+            }
+        }
+        Model::from_proto(proto).unwrap()
+    };
+    let labelled = |outputs: &'static [&'static str]| {
+        let mut graph =
+            GraphBuilder::edit(network(Takes::Nchw, &three(), append("Softmax", vec![])));
+        graph.graph_mut().output.clear();
+        graph.node(
+            "ArgMax",
+            "label",
+            &["answer"],
+            [("axis", 1.into()), ("keepdims", 0.into())],
+        );
+        for output in outputs {
+            graph.output(output, None);
+        }
+        typed(graph)
+    };
+    let refused = Contract::resolve(&labelled(&["label"]), &Wishes::default()).unwrap_err();
+    assert!(
+        refused.to_string().contains("`label` is of type int64"),
+        "{refused}"
+    );
+    let (contract, mut explainer) = explainer(labelled(&["label", "answer"]), &Wishes::default());
+    assert_eq!(contract.value(), "raw");
+    close(&gradient(&mut explainer, 0).0, &by_hand(&three()));
+}
+
+#[test]
 fn what_adds_up_to_one_is_no_row_of_logits() {
     let model = network(Takes::Nchw, &three(), |graph, scores| {
         let exp = graph.node("Exp", "exp", &[&scores], []);
@@ -527,6 +566,16 @@ fn the_graphs_own_normalization_tells_what_it_is_fed() {
         assert_eq!(said.basis, Basis::Graph);
         assert!(said.text.contains(range.text()), "{said}");
     }
+    let turned = convolutional(&rgb(), |graph| {
+        let order = graph.ints("order", &[2, 1, 0]);
+        let blue = graph.node("Gather", "blue", &["image", &order], [("axis", 1.into())]);
+        let mean = graph.floats("mean", &channels([103.94, 116.78, 123.68]));
+        graph.node("Sub", "centred", &[&blue, &mean], [])
+    });
+    let input = Contract::resolve(&turned, &Wishes::default())
+        .unwrap()
+        .input;
+    assert_eq!((input.range, input.mean), (Some(Range::Bytes), None));
     let nothing = Contract::resolve(&normalised(&[]), &Wishes::default()).unwrap();
     assert_eq!(nothing.input.mean, Some(IMAGENET_MEAN));
     assert_eq!(
