@@ -20,6 +20,7 @@ use super::output::{print, print_json, protect, write};
 use super::quantities::at_least_one;
 use super::values::percent;
 use crate::data::{Dataset, EVALUATION_POPULATION, Item, Part, Source, Split, TRAINING_POPULATION};
+use crate::device::DeviceChoice;
 use crate::engines::{EngineKind, explainer};
 
 /// The lesion's outline, visible on white and on blue.
@@ -208,7 +209,7 @@ fn open_subject(path: &Path, feed: &Feed) -> Result<Subject> {
         "{name} does not name its classes, which `report` needs to compare them with the data's: give --labels"
     );
     contract.for_images().with_context(|| name.to_string())?;
-    let explainer = explainer(EngineKind::Tract, model, &contract)
+    let explainer = explainer(EngineKind::Tract, model, &contract, DeviceChoice::default())
         .with_context(|| format!("{name} cannot be explained"))?;
     let figures = Figures {
         model: name.to_string(),
