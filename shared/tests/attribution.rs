@@ -354,7 +354,7 @@ fn a_fixed_batch_is_run_one_by_one() {
 }
 
 #[test]
-fn blank_networks_and_broken_images_do_not_crash() {
+fn blank_networks_give_blank_maps_and_broken_images_are_refused() {
     let mut blank = small();
     for tensor in blank.initializers_mut() {
         if let Ok(values) = floats(tensor)
@@ -374,7 +374,8 @@ fn blank_networks_and_broken_images_do_not_crash() {
             Method::Rise(_) => assert!(numbers.iter().all(|value| value.is_finite())),
             _ => assert!(numbers.iter().all(|value| *value == 0.0), "{method:?}"),
         }
-        ask(&mut network, &method, &broken).unwrap();
+        let refused = ask(&mut network, &method, &broken).unwrap_err().to_string();
+        assert!(refused.contains("NaN or infinite"), "{refused}");
         ask(&mut network, &method, &even).unwrap();
     }
 }

@@ -174,6 +174,9 @@ impl Classifier {
             wanted: channels * height * width,
         })?;
         let scores: Vec<f32> = self.tape.forward(view.into_dyn())?.into_iter().collect();
+        if scores.iter().any(|score| !score.is_finite()) {
+            return Err(ViewerError::NotNumbers);
+        }
         let answer = self.contract.answer(scores);
         Ok(Prediction {
             logits: answer.scores,

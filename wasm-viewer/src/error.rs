@@ -39,6 +39,11 @@ pub enum ViewerError {
         /// Values wanted: C·H·W.
         wanted: usize,
     },
+    /// The network's answer is no number.
+    #[error(
+        "the model's answer to this image is no number (NaN or infinite): its weights, or the settings of its input, are not as they should be"
+    )]
+    NotNumbers,
     /// The model can be run but not differentiated.
     #[error("{0}")]
     NoGradient(String),

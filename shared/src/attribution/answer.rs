@@ -17,6 +17,10 @@ pub struct Attribution {
     pub convergence: Vec<Convergence>,
     /// For methods on feature maps: which.
     pub features: Option<Features>,
+    /// What the map must be multiplied by: 1, but for squares of slopes that are too small or too large for float32.
+    pub factor: f64,
+    /// For guided back-propagation and deconvolution: how many activations passed the gradient by their rule.
+    pub activations: Option<usize>,
 }
 
 /// An attribution at the input's resolution.

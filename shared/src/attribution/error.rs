@@ -73,6 +73,17 @@ pub enum AttributionError {
     /// No class is named, and none is predicted.
     #[error("no class is predicted, because the logits are not numbers")]
     NoPrediction,
+    /// The network's answer is no number.
+    #[error(
+        "the network's answer to {place} is no number (NaN or infinite): nothing follows from it{}",
+        node.as_ref().map_or_else(String::new, |node| format!("; it begins before node `{node}`"))
+    )]
+    NotNumbers {
+        /// The image, or one that the method makes of it.
+        place: &'static str,
+        /// The node that first reads what is no number, where the engine tells.
+        node: Option<String>,
+    },
     /// A method's parameter is out of its range.
     #[error("{what}")]
     Parameter {

@@ -6,6 +6,7 @@ use super::{
     Attribution, AttributionError, Baseline, Convergence, Features, Gradient, Job, Map, Method,
     PixelSpace, Signature, Target, gradient,
 };
+use crate::autodiff::Quantized;
 use crate::engine::{Engine, EngineError};
 use crate::onnx::Model;
 
@@ -26,6 +27,10 @@ pub(super) struct Found {
     pub(super) logits: Option<Vec<f32>>,
     pub(super) convergence: Vec<Convergence>,
     pub(super) features: Option<Features>,
+    /// What the map must be multiplied by.
+    pub(super) factor: f64,
+    /// How many activations another rule than the exact one was applied to.
+    pub(super) activations: Option<usize>,
 }
 
 impl Found {
@@ -35,6 +40,8 @@ impl Found {
             logits: None,
             convergence: vec![],
             features: None,
+            factor: 1.0,
+            activations: None,
         }
     }
 }
@@ -76,11 +83,21 @@ impl Explainer {
             model: Box::new(model),
             open: Box::new(open),
             opened: vec![],
+            quantized: Quantized::default(),
         };
         Self {
             networks,
             signature,
         }
+    }
+
+    /// Says how gradients pass the rounding of a quantized model; graphs that are open already keep their way.
+    #[must_use]
+    pub fn passing(mut self, how: Quantized) -> Self {
+        if let Networks::Derived { quantized, .. } = &mut self.networks {
+            *quantized = how;
+        }
+        self
     }
 
     /// Takes an engine that differentiates by itself: it answers with the logits, and with `grad` too when it is fed
@@ -171,6 +188,8 @@ impl Explainer {
             aim,
             convergence: found.convergence,
             features: found.features,
+            factor: found.factor,
+            activations: found.activations,
         })
     }
 

@@ -2,7 +2,7 @@ use ndarray::{Array2, Array3, Axis};
 
 use super::explainer::Found;
 use super::head::linear_head;
-use super::layer;
+use super::layer::{self, Layer};
 use super::networks::Graph;
 use super::runner::{Runner, Subject};
 use super::{AttributionError, Features, Map};
@@ -55,7 +55,7 @@ impl FeatureMap {
             return self.cam(runner, subject);
         }
         let model = runner.networks.model()?;
-        let name = layer::choose(model, runner.signature, self.layer.as_deref())?;
+        let Layer { name, layout } = layer::choose(model, runner.signature, self.layer.as_deref())?;
         let graph = Graph::Gradient {
             relu: ReluRule::Exact,
             features: Some(name.clone()),
@@ -64,6 +64,7 @@ impl FeatureMap {
         let Some((maps, grads)) = answer.features else {
             return Err(AttributionError::NoFeatureMap);
         };
+        let (maps, grads) = (layout.channels_first(maps), layout.channels_first(grads));
         let coarse = match self.weighting {
             Weighting::GradCamPlusPlus => rectified(weighted(&maps, &plus_plus(&maps, &grads))),
             Weighting::LayerCam => rectified((grads.mapv(relu) * &maps).sum_axis(Axis(0))),
@@ -80,7 +81,7 @@ impl FeatureMap {
         let model = runner.networks.model()?;
         let head = linear_head(model, runner.signature)?;
         if let Some(wanted) = &self.layer
-            && layer::choose(model, runner.signature, Some(wanted))? != head.features
+            && layer::choose(model, runner.signature, Some(wanted))?.name != head.features
         {
             let why = format!(
                 "CAM looks at `{}`, which is pooled, and at no other layer",
@@ -89,6 +90,7 @@ impl FeatureMap {
             return Err(AttributionError::NoLinearHead { why });
         }
         let (logits, maps) = runner.features(&head.features, &subject.input)?;
+        let maps = head.layout.channels_first(maps);
         if maps.len_of(Axis(0)) != head.weights.len_of(Axis(1)) {
             let why = "the linear layer does not have a weight per channel".to_owned();
             return Err(AttributionError::NoLinearHead { why });

@@ -3,7 +3,7 @@ use ndarray::Array3;
 use super::explainer::Found;
 use super::networks::Graph;
 use super::runner::{Runner, Subject};
-use super::{AttributionError, Map, Method};
+use super::{AttributionError, Map, Method, squares};
 use crate::autodiff::ReluRule;
 
 /// The gradient of a class's logit with respect to the network's own input, and the logits it was taken at
@@ -34,14 +34,16 @@ pub(super) fn run(
     };
     let answer = runner.gradient(&graph, &subject.input, subject.aim)?;
     let grad = answer.grad;
-    let map = match method {
-        Method::GradientAbsolute => grad.mapv(f32::abs),
-        Method::GradientSquared => grad.mapv(|g| g * g),
-        Method::InputTimesGradient => grad * &subject.input,
-        _ => grad,
+    let (map, factor) = match method {
+        Method::GradientAbsolute => (grad.mapv(f32::abs), 1.0),
+        Method::GradientSquared => squares::fitted(&grad.mapv(|g| f64::from(g).powi(2))),
+        Method::InputTimesGradient => (grad * &subject.input, 1.0),
+        _ => (grad, 1.0),
     };
     Ok(Found {
         logits: Some(answer.logits),
+        factor,
+        activations: runner.networks.activations(&graph),
         ..Found::new(Map::Channels(map))
     })
 }

@@ -1,13 +1,16 @@
 use ndarray::{Array2, Axis, Ix2};
 
+use super::layout::Layout;
 use super::{AttributionError, Signature};
 use crate::onnx::pb::{NodeProto, TensorProto};
 use crate::onnx::{Attributes, Model, floats, ints};
 
 /// A classifier's head where it is global average pooling and one linear layer: what CAM needs.
 pub(super) struct LinearHead {
-    /// The value that is pooled, `[N, C, h, w]`.
+    /// The value that is pooled.
     pub(super) features: String,
+    /// The order of its axes.
+    pub(super) layout: Layout,
     /// `[K, C]`: how much each channel's mean counts for each logit.
     pub(super) weights: Array2<f32>,
 }
@@ -30,7 +33,7 @@ pub(super) fn linear_head(
     }
     let weights = walk.weights(node, signature.classes)?;
     let mut pooled = node.input.first();
-    loop {
+    let layout = loop {
         node = walk
             .maker(pooled.map_or("", |name| &name[..]))
             .map_err(refuse)?;
@@ -38,17 +41,20 @@ pub(super) fn linear_head(
             "Flatten" | "Reshape" | "Squeeze" | "Identity" | "Dropout" => {
                 pooled = node.input.first()
             }
-            "GlobalAveragePool" => break,
-            "ReduceMean" if walk.is_global(node)? => break,
-            _ => {
-                return Err(refuse(told(
-                    node,
-                    "stands between pooling and linear layer",
-                )));
+            "GlobalAveragePool" => break Layout::ChannelsFirst,
+            op => {
+                let mean = if op == "ReduceMean" {
+                    walk.global_mean(node)?
+                } else {
+                    None
+                };
+                let between = || told(node, "stands between pooling and linear layer");
+                break mean.ok_or_else(|| refuse(between()))?;
             }
         }
-    }
+    };
     Ok(LinearHead {
+        layout,
         features: node.input.first().cloned().unwrap_or_default(),
         weights,
     })
@@ -105,8 +111,8 @@ impl<'a> Walk<'a> {
         Ok(matrix * scale)
     }
 
-    /// Whether a mean runs over height and width and nothing else.
-    fn is_global(&self, node: &NodeProto) -> Result<bool, AttributionError> {
+    /// The layout of what a mean runs over, if that is height and width and nothing else.
+    fn global_mean(&self, node: &NodeProto) -> Result<Option<Layout>, AttributionError> {
         let mut axes: Vec<i64> = match Attributes(node).ints("axes")? {
             Some(axes) => axes.to_vec(),
             None => match node.input.get(1).and_then(|name| self.constant(name)) {
@@ -118,7 +124,11 @@ impl<'a> Walk<'a> {
             *axis += 4;
         }
         axes.sort_unstable();
-        Ok(axes == [2, 3])
+        Ok(match axes[..] {
+            [2, 3] => Some(Layout::ChannelsFirst),
+            [1, 2] => Some(Layout::ChannelsLast),
+            _ => None,
+        })
     }
 }
 

@@ -1,11 +1,12 @@
 use std::collections::HashSet;
 
+use super::layout::Layout;
 use super::{AttributionError, Signature};
 use crate::onnx::pb::NodeProto;
 use crate::onnx::{Model, Shapes, infer_shapes, node_name};
 
 /// Operators that by their definition read axes 2 and 3 as height and width.
-const SPATIAL: &[&str] = &[
+pub(super) const SPATIAL: &[&str] = &[
     "AveragePool",
     "BatchNormalization",
     "Conv",
@@ -36,6 +37,14 @@ const REARRANGING: &[&str] = &[
     "Unsqueeze",
 ];
 
+/// A feature map of the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Layer {
+    /// The value's name.
+    pub(super) name: String,
+    pub(super) layout: Layout,
+}
+
 /// The value that a method on feature maps looks at: the one that `wanted` names, by itself or by its node (whose first
 /// output it is then), or else the deepest feature map.
 ///
@@ -48,16 +57,16 @@ pub(super) fn choose(
     model: &Model,
     signature: &Signature,
     wanted: Option<&str>,
-) -> Result<String, AttributionError> {
-    let nodes = &model.graph().node;
-    match wanted {
+) -> Result<Layer, AttributionError> {
+    let (nodes, shapes) = (&model.graph().node, infer_shapes(model)?);
+    let name = match wanted {
         Some(name) => named(nodes, name).ok_or_else(|| AttributionError::NoSuchFeatures {
             name: name.to_owned(),
         }),
-        None => {
-            deepest(nodes, &infer_shapes(model)?, signature).ok_or(AttributionError::NoFeatureMap)
-        }
-    }
+        None => deepest(nodes, &shapes, signature).ok_or(AttributionError::NoFeatureMap),
+    }?;
+    let layout = Layout::of(model, &shapes, &name);
+    Ok(Layer { name, layout })
 }
 
 fn named(nodes: &[NodeProto], name: &str) -> Option<String> {
@@ -133,7 +142,8 @@ mod tests {
 
     fn chosen(model: &Model, wanted: Option<&str>) -> Result<String, String> {
         let signature = Signature::of(model, None).unwrap();
-        choose(model, &signature, wanted).map_err(|error| error.to_string())
+        let layer = choose(model, &signature, wanted).map_err(|error| error.to_string())?;
+        Ok(layer.name)
     }
 
     #[test]

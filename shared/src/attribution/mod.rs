@@ -44,6 +44,7 @@ mod head;
 mod integrated;
 mod job;
 mod layer;
+mod layout;
 mod method;
 mod networks;
 mod noise;
@@ -55,6 +56,7 @@ mod score_cam;
 mod signature;
 mod smoothgrad;
 mod space;
+mod squares;
 mod target;
 
 pub use answer::{Attribution, Convergence, Features, Map};
@@ -80,10 +82,14 @@ pub use target::{Aim, Target};
 
 pub use crate::card::softmax;
 
-/// The position of the highest logit, the first of several equal ones; `None` where no logit is a number.
+/// The position of the highest logit, the first of several equal ones; `None` where a logit is no finite number, because
+/// then nothing is known of any class.
 #[must_use]
 pub fn predicted(logits: &[f32]) -> Option<usize> {
-    let numbers = logits.iter().enumerate().filter(|(_, x)| !x.is_nan());
+    if logits.iter().any(|x| !x.is_finite()) {
+        return None;
+    }
+    let numbers = logits.iter().enumerate();
     numbers
         .reduce(|best, next| if next.1 > best.1 { next } else { best })
         .map(|(index, _)| index)
@@ -96,8 +102,10 @@ mod tests {
 
     #[test]
     fn the_prediction_is_the_first_highest_number() {
-        assert_eq!(predicted(&[0.0, 2.0, 2.0, f32::NAN]), Some(1));
-        assert_eq!(predicted(&[f32::NAN]), None);
+        assert_eq!(predicted(&[0.0, 2.0, 2.0, -1.0]), Some(1));
+        for broken in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            assert_eq!(predicted(&[0.0, 2.0, broken]), None);
+        }
         assert_eq!(predicted(&[]), None);
     }
 }

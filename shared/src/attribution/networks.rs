@@ -1,6 +1,6 @@
 use super::graphs::part;
 use super::{AttributionError, Signature};
-use crate::autodiff::{Options, ReluRule, differentiate};
+use crate::autodiff::{Options, Quantized, ReluRule, activations, differentiate};
 use crate::engine::{Engine, EngineError};
 use crate::onnx::Model;
 
@@ -31,6 +31,14 @@ impl Graph {
     }
 }
 
+/// A graph that is ready to run.
+pub(super) struct Opened {
+    graph: Graph,
+    engine: Box<dyn Engine>,
+    /// How many activations another rule than the exact one was applied to.
+    activations: Option<usize>,
+}
+
 /// Where the graphs come from.
 pub(super) enum Networks {
     /// One engine that gives logits, and the exact gradient too where it is fed a cotangent.
@@ -39,7 +47,8 @@ pub(super) enum Networks {
     Derived {
         model: Box<Model>,
         open: Open,
-        opened: Vec<(Graph, Box<dyn Engine>)>,
+        opened: Vec<Opened>,
+        quantized: Quantized,
     },
 }
 
@@ -64,16 +73,21 @@ impl Networks {
                 model,
                 open,
                 opened,
+                quantized,
             } => {
-                let place = match opened.iter().position(|(known, _)| known == graph) {
+                let place = match opened.iter().position(|known| known.graph == *graph) {
                     Some(place) => place,
                     None => {
-                        let engine = open(&derive(model, graph, signature)?)?;
-                        opened.push((graph.clone(), engine));
+                        let derived = derive(model, graph, signature, *quantized)?;
+                        opened.push(Opened {
+                            graph: graph.clone(),
+                            engine: open(&derived)?,
+                            activations: activations(&derived),
+                        });
                         opened.len() - 1
                     }
                 };
-                Ok(&mut *opened[place].1)
+                Ok(&mut *opened[place].engine)
             }
         }
     }
@@ -88,16 +102,32 @@ impl Networks {
         }
     }
 
+    /// How many activations pass the gradient by another rule than the exact one in a graph that is open.
+    pub(super) fn activations(&self, graph: &Graph) -> Option<usize> {
+        match self {
+            Self::Autograd(_) => None,
+            Self::Derived { opened, .. } => {
+                let found = opened.iter().find(|opened| opened.graph == *graph);
+                found.and_then(|opened| opened.activations)
+            }
+        }
+    }
+
     /// The engine's name, once a graph is open.
     pub(super) fn name(&self) -> Option<&'static str> {
         match self {
             Self::Autograd(engine) => Some(engine.name()),
-            Self::Derived { opened, .. } => opened.first().map(|(_, engine)| engine.name()),
+            Self::Derived { opened, .. } => opened.first().map(|opened| opened.engine.name()),
         }
     }
 }
 
-fn derive(model: &Model, graph: &Graph, signature: &Signature) -> Result<Model, AttributionError> {
+fn derive(
+    model: &Model,
+    graph: &Graph,
+    signature: &Signature,
+    quantized: Quantized,
+) -> Result<Model, AttributionError> {
     let logits = &signature.output[..];
     match graph {
         Graph::Forward => Ok(part(model, &[logits])?),
@@ -114,6 +144,7 @@ fn derive(model: &Model, graph: &Graph, signature: &Signature) -> Result<Model, 
                 output: Some(signature.output.clone()),
                 features: features.clone(),
                 relu: *relu,
+                quantized,
             };
             Ok(differentiate(part(model, &[logits])?, &options)?)
         }

@@ -6,7 +6,11 @@ use super::job::batches;
 use super::networks::{Graph, Networks};
 use super::{Aim, AttributionError, Baseline, Job, PixelSpace, Progress, Signature};
 use crate::autodiff::{COTANGENT, FEATURES, FEATURES_GRAD, GRAD};
-use crate::engine::{Outputs, take};
+use crate::engine::{EngineError, Outputs, take};
+
+/// Where an answer is no number.
+const IMAGE: &str = "the image";
+const MADE: &str = "an image that the method makes of it (a baseline, noise or a mask)";
 
 /// What a method is asked about.
 pub(super) struct Subject {
@@ -82,7 +86,10 @@ impl<'a, 'j> Runner<'a, 'j> {
     /// The logits at one image.
     pub(super) fn logits_at(&mut self, input: &Array3<f32>) -> Result<Vec<f32>, AttributionError> {
         let mut logits = vec![];
-        self.forward(1, |_| input.clone(), |_, row| logits = row.to_vec())?;
+        let images = input.clone().insert_axis(Axis(0));
+        let mut outputs = self.run(&Graph::Forward, &images, None, IMAGE)?;
+        logits.extend(self.logits(&mut outputs, 1, IMAGE)?);
+        self.step(1)?;
         Ok(logits)
     }
 
@@ -96,8 +103,8 @@ impl<'a, 'j> Runner<'a, 'j> {
         let (size, ranges) = batches(count, self.job.batch);
         for range in ranges {
             let images = stack(range.clone().map(&mut image), size)?;
-            let mut outputs = self.run(&Graph::Forward, &images, None)?;
-            let logits = self.logits(&mut outputs, size)?;
+            let mut outputs = self.run(&Graph::Forward, &images, None, MADE)?;
+            let logits = self.logits(&mut outputs, size, MADE)?;
             for (row, index) in logits.outer_iter().zip(range.clone()) {
                 found(index, &row.to_vec());
             }
@@ -117,8 +124,8 @@ impl<'a, 'j> Runner<'a, 'j> {
         let (size, ranges) = batches(count, self.job.batch);
         for range in ranges {
             let images = stack(range.clone().map(&mut image), size)?;
-            let mut outputs = self.run(&Graph::gradient(), &images, Some(aim))?;
-            self.logits(&mut outputs, size)?;
+            let mut outputs = self.run(&Graph::gradient(), &images, Some(aim), MADE)?;
+            self.logits(&mut outputs, size, MADE)?;
             let grads = self.maps(&mut outputs, GRAD, size)?;
             self.same(GRAD, grads.shape(), images.shape())?;
             for (grad, index) in grads.outer_iter().zip(range.clone()) {
@@ -137,8 +144,8 @@ impl<'a, 'j> Runner<'a, 'j> {
         aim: Aim,
     ) -> Result<Answer, AttributionError> {
         let images = input.clone().insert_axis(Axis(0));
-        let mut outputs = self.run(graph, &images, Some(aim))?;
-        let logits = self.logits(&mut outputs, 1)?;
+        let mut outputs = self.run(graph, &images, Some(aim), IMAGE)?;
+        let logits = self.logits(&mut outputs, 1, IMAGE)?;
         let grad = self.maps(&mut outputs, GRAD, 1)?;
         self.same(GRAD, grad.shape(), images.shape())?;
         let with_features = matches!(
@@ -172,9 +179,9 @@ impl<'a, 'j> Runner<'a, 'j> {
     ) -> Result<(Vec<f32>, Array3<f32>), AttributionError> {
         let graph = Graph::Features(value.to_owned());
         let images = input.clone().insert_axis(Axis(0));
-        let mut outputs = self.run(&graph, &images, None)?;
+        let mut outputs = self.run(&graph, &images, None, IMAGE)?;
         let map = self.maps(&mut outputs, value, 1)?;
-        let logits = self.logits(&mut outputs, 1)?;
+        let logits = self.logits(&mut outputs, 1, IMAGE)?;
         self.step(1)?;
         Ok((logits.iter().copied().collect(), first(map)))
     }
@@ -184,6 +191,7 @@ impl<'a, 'j> Runner<'a, 'j> {
         graph: &Graph,
         images: &Array4<f32>,
         aim: Option<Aim>,
+        place: &'static str,
     ) -> Result<Outputs, AttributionError> {
         let engine = self.networks.engine(graph, self.signature)?;
         let mut feeds = vec![(&self.signature.input[..], images.view().into_dyn())];
@@ -193,14 +201,21 @@ impl<'a, 'j> Runner<'a, 'j> {
         if let Some(rows) = rows.filter(|_| aim.is_some()) {
             feeds.push((COTANGENT, rows.into_dyn()));
         }
-        Ok(engine.run(&feeds)?)
+        engine.run(&feeds).map_err(|error| match error {
+            EngineError::NotANumber { node } => AttributionError::NotNumbers {
+                place,
+                node: Some(node),
+            },
+            other => other.into(),
+        })
     }
 
-    /// The logits `[size, K]` out of an answer.
+    /// The logits `[size, K]` out of an answer, which must be numbers.
     fn logits(
         &self,
         outputs: &mut Outputs,
         size: usize,
+        place: &'static str,
     ) -> Result<ndarray::Array2<f32>, AttributionError> {
         let array = take(outputs, &self.signature.output)?;
         self.same(
@@ -208,6 +223,9 @@ impl<'a, 'j> Runner<'a, 'j> {
             array.shape(),
             &[size, self.signature.classes],
         )?;
+        if array.iter().any(|logit| !logit.is_finite()) {
+            return Err(AttributionError::NotNumbers { place, node: None });
+        }
         self.rank::<Ix2>(&self.signature.output, array)
     }
 

@@ -2,7 +2,7 @@ use ndarray::{Array2, Array3, ArrayView2};
 
 use super::explainer::Found;
 use super::feature_map::{found, rectified, weighted};
-use super::layer;
+use super::layer::{self, Layer};
 use super::runner::{Runner, Subject};
 use super::{AttributionError, Baseline};
 use crate::bilinear;
@@ -42,9 +42,10 @@ impl ScoreCam {
         subject: &Subject,
     ) -> Result<Found, AttributionError> {
         let model = runner.networks.model()?;
-        let name = layer::choose(model, runner.signature, self.layer.as_deref())?;
+        let Layer { name, layout } = layer::choose(model, runner.signature, self.layer.as_deref())?;
         runner.expect(1);
         let (logits, maps) = runner.features(&name, &subject.input)?;
+        let maps = layout.channels_first(maps);
         let channels: Vec<usize> = maps
             .outer_iter()
             .enumerate()

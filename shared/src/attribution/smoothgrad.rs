@@ -3,7 +3,7 @@ use ndarray::{Array3, Array4, Axis};
 use super::explainer::Found;
 use super::noise::{Purpose, Stream};
 use super::runner::{Runner, Subject};
-use super::{AttributionError, Map};
+use super::{AttributionError, Map, squares};
 
 /// SmoothGrad and its relatives: a statistic of the gradient over noisy copies of the image, `[3, H, W]`.
 ///
@@ -112,7 +112,14 @@ impl SmoothGrad {
             // Rounding may leave a little less than nothing.
             Statistic::Variance => (square - &mean * &mean).mapv(|v| if v < 0.0 { 0.0 } else { v }),
         };
-        Ok(Found::new(Map::Channels(map.mapv(|value| value as f32))))
+        let (map, factor) = match self.statistic {
+            Statistic::Mean => (map.mapv(|value| value as f32), 1.0),
+            Statistic::Square | Statistic::Variance => squares::fitted(&map),
+        };
+        Ok(Found {
+            factor,
+            ..Found::new(Map::Channels(map))
+        })
     }
 }
 

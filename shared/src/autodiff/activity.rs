@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{AutodiffError, decompose, table};
+use super::{AutodiffError, Quantized, decompose, quantization, table};
 use crate::onnx::{pb::NodeProto, reads};
 
 /// The values on a way from input to output through operators that a gradient passes.
@@ -14,6 +14,7 @@ pub(super) fn active_values(
     nodes: &[NodeProto],
     input: &str,
     output: &str,
+    quantized: Quantized,
 ) -> Result<HashSet<String>, AutodiffError> {
     let mut downstream: HashSet<&str> = HashSet::from([input]);
     for node in nodes.iter().filter(|node| !table::is_constant(node)) {
@@ -28,7 +29,10 @@ pub(super) fn active_values(
             continue;
         }
         active.extend(reads(node).intersection(&downstream));
-        if table::rule(node).is_none() && decompose::decomposition(node).is_none() {
+        let known = table::rule(node).is_some()
+            || decompose::decomposition(node).is_some()
+            || quantization::rule(node, quantized).is_some();
+        if !known {
             without_rule.push((node.op_type.clone(), crate::onnx::node_name(node)));
         }
     }

@@ -3,8 +3,8 @@
 use ndarray::{Array2, ArrayD};
 
 use super::AutodiffError;
-use super::context::{Context, Cotangents};
-use crate::onnx::pb::{NodeProto, TensorProto};
+use super::context::{Context, Cotangents, constant};
+use crate::onnx::pb::{NodeProto, TensorProto, tensor_proto::DataType};
 use crate::onnx::{Attributes, Dim, int_tensor};
 
 impl Context<'_> {
@@ -99,9 +99,15 @@ impl Context<'_> {
         i64::try_from(count).ok()
     }
 
-    /// A float32 constant.
+    /// A constant in the type that the node computes in.
     pub(super) fn floats(&mut self, values: &ArrayD<f32>) -> String {
-        self.builder.floats("grad/constant", values)
+        let name = self.builder.fresh("grad/constant");
+        let tensor = TensorProto {
+            name: name.clone(),
+            ..constant(values, self.kind())
+        };
+        self.builder.graph_mut().initializer.push(tensor);
+        name
     }
 
     /// An int64 scalar.
@@ -115,7 +121,8 @@ impl Context<'_> {
 
     /// Zeros in the shape of `like`.
     pub(super) fn zeros_like(&mut self, like: &str) -> String {
-        let zero = self.scalar(0.0);
+        let kind = self.types.floating(like).unwrap_or(self.kind());
+        let zero = self.scalar_of(0.0, kind);
         let shape = self.shape_of(like);
         self.op("Expand", &[&zero, &shape])
     }
@@ -165,10 +172,17 @@ impl Context<'_> {
         self.reshape_like(&range, value)
     }
 
-    /// Adds up the elements of `dy` at `positions` of a value in the shape of `like`.
+    /// Adds up the elements of `dy` at `positions` of a value in the shape of `like`; those of half precision in single, which
+    /// is more exact, and which every runtime can add up.
     pub(super) fn gathered(&mut self, dy: &str, positions: &str, like: &str) -> String {
         let flat = self.ints(&[-1]);
-        let dy = self.op("Reshape", &[dy, &flat]);
+        let mut dy = self.op("Reshape", &[dy, &flat]);
+        let kind = self.kind();
+        let half = [DataType::Float16, DataType::Bfloat16].contains(&kind);
+        let precise = if half { DataType::Float } else { kind };
+        if half {
+            dy = self.cast_to(&dy, precise);
+        }
         let positions = self.op("Reshape", &[positions, &flat]);
         let count = match self.elements(like) {
             Some(count) => self.ints(&[count]),
@@ -177,10 +191,13 @@ impl Context<'_> {
                 self.op("Reshape", &[&count, &one])
             }
         };
-        let zero = self.scalar(0.0);
+        let zero = self.scalar_of(0.0, precise);
         let zeros = self.op("Expand", &[&zero, &count]);
         let attributes = [("axis", 0.into()), ("reduction", "add".into())];
-        let sums = self.node("ScatterElements", &[&zeros, &positions, &dy], attributes);
+        let mut sums = self.node("ScatterElements", &[&zeros, &positions, &dy], attributes);
+        if half {
+            sums = self.cast_to(&sums, kind);
+        }
         self.reshape_like(&sums, like)
     }
 
@@ -250,6 +267,20 @@ impl Context<'_> {
         (pads[axis], pads[rank + axis]) = (before as i64, after as i64);
         let pads = self.ints(&pads);
         self.op("Pad", &[value, &pads])
+    }
+
+    fn cast_to(&mut self, value: &str, kind: DataType) -> String {
+        self.node("Cast", &[value], [("to", i64::from(kind as i32).into())])
+    }
+
+    /// The two halves of a vector; `sizes` is an int64 vector that holds the length of each.
+    pub(super) fn halves(&mut self, vector: &str, sizes: &str) -> [String; 2] {
+        let first = self.op("Split", &[vector, sizes]);
+        let second = self.builder.fresh(&format!("{first}/second"));
+        if let Some(node) = self.builder.graph_mut().node.last_mut() {
+            node.output.push(second.clone());
+        }
+        [first, second]
     }
 
     /// The elements of `value` from `start` to `end` along one axis; both are int64 vectors of one element.

@@ -2,8 +2,10 @@
 
 use super::bounds::Room;
 use super::{AutodiffError, ReluRule};
-use crate::onnx::pb::NodeProto;
-use crate::onnx::{AttributeValue, Dim, GraphBuilder, Shape, Shapes, float_tensor, int_tensor};
+use crate::onnx::pb::{NodeProto, TensorProto, tensor_proto::DataType};
+use crate::onnx::{
+    AttributeValue, Dim, GraphBuilder, Shape, Shapes, Types, float_tensor, int_tensor, typed_tensor,
+};
 
 /// A rule's result: the cotangent of each of the node's inputs, in order; `None` where none flows.
 pub(super) type Cotangents = Result<Vec<Option<String>>, AutodiffError>;
@@ -12,6 +14,7 @@ pub(super) type Cotangents = Result<Vec<Option<String>>, AutodiffError>;
 pub(super) struct Context<'a> {
     pub(super) builder: &'a mut GraphBuilder,
     pub(super) shapes: &'a Shapes,
+    pub(super) types: &'a Types,
     pub(super) node: &'a NodeProto,
     /// Where the node stands in the graph; `None` where another node of the graph computes its value.
     pub(super) index: Option<usize>,
@@ -20,6 +23,8 @@ pub(super) struct Context<'a> {
     /// 17 or newer: older models are raised to it.
     pub(super) opset: i64,
     pub(super) relu: ReluRule,
+    /// How many activations another rule than the exact one was applied to so far.
+    pub(super) activations: &'a mut usize,
     /// What the gradient may still add to the model.
     pub(super) room: &'a mut Room,
 }
@@ -56,9 +61,21 @@ impl Context<'_> {
         self.node(op, inputs, [])
     }
 
-    /// A float32 scalar constant.
+    /// The floating-point type that the node computes in: that of its output, or else of its inputs.
+    pub(super) fn kind(&self) -> DataType {
+        let mut values = self.node.output.iter().chain(&self.node.input);
+        let kind = values.find_map(|name| self.types.floating(name));
+        kind.unwrap_or(DataType::Float)
+    }
+
+    /// A scalar constant in the type that the node computes in.
     pub(super) fn scalar(&mut self, value: f32) -> String {
-        let tensor = float_tensor("", &ndarray::arr0(value).into_dyn());
+        self.scalar_of(value, self.kind())
+    }
+
+    /// A scalar constant of that type.
+    pub(super) fn scalar_of(&mut self, value: f32, kind: DataType) -> String {
+        let tensor = constant(&ndarray::arr0(value).into_dyn(), kind);
         self.builder.shared("grad/constant", tensor)
     }
 
@@ -175,4 +192,9 @@ impl Context<'_> {
             self.reshape_like(&summed, to)
         }
     }
+}
+
+/// A nameless tensor of that floating-point type.
+pub(super) fn constant(values: &ndarray::ArrayD<f32>, kind: DataType) -> TensorProto {
+    typed_tensor("", values, kind).unwrap_or_else(|| float_tensor("", values))
 }

@@ -4,11 +4,13 @@ use super::activity::active_values;
 use super::bounds::Room;
 use super::steps::decomposed;
 use super::sweep::Sweep;
-use super::{AutodiffError, Options, RELU_RULE, ReluRule};
-use crate::onnx::pb::{NodeProto, ValueInfoProto, tensor_proto::DataType, type_proto};
+use super::{
+    AutodiffError, Options, QUANTIZED, RELU_COUNT, RELU_RULE, ReluRule, quantization, relu,
+};
+use crate::onnx::pb::{NodeProto, ValueInfoProto, tensor_proto::DataType};
 use crate::onnx::{
-    GraphBuilder, Model, OPSET, OnnxError, declared_shape, infer_shapes, inline, output_names,
-    raise_opset, remove_unread,
+    GraphBuilder, Model, OPSET, OnnxError, Types, declared_shape, declared_type, infer_shapes,
+    inline, is_floating, least_opset, output_names, raise_opset, remove_unread, typed_value,
 };
 
 /// The graph input that holds the direction: what multiplies the Jacobian from the left.
@@ -31,7 +33,9 @@ pub const FEATURES_GRAD: &str = "features_grad";
 /// Where an operator on the way has no rule (all such nodes are named at once), where no path leads from input to
 /// output, or where a shape that a rule needs is open.
 pub fn differentiate(model: Model, options: &Options) -> Result<Model, AutodiffError> {
-    let model = raise_opset(inline(model)?, OPSET)?;
+    let model = inline(model)?;
+    let opset = least_opset(model.graph()).unwrap_or(OPSET);
+    let model = raise_opset(model, opset.max(OPSET))?;
     let input = model.input(options.input.as_deref())?.clone();
     let output = model.output(options.output.as_deref())?.clone();
     for value in [&input, &output] {
@@ -41,7 +45,12 @@ pub fn differentiate(model: Model, options: &Options) -> Result<Model, AutodiffE
         Some(name) => Some(resolve(&model, name)?),
         None => None,
     };
-    let active = active_values(&model.graph().node, &input.name, &output.name)?;
+    let active = active_values(
+        &model.graph().node,
+        &input.name,
+        &output.name,
+        options.quantized,
+    )?;
     if let Some(name) = features.iter().find(|name| !active.contains(*name)) {
         return Err(AutodiffError::Unsupported {
             what: name.clone(),
@@ -55,10 +64,13 @@ pub fn differentiate(model: Model, options: &Options) -> Result<Model, AutodiffE
     let (model, steps) = decomposed(model, &active)?;
     let nodes: Vec<NodeProto> = steps.iter().map(|step| step.node.clone()).collect();
     let mut sweep = Sweep {
-        active: active_values(&nodes, &input.name, &output.name)?,
+        active: active_values(&nodes, &input.name, &output.name, options.quantized)?,
         shapes: infer_shapes(&model)?,
+        types: Types::of(&model),
         opset: model.opset(),
         relu: options.relu,
+        quantized: options.quantized,
+        activations: 0,
         features: features.clone(),
         features_grad: None,
         room: Room::default(),
@@ -71,7 +83,8 @@ pub fn differentiate(model: Model, options: &Options) -> Result<Model, AutodiffE
     if declared_shape(&output).is_none()
         && let Some(shape) = sweep.shapes.get(&output.name)
     {
-        cotangent_input = crate::onnx::float_value(COTANGENT, Some(shape));
+        let kind = declared_type(&output).unwrap_or(DataType::Float);
+        cotangent_input = typed_value(COTANGENT, kind, Some(shape));
     }
     sweep.builder.graph_mut().input.push(cotangent_input);
     sweep.run(&steps)?;
@@ -81,13 +94,21 @@ pub fn differentiate(model: Model, options: &Options) -> Result<Model, AutodiffE
     };
     let grad = sweep.total(&input.name).ok_or_else(no_path)?;
 
+    let activations = sweep.activations;
+    if options.relu != ReluRule::Exact && activations == 0 {
+        let nodes = &sweep.builder.graph().node;
+        let error = relu::nothing_found(options.relu, &output.name, nodes, &sweep.active);
+        return Err(error);
+    }
+
     let mut grad_output = input.clone();
     GRAD.clone_into(&mut grad_output.name);
     let mut results = vec![(grad, grad_output)];
     if let Some(features) = features {
         let features_grad = sweep.features_grad.take().ok_or_else(no_path)?;
         let shape = sweep.shapes.get(&features).map(|shape| &shape[..]);
-        let declared = [FEATURES, FEATURES_GRAD].map(|name| crate::onnx::float_value(name, shape));
+        let kind = sweep.types.floating(&features).unwrap_or(DataType::Float);
+        let declared = [FEATURES, FEATURES_GRAD].map(|name| typed_value(name, kind, shape));
         results.extend([features, features_grad].into_iter().zip(declared));
     }
     for (value, declared) in results {
@@ -95,8 +116,13 @@ pub fn differentiate(model: Model, options: &Options) -> Result<Model, AutodiffE
     }
     prune(&mut sweep.builder);
     let mut model = sweep.builder.finish()?;
+    let rounds = |node: &NodeProto| quantization::rule(node, options.quantized).is_some();
+    if nodes.iter().any(rounds) {
+        model.set_metadata(QUANTIZED, "straight-through".to_owned());
+    }
     if options.relu != ReluRule::Exact {
         model.set_metadata(RELU_RULE, options.relu.name().to_owned());
+        model.set_metadata(RELU_COUNT, activations.to_string());
     }
     Ok(model)
 }
@@ -140,15 +166,10 @@ fn reserve(builder: &mut GraphBuilder, features: bool) -> Result<(), AutodiffErr
 }
 
 fn require_float(value: &ValueInfoProto) -> Result<(), AutodiffError> {
-    let kind = value
-        .r#type
-        .as_ref()
-        .and_then(|t| t.value.as_ref())
-        .map(|type_proto::Value::TensorType(t)| t.elem_type);
-    if kind == Some(DataType::Float as i32) {
+    if declared_type(value).is_some_and(is_floating) {
         return Ok(());
     }
-    let why = "only float32 inputs and outputs are differentiated: name another, or export the model with this one as float32".to_owned();
+    let why = "only inputs and outputs of floating-point numbers are differentiated: name another, or export the model with this one as float32".to_owned();
     Err(AutodiffError::Unsupported {
         what: value.name.clone(),
         why,
@@ -178,4 +199,4 @@ fn prune(builder: &mut GraphBuilder) {
 }
 
 /// How the names of everything that belongs to the gradient begin.
-const PREFIX: &str = "grad/";
+pub(super) const PREFIX: &str = "grad/";

@@ -1,12 +1,12 @@
 //! Rules of the operators that act on each element alone.
 
-use super::ReluRule;
 use super::arithmetic::first;
 use super::context::{Context, Cotangents};
+use super::{ReluRule, relu};
 use crate::onnx::Attributes;
 
 /// Where `condition` (a boolean value) holds `dy`, elsewhere 0.
-fn masked(context: &mut Context<'_>, condition: &str, dy: &str) -> Cotangents {
+pub(super) fn masked(context: &mut Context<'_>, condition: &str, dy: &str) -> Cotangents {
     let zero = context.scalar(0.0);
     Ok(vec![Some(context.op("Where", &[condition, dy, &zero]))])
 }
@@ -45,22 +45,6 @@ pub(super) fn trilu(context: &mut Context<'_>, arriving: &[Option<String>]) -> C
 /// `y = −x`: `dx = −dy`.
 pub(super) fn neg(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     Ok(vec![Some(context.op("Neg", &[first(arriving)]))])
-}
-
-/// `y = max(x, 0)`: `dx = dy` where `y > 0`, else 0 (so 0 at the kink, as in PyTorch). Guided back-propagation and
-/// deconvolution pass it otherwise: see [`ReluRule`].
-pub(super) fn relu(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
-    let dy = match context.relu {
-        ReluRule::Exact => first(arriving).to_owned(),
-        ReluRule::Guided | ReluRule::Deconvnet => context.op("Relu", &[first(arriving)]),
-    };
-    if context.relu == ReluRule::Deconvnet {
-        return Ok(vec![Some(dy)]);
-    }
-    let zero = context.scalar(0.0);
-    let y = context.output().to_owned();
-    let positive = context.op("Greater", &[&y, &zero]);
-    masked(context, &positive, &dy)
 }
 
 /// `y = x` where `x > 0`, else `alpha · x`: `dx = dy` or `alpha · dy`.
@@ -102,6 +86,10 @@ pub(super) fn clip(context: &mut Context<'_>, arriving: &[Option<String>]) -> Co
             Some(other) => context.op("And", &[&other, &within]),
             None => within,
         });
+    }
+    if context.relu != ReluRule::Exact && relu::clips_at_zero(context) {
+        let dx = relu::by_rule(context, first(arriving), inside.as_deref());
+        return Ok(vec![Some(dx)]);
     }
     match inside {
         Some(inside) => masked(context, &inside, first(arriving)),

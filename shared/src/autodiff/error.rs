@@ -9,8 +9,13 @@ pub enum AutodiffError {
     Onnx(#[from] OnnxError),
     /// The gradient flows through operators that no rule is known for; every such node is named.
     #[error(
-        "the gradient flows through operators that cannot be differentiated yet: {}",
-        nodes.iter().map(|(op, node)| format!("{op} (node `{node}`)")).collect::<Vec<_>>().join(", ")
+        "the gradient flows through operators that cannot be differentiated yet: {}{}",
+        nodes.iter().map(|(op, node)| format!("{op} (node `{node}`)")).collect::<Vec<_>>().join(", "),
+        if nodes.iter().any(|(op, _)| op == "QuantizeLinear") {
+            ": rounding has no slope, and `--quantized straight-through` takes it for the identity"
+        } else {
+            ""
+        }
     )]
     NoRule {
         /// Operator and node name of each.
@@ -43,6 +48,19 @@ pub enum AutodiffError {
         what: String,
         /// What about it.
         why: String,
+    },
+    /// Another rule than the exact one was asked for `Relu`, and no activation on the way is one.
+    #[error(
+        "{rule} passes the gradient through Relu, ReLU6 and max(x, 0) in another way, and the network has none of them on the way to `{output}`{}: the result would be the plain gradient",
+        if others.is_empty() { String::new() } else { format!(" (its activations are {})", others.join(", ")) }
+    )]
+    NoActivation {
+        /// The rule's method.
+        rule: &'static str,
+        /// The output's name.
+        output: String,
+        /// The operators of other activations on the way.
+        others: Vec<String>,
     },
     /// A name that the result needs is taken: the model probably holds its gradient already.
     #[error("the model already has a value named `{0}`: is it differentiated already?")]

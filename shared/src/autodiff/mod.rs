@@ -38,7 +38,9 @@ mod options;
 mod p_norm;
 mod padding;
 mod pooling;
+mod quantization;
 mod reduction;
+mod relu;
 mod reshape;
 mod resize;
 mod scatter;
@@ -49,5 +51,7 @@ mod table;
 
 pub use driver::{COTANGENT, FEATURES, FEATURES_GRAD, GRAD, differentiate};
 pub use error::AutodiffError;
-pub use options::{DIFFERENTIATED, Options, RELU_RULE, ReluRule};
+pub use options::{
+    DIFFERENTIATED, Options, QUANTIZED, Quantized, RELU_COUNT, RELU_RULE, ReluRule, activations,
+};
 pub use table::{has_rule, operators};

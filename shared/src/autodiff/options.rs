@@ -1,3 +1,5 @@
+use crate::onnx::Model;
+
 /// What to differentiate with respect to what, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -10,9 +12,25 @@ pub struct Options {
     pub features: Option<String>,
     /// How the gradient passes a `Relu`.
     pub relu: ReluRule,
+    /// How the gradient passes `QuantizeLinear` and `DequantizeLinear`.
+    pub quantized: Quantized,
 }
 
-/// How the gradient passes `y = max(x, 0)`. All but [`ReluRule::Exact`] give an attribution, not a derivative.
+/// How the gradient passes the rounding of a quantized model, whose slope is 0 but for jumps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Quantized {
+    /// Not at all: such a model is refused.
+    #[default]
+    Refused,
+    /// As if there were no rounding: `dx = dy` where nothing is cut off, else 0. That is an estimate, not a derivative.
+    StraightThrough,
+}
+
+/// The metadata property of a differentiated file whose gradient passes rounding by an estimate: `straight-through`.
+pub const QUANTIZED: &str = "pellucid.quantized";
+
+/// How the gradient passes `y = max(x, 0)`: `Relu`, `Clip` from 0 on (ReLU6 with its upper bound), `Max` with 0. All but [`ReluRule::Exact`] give an attribution, not a derivative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ReluRule {
@@ -34,6 +52,15 @@ pub const DIFFERENTIATED: &str = "pellucid.differentiated";
 /// rule for `Relu`. A file without it holds the exact gradient.
 pub const RELU_RULE: &str = "pellucid.relu";
 
+/// The metadata property beside [`RELU_RULE`]: how many activations the rule was applied to.
+pub const RELU_COUNT: &str = "pellucid.relu.activations";
+
+/// How many activations pass the gradient by another rule than the exact one; `None` in a file of the exact gradient.
+#[must_use]
+pub fn activations(model: &Model) -> Option<usize> {
+    model.metadata(RELU_COUNT)?.parse().ok()
+}
+
 impl ReluRule {
     /// `exact`, `guided` or `deconvnet`.
     #[must_use]
@@ -42,6 +69,16 @@ impl ReluRule {
             Self::Exact => "exact",
             Self::Guided => "guided",
             Self::Deconvnet => "deconvnet",
+        }
+    }
+
+    /// What is made with it.
+    #[must_use]
+    pub fn method(self) -> &'static str {
+        match self {
+            Self::Exact => "the gradient",
+            Self::Guided => "guided back-propagation",
+            Self::Deconvnet => "deconvolution",
         }
     }
 }

@@ -18,6 +18,11 @@ pub(super) fn pad(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cot
         .string("mode", "constant")?
         .to_owned();
     let x = context.input(0).to_owned();
+    let known = |index: usize| context.shapes.constant(context.input(index));
+    let open_axes = !context.input(3).is_empty() && known(3).is_none();
+    if known(1).is_none() || open_axes {
+        return found_by_the_run(context, &mode, arriving);
+    }
     let rank = context.rank(&x)?;
     let pads = context.integers(1, "pads")?;
     let axes = match context.input(3) {
@@ -45,6 +50,47 @@ pub(super) fn pad(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cot
         dx = context.along(&dx, rank, axis, &map);
     }
     Ok(vec![Some(dx)])
+}
+
+/// Pads that only the run tells. What a constant is padded with is cut off again, and zeros stand where negative pads cut off;
+/// what repeats elements says itself where they came from.
+fn found_by_the_run(
+    context: &mut Context<'_>,
+    mode: &str,
+    arriving: &[Option<String>],
+) -> Cotangents {
+    if mode != "constant" {
+        return moved(context, arriving);
+    }
+    let (dy, axes) = (first(arriving).to_owned(), context.input(3).to_owned());
+    let [pads, x] = [1, 0].map(|index| context.input(index).to_owned());
+    let mut sizes = context.op("Shape", &[&dy]);
+    let count = match &axes[..] {
+        "" => context.rank(&x)?,
+        _ => context
+            .size_along(&axes, 0)
+            .ok_or_else(|| context.open_shape(&axes))?,
+    };
+    if !axes.is_empty() {
+        sizes = context.op("Gather", &[&sizes, &axes]);
+    }
+    let (halves, none) = (context.ints(&[count as i64; 2]), context.ints(&[0]));
+    let [before, after] = context.halves(&pads, &halves);
+    let added = [&before, &after].map(|pads| context.op("Max", &[pads, &none]));
+    let end = context.op("Sub", &[&sizes, &added[1]]);
+    let all: Vec<i64> = (0..count as i64).collect();
+    let along = match &axes[..] {
+        "" => context.ints(&all),
+        _ => axes.clone(),
+    };
+    let kept = context.op("Slice", &[&dy, &added[0], &end, &along]);
+    let back = context.op("Neg", &[&pads]);
+    let cut_off = context.op("Max", &[&back, &none]);
+    let mut inputs = vec![&kept[..], &cut_off];
+    if !axes.is_empty() {
+        inputs.extend(["", &axes]);
+    }
+    Ok(vec![Some(context.op("Pad", &inputs))])
 }
 
 /// Removes constant padding along an axis, and puts zeros where negative padding cut off.

@@ -3,11 +3,21 @@
 use super::arithmetic::first;
 use super::context::{Context, Cotangents};
 use super::reduction::{kept, reduced_axes};
+use super::{ReluRule, relu};
 use crate::onnx::Attributes;
 
 /// `y = max xᵢ` or `min xᵢ` over the inputs: `dy` goes to the inputs that equal `y`, in equal parts where several do (as
 /// PyTorch's `maximum` and `minimum` of two).
 pub(super) fn extremum(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    if context.relu != ReluRule::Exact
+        && let Some(index) = relu::maximum_with_zero(context)
+    {
+        let (y, x) = (context.output().to_owned(), context.input(index).to_owned());
+        let passed = relu::by_rule(context, first(arriving), None);
+        let mut cotangents = vec![None; 2];
+        cotangents[index] = Some(context.unbroadcast(&passed, &y, &x));
+        return Ok(cotangents);
+    }
     let y = context.output().to_owned();
     let inputs = context.node.input.clone();
     let taken: Vec<String> = inputs

@@ -6,7 +6,7 @@ use super::bounds::Room;
 use super::context::Context;
 use super::{AutodiffError, ReluRule, decompose};
 use crate::onnx::pb::NodeProto;
-use crate::onnx::{GraphBuilder, Model, infer_shapes};
+use crate::onnx::{GraphBuilder, Model, Types, infer_shapes};
 
 /// A node that the gradient flows through.
 pub(super) struct Step {
@@ -27,7 +27,7 @@ pub(super) fn decomposed(
         node.output.iter().any(|name| active.contains(name))
             && node.input.iter().any(|name| active.contains(name))
     };
-    let (shapes, opset) = (infer_shapes(&model)?, model.opset());
+    let (shapes, types, opset) = (infer_shapes(&model)?, Types::of(&model), model.opset());
     let mut builder = GraphBuilder::edit(model);
     let mut room = Room::default();
     let mut steps = vec![];
@@ -51,11 +51,13 @@ pub(super) fn decomposed(
         let mut context = Context {
             builder: &mut builder,
             shapes: &shapes,
+            types: &types,
             node: &node,
             index: None,
             active: vec![],
             opset,
             relu: ReluRule::Exact,
+            activations: &mut 0,
             room: &mut room,
         };
         definition(&mut context)?;

@@ -5,16 +5,20 @@ use std::collections::{HashMap, HashSet};
 use super::bounds::Room;
 use super::context::Context;
 use super::steps::Step;
-use super::{AutodiffError, ReluRule, table};
-use crate::onnx::{GraphBuilder, Shapes};
+use super::{AutodiffError, Quantized, ReluRule, quantization, table};
+use crate::onnx::{GraphBuilder, Shapes, Types};
 
 /// The walk over the nodes from last to first.
 pub(super) struct Sweep {
     pub(super) builder: GraphBuilder,
     pub(super) shapes: Shapes,
+    pub(super) types: Types,
     pub(super) active: HashSet<String>,
     pub(super) opset: i64,
     pub(super) relu: ReluRule,
+    pub(super) quantized: Quantized,
+    /// How many activations another rule than the exact one was applied to.
+    pub(super) activations: usize,
     /// The value whose cotangent is handed out, and that cotangent once it is known.
     pub(super) features: Option<String>,
     pub(super) features_grad: Option<String>,
@@ -47,7 +51,8 @@ impl Sweep {
         if arriving.iter().all(Option::is_none) || !wanted.contains(&true) {
             return Ok(());
         }
-        let Some(rule) = table::rule(node) else {
+        let Some(rule) = table::rule(node).or_else(|| quantization::rule(node, self.quantized))
+        else {
             return Ok(());
         };
         // All rules but that of `Split` begin from the first output's cotangent.
@@ -68,11 +73,13 @@ impl Sweep {
         let mut context = Context {
             builder: &mut self.builder,
             shapes: &self.shapes,
+            types: &self.types,
             node,
             index: *index,
             active: wanted.clone(),
             opset: self.opset,
             relu: self.relu,
+            activations: &mut self.activations,
             room: &mut self.room,
         };
         let mut leaving = rule(&mut context, &arriving)?.into_iter();

@@ -3,8 +3,8 @@
 use super::context::{Context, Cotangents};
 use super::{
     activation, arithmetic, convolution, decompose, einsum, elementwise, functions, generate,
-    linear, movement, normalization, p_norm, padding, pooling, reduction, reshape, resize, scatter,
-    selection,
+    linear, movement, normalization, p_norm, padding, pooling, reduction, relu, reshape, resize,
+    scatter, selection,
 };
 use crate::onnx::Attributes;
 use crate::onnx::pb::{NodeProto, tensor_proto::DataType};
@@ -79,7 +79,7 @@ const RULES: &[(&str, Rule)] = &[
     ("ReduceMin", selection::reduce_extremum),
     ("ReduceProd", reduction::reduce_prod),
     ("ReduceSum", reduction::reduce_sum),
-    ("Relu", elementwise::relu),
+    ("Relu", relu::relu),
     ("Reshape", reshape::reshape),
     ("Resize", resize::resize),
     ("ReverseSequence", movement::moved),

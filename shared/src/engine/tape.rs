@@ -4,8 +4,8 @@ use ndarray::{ArrayD, ArrayViewD};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::model::TypedSimpleState;
 
-use super::EngineError;
 use super::tract::{NAME, load_error, optimise, parse, run_error};
+use super::{EngineError, require_numbers};
 use crate::autodiff::{COTANGENT, GRAD};
 use crate::onnx::Model;
 
@@ -63,8 +63,7 @@ impl TractTape {
     ) -> Result<Self, EngineError> {
         let inputs: Vec<String> = model.inputs().iter().map(|i| i.name.clone()).collect();
         let outputs: Vec<String> = model.outputs().iter().map(|o| o.name.clone()).collect();
-        let mut parsed = parse(&model)?;
-        drop(model);
+        let mut parsed = parse(model)?;
         let position = |names: &[String], name: &str| names.iter().position(|n| n == name);
         let image =
             position(&inputs, input).ok_or_else(|| EngineError::MissingInput(input.to_owned()))?;
@@ -139,6 +138,7 @@ impl TractTape {
     /// [`EngineError::Run`] where the shape is another, or tract fails.
     pub fn forward(&mut self, image: ArrayViewD<'_, f32>) -> Result<ArrayD<f32>, EngineError> {
         self.progress = Progress::Nothing;
+        require_numbers("image", &image)?;
         let output = self.record(image).map_err(run_error)?;
         self.progress = Progress::Forward;
         Ok(output)

@@ -4,8 +4,11 @@ use std::sync::Arc;
 use ndarray::ArrayViewD;
 use tract_onnx::prelude::*;
 
-use super::{Engine, EngineError, Outputs};
-use crate::onnx::Model;
+use super::barrier::kept_apart;
+use super::prepare::{prepared, told};
+use super::watch::{NotANumber, watched};
+use super::{Engine, EngineError, Outputs, require_numbers};
+use crate::onnx::{Model, require_finite};
 
 pub(super) const NAME: &str = "tract";
 
@@ -30,7 +33,7 @@ impl TractEngine {
     /// Where tract cannot read an operator.
     pub fn new(model: &Model) -> Result<Self, EngineError> {
         Ok(Self {
-            model: parse(model)?,
+            model: parse(model.clone())?,
             inputs: model.inputs().iter().map(|i| i.name.clone()).collect(),
             outputs: model.outputs().iter().map(|o| o.name.clone()).collect(),
             plans: HashMap::new(),
@@ -57,7 +60,9 @@ impl TractEngine {
 }
 
 /// Hands the graph to tract, which keeps a copy of the weights.
-pub(super) fn parse(model: &Model) -> Result<InferenceModel, EngineError> {
+pub(super) fn parse(model: Model) -> Result<InferenceModel, EngineError> {
+    require_finite(&model)?;
+    let model = prepared(model)?;
     tract_onnx::onnx()
         .with_ignore_output_shapes(true)
         .with_ignore_value_info(true)
@@ -70,31 +75,61 @@ pub(super) fn parse(model: &Model) -> Result<InferenceModel, EngineError> {
 pub(super) fn optimise(model: InferenceModel) -> Result<Arc<TypedRunnableModel>, EngineError> {
     let typed = model
         .into_typed()
+        .and_then(kept_apart)
         .and_then(TypedModel::into_decluttered)
         .map_err(load_error)?;
-    rewrite(typed)
-        .into_optimized()
+    watched(typed)
+        .and_then(TypedModel::into_optimized)
         .and_then(|m| m.into_runnable())
         .map_err(load_error)
-}
-
-/// The place for operators of our own: a pass over the typed model before it is made runnable.
-fn rewrite(model: TypedModel) -> TypedModel {
-    model
 }
 
 pub(super) fn load_error(error: TractError) -> EngineError {
     EngineError::Load {
         engine: NAME,
-        why: format!("{error:#}"),
+        why: in_short(&error),
     }
 }
 
 pub(super) fn run_error(error: TractError) -> EngineError {
-    EngineError::Run {
-        engine: NAME,
-        why: format!("{error:#}"),
+    match error.downcast_ref::<NotANumber>() {
+        Some(found) => EngineError::NotANumber {
+            node: told(&found.node).to_owned(),
+        },
+        None => EngineError::Run {
+            engine: NAME,
+            why: in_short(&error),
+        },
     }
+}
+
+/// The longest explanation of tract's that is passed on, in bytes.
+const LONGEST: usize = 160;
+
+/// What tract says, in one line: the node of the model that it names first, and the innermost cause, without the models that
+/// it prints.
+fn in_short(error: &TractError) -> String {
+    let text = error.root_cause().to_string();
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
+    let mut cause = words
+        .filter(|w| !w.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ");
+    if cause.len() > LONGEST {
+        cause.truncate(cause.floor_char_boundary(LONGEST));
+        cause.push('…');
+    }
+    match error.chain().find_map(|link| node_in(&link.to_string())) {
+        Some(node) => format!("it stops at node `{node}` ({cause})"),
+        None => cause,
+    }
+}
+
+/// The node of the model that a message of tract's names, in quotes.
+fn node_in(text: &str) -> Option<String> {
+    let quoted = text.split('"').skip(1).step_by(2);
+    let mut own = quoted.filter(|name| told(name) != *name);
+    own.next().map(|name| told(name).to_owned())
 }
 
 impl Engine for TractEngine {
@@ -108,11 +143,11 @@ impl Engine for TractEngine {
             .iter()
             .map(|name| {
                 let found = inputs.iter().find(|(given, _)| given == name);
-                found
-                    .map(|(_, value)| value.view())
-                    .ok_or_else(|| EngineError::MissingInput(name.clone()))
+                let (_, value) = found.ok_or_else(|| EngineError::MissingInput(name.clone()))?;
+                require_numbers(name, value)?;
+                Ok(value.view())
             })
-            .collect::<Result<Vec<_>, _>>()?;
+            .collect::<Result<Vec<_>, EngineError>>()?;
         let shapes = ordered.iter().map(|value| value.shape().to_vec()).collect();
         let tensors = ordered
             .iter()

@@ -164,11 +164,17 @@ impl GraphBuilder {
 /// The declaration of a float32 value; `None` leaves the shape open.
 #[must_use]
 pub fn float_value(name: &str, shape: Option<&[Dim]>) -> ValueInfoProto {
+    typed_value(name, DataType::Float, shape)
+}
+
+/// The declaration of a value of that element type; `None` leaves the shape open.
+#[must_use]
+pub fn typed_value(name: &str, kind: DataType, shape: Option<&[Dim]>) -> ValueInfoProto {
     let dims = |shape: &[Dim]| TensorShapeProto {
         dim: shape.iter().map(dimension).collect(),
     };
     let tensor = type_proto::Tensor {
-        elem_type: DataType::Float as i32,
+        elem_type: kind as i32,
         shape: shape.map(dims),
     };
     let value = Some(type_proto::Value::TensorType(tensor));

@@ -43,6 +43,18 @@ pub enum OnnxError {
         /// What is wrong.
         why: String,
     },
+    /// A model that is to be run has weights that are NaN or infinite.
+    #[error(
+        "the weights `{name}` are broken: {bad} of their {elements} values are NaN or infinite, as after a training that diverged"
+    )]
+    NotNumbers {
+        /// The tensor's name.
+        name: String,
+        /// How many of its elements are no numbers.
+        bad: usize,
+        /// How many it has.
+        elements: usize,
+    },
     /// A tensor's data lie in another file, and only the model's bytes were given.
     #[error(
         "tensor `{0}` keeps its data in another file, which is not at hand here: save the model as one file (onnx.save with save_as_external_data=False)"

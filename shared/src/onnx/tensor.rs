@@ -1,3 +1,4 @@
+use half::{bf16, f16};
 use ndarray::{ArrayD, IxDyn};
 
 use super::OnnxError;
@@ -128,7 +129,7 @@ fn raw<const N: usize, T>(tensor: &TensorProto, from: fn([u8; N]) -> T) -> Vec<T
         .collect()
 }
 
-/// The values of a float32 or float64 tensor, as float32.
+/// The values of a tensor of floating-point numbers, as float32.
 ///
 /// # Errors
 /// Where the element type is another.
@@ -143,9 +144,20 @@ pub fn floats(tensor: &TensorProto) -> Result<ArrayD<f32>, OnnxError> {
             .into_iter()
             .map(|v| v as f32)
             .collect(),
+        Ok(DataType::Float16) => halves(tensor, |bits| f16::from_bits(bits).to_f32()),
+        Ok(DataType::Bfloat16) => halves(tensor, |bits| bf16::from_bits(bits).to_f32()),
         _ => return Err(error(tensor, "its elements are not floating-point numbers")),
     };
     array(tensor, values)
+}
+
+/// The elements of a tensor of two bytes per element, which may stand in integers.
+fn halves(tensor: &TensorProto, from: fn(u16) -> f32) -> Vec<f32> {
+    if tensor.raw_data.is_empty() {
+        return tensor.int32_data.iter().map(|&v| from(v as u16)).collect();
+    }
+    let bits = raw(tensor, u16::from_le_bytes);
+    bits.into_iter().map(from).collect()
 }
 
 /// The values of an int64 or int32 tensor, as int64.
@@ -194,6 +206,29 @@ pub fn float_tensor(name: &str, values: &ArrayD<f32>) -> TensorProto {
         raw_data: little_endian(values.iter()),
         ..TensorProto::default()
     }
+}
+
+/// A tensor of that name and floating-point type, the numbers rounded to it; `None` for types of other numbers.
+#[must_use]
+pub fn typed_tensor(name: &str, values: &ArrayD<f32>, kind: DataType) -> Option<TensorProto> {
+    let raw_data = match kind {
+        DataType::Float => return Some(float_tensor(name, values)),
+        DataType::Double => bytes(values, |v| f64::from(v).to_le_bytes()),
+        DataType::Float16 => bytes(values, |v| f16::from_f32(v).to_le_bytes()),
+        DataType::Bfloat16 => bytes(values, |v| bf16::from_f32(v).to_le_bytes()),
+        _ => return None,
+    };
+    Some(TensorProto {
+        name: name.to_owned(),
+        dims: values.shape().iter().map(|&d| d as i64).collect(),
+        data_type: kind as i32,
+        raw_data,
+        ..TensorProto::default()
+    })
+}
+
+fn bytes<const N: usize>(values: &ArrayD<f32>, to: fn(f32) -> [u8; N]) -> Vec<u8> {
+    values.iter().flat_map(|&value| to(value)).collect()
 }
 
 /// The bytes of `raw_data`. A copy per element, not per byte: tables of millions are made here.

@@ -151,7 +151,14 @@ fn an_integer_input_has_no_gradient() {
     };
     tensor.elem_type = DataType::Int64 as i32;
     let error = gradient(proto).unwrap_err();
-    says(&error, &["`x`", "only float32 inputs", "export the model"]);
+    says(
+        &error,
+        &[
+            "`x`",
+            "only inputs and outputs of floating-point numbers",
+            "export the model",
+        ],
+    );
 }
 
 #[test]

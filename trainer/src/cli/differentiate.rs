@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use pellucid_shared::autodiff::{
-    COTANGENT, DIFFERENTIATED, FEATURES, FEATURES_GRAD, GRAD, Options, ReluRule, differentiate,
+    COTANGENT, DIFFERENTIATED, FEATURES, FEATURES_GRAD, GRAD, Options, QUANTIZED, Quantized,
+    ReluRule, activations, differentiate,
 };
 use pellucid_shared::contract::{About, Assumption, Contract, Wishes};
 use pellucid_shared::onnx::{
@@ -32,6 +33,7 @@ Examples:
   pellucid differentiate detector.onnx -o grad.onnx --output scores
   pellucid differentiate resnet18.onnx -o gradcam.onnx --features /layer4/layer4.1/relu_1/Relu
   pellucid differentiate resnet18.onnx -o guided.onnx --rule relu=guided
+  pellucid differentiate quantized.onnx -o grad.onnx --quantized straight-through
   pellucid differentiate batch-of-one.onnx -o grad.onnx --batch dynamic
   pellucid differentiate resnet18.onnx -o grad.onnx --batch 8 --opset 23")]
 pub struct Args {
@@ -55,6 +57,10 @@ pub struct Args {
     /// (deconvolution). The result is an attribution, not a gradient
     #[arg(long, value_name = "OPERATOR=RULE", value_parser = relu_rule)]
     rule: Option<ReluRule>,
+    /// Pass the gradient through QuantizeLinear and DequantizeLinear: `straight-through` takes their rounding for the
+    /// identity. The result is an estimate, not a gradient
+    #[arg(long, value_name = "RULE", value_parser = quantized)]
+    quantized: Option<Quantized>,
     /// Change the batch before the model is differentiated: a number of images, or `dynamic` for any
     #[arg(long, value_name = "N|dynamic", value_parser = batch)]
     batch: Option<Batch>,
@@ -73,6 +79,14 @@ fn relu_rule(text: &str) -> Result<ReluRule, String> {
         "relu=guided" => Ok(ReluRule::Guided),
         "relu=deconvnet" => Ok(ReluRule::Deconvnet),
         _ => Err("write relu=guided, relu=deconvnet or relu=exact".to_owned()),
+    }
+}
+
+/// Reads `straight-through`.
+pub(super) fn quantized(text: &str) -> Result<Quantized, String> {
+    match text {
+        "straight-through" => Ok(Quantized::StraightThrough),
+        _ => Err("write straight-through".to_owned()),
     }
 }
 
@@ -101,6 +115,12 @@ struct Report {
     grad: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     features: Option<String>,
+    /// How the gradient passes rounding, where it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quantized: Option<String>,
+    /// Activations that pass the gradient by another rule than the exact one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    activations: Option<usize>,
     nodes_before: usize,
     nodes_added: usize,
     bytes_before: u64,
@@ -179,6 +199,7 @@ pub fn run(args: Args) -> Result<()> {
         output: Some(output.clone()),
         features: args.features,
         relu: args.rule.unwrap_or_default(),
+        quantized: args.quantized.unwrap_or_default(),
     };
     let mut result = differentiate(model, &options)
         .with_context(|| format!("{} cannot be differentiated", args.model.display()))?;
@@ -206,6 +227,8 @@ pub fn run(args: Args) -> Result<()> {
             .features
             .is_some()
             .then(|| shape(result.outputs().iter().find(|o| o.name == FEATURES))),
+        quantized: result.metadata(QUANTIZED).map(str::to_owned),
+        activations: activations(&result),
         nodes_before,
         nodes_added: result.graph().node.len().saturating_sub(nodes_before),
         bytes_before,
@@ -219,12 +242,18 @@ pub fn run(args: Args) -> Result<()> {
     let features = report.features.map_or_else(String::new, |shape| {
         format!(", the outputs `{FEATURES}` and `{FEATURES_GRAD}` {shape}")
     });
+    let estimate = report.quantized.map_or_else(String::new, |rule| {
+        format!("; `{GRAD}` is an estimate: it passes rounding by the {rule} rule")
+    });
+    let rule = report.activations.map_or_else(String::new, |count| {
+        format!("; {count} activations pass the gradient by the rule for Relu")
+    });
     let data = report.data.map_or_else(String::new, |file| {
         format!(" with the weights in {}", file.display())
     });
     let of = format!("differentiates `{}`", report.of);
     print(&format!(
-        "{}: {of}; added the input `{COTANGENT}` {}, the output `{GRAD}` {}{features} and {} nodes to {}; {} became {}{data}\n",
+        "{}: {of}; added the input `{COTANGENT}` {}, the output `{GRAD}` {}{features} and {} nodes to {}; {} became {}{data}{rule}{estimate}\n",
         report.output.display(),
         report.cotangent,
         report.grad,

@@ -7,7 +7,7 @@ use pellucid_shared::attribution::Signature;
 use pellucid_shared::card::{Class, Norm, Scores};
 use pellucid_shared::contract::{Assumption, Contract};
 use pellucid_shared::image::Preprocessing;
-use pellucid_shared::onnx::Model;
+use pellucid_shared::onnx::{Model, require_finite, single_precision};
 use serde::Serialize;
 
 use super::ball::{length, too_large};
@@ -94,7 +94,8 @@ pub fn run(args: Args) -> Result<()> {
     let progress = Progress::visible();
     let place = args.model.display();
     let model = super::model::load(&args.model)?;
-    let subject = Subject::of(model, &args)?;
+    require_finite(&model).with_context(|| place.to_string())?;
+    let subject = Subject::of(single_precision(model)?, &args)?;
     let dataset = dataset(&args, &subject.codes)?;
     let classes = dataset.classes.clone();
     ensure!(

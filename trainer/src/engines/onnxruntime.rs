@@ -7,8 +7,10 @@ use ort::environment::Environment;
 use ort::session::builder::SessionBuilder;
 use ort::session::{Session, SessionInputValue};
 use ort::value::TensorRef;
-use pellucid_shared::engine::{Engine, EngineError, Outputs};
-use pellucid_shared::onnx::{MOST_BYTES, Model};
+use pellucid_shared::engine::{Engine, EngineError, Outputs, require_numbers};
+use pellucid_shared::onnx::{
+    MOST_BYTES, Model, require_finite, single_precision, speaks_single_precision,
+};
 
 use super::library;
 
@@ -26,6 +28,10 @@ impl OrtEngine {
     /// # Errors
     /// Where the library is missing or of another version, or it refuses the model.
     pub fn new(model: &Model, threads: Option<usize>) -> Result<Self, EngineError> {
+        require_finite(model)?;
+        if !speaks_single_precision(model) {
+            return Self::new(&single_precision(model.clone())?, threads);
+        }
         if model.encoded_len() <= MOST_BYTES {
             let bytes = model.to_bytes();
             return Self::commit(threads, |builder| builder.commit_from_memory(&bytes));
@@ -118,6 +124,7 @@ impl Engine for OrtEngine {
             .map(|name| {
                 let given = inputs.iter().find(|(given, _)| given == name);
                 let (_, value) = given.ok_or_else(|| EngineError::MissingInput(name.clone()))?;
+                require_numbers(name, value)?;
                 Ok((name, value.shape().to_vec(), value.as_standard_layout()))
             })
             .collect::<Result<Vec<_>, EngineError>>()?;

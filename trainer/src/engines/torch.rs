@@ -1,7 +1,7 @@
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 use pellucid_shared::autodiff::{COTANGENT, GRAD};
-use pellucid_shared::engine::{Engine, EngineError, Outputs};
-use pellucid_shared::onnx::{Model, OnnxError};
+use pellucid_shared::engine::{Engine, EngineError, Outputs, require_numbers};
+use pellucid_shared::onnx::{Model, OnnxError, require_finite, single_precision};
 use tch::{Device, Kind, Tensor};
 
 use crate::torch::{Mode, Network};
@@ -22,6 +22,8 @@ impl TorchEngine {
     /// # Errors
     /// Where the model has several inputs or outputs, or an operator that is not executed on libtorch.
     pub fn new(model: &Model, device: Device) -> Result<Self, EngineError> {
+        require_finite(model)?;
+        let model = &single_precision(model.clone())?;
         let mut network = Network::new(model, device).map_err(|e| load_error(format!("{e:#}")))?;
         // Gradients with respect to the weights are nobody's question here.
         network.set_trainable(|_| false);
@@ -88,6 +90,7 @@ impl Engine for TorchEngine {
         };
         let image =
             given(&self.input).ok_or_else(|| EngineError::MissingInput(self.input.clone()))?;
+        require_numbers(&self.input, image)?;
         self.answer(image, given(COTANGENT))
             .map_err(|why| EngineError::Run { engine: NAME, why })
     }

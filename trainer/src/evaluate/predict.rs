@@ -1,7 +1,8 @@
 //! Shows a network every image and counts its answers.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
+use pellucid_shared::attribution::predicted;
 use pellucid_shared::engine::Engine;
 use pellucid_shared::metrics::Confusion;
 
@@ -39,7 +40,7 @@ pub fn predict(
             .with_context(|| format!("the model gave no output `{output}`"))?;
         let logits = logits.into_dimensionality::<ndarray::Ix2>()?;
         for (&index, row) in indices.iter().zip(logits.outer_iter()) {
-            tally.add(examples.labels()[index], &row.to_vec());
+            tally.add(examples.labels()[index], &row.to_vec())?;
         }
         bar.inc(indices.len() as u64);
     }
@@ -68,12 +69,18 @@ impl Tally {
     }
 
     /// One image's true class and logits.
-    fn add(&mut self, truth: usize, logits: &[f32]) {
-        self.confusion.add(truth, largest(logits));
+    fn add(&mut self, truth: usize, logits: &[f32]) -> Result<()> {
+        let Some(class) = predicted(logits) else {
+            bail!(
+                "the network's answer to an image is no number (NaN or infinite), so no figure would mean anything: its weights, or the numbers it is fed, are not as they should be"
+            );
+        };
+        self.confusion.add(truth, class);
         let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let sum: f64 = logits.iter().map(|l| f64::from(l - highest).exp()).sum();
         let own = logits.get(truth).copied().unwrap_or(f32::NAN);
         self.loss += sum.ln() - f64::from(own - highest);
+        Ok(())
     }
 
     fn finish(self) -> Measured {
@@ -83,17 +90,6 @@ impl Tally {
             confusion: self.confusion,
         }
     }
-}
-
-/// The index of the largest value, the first of equal ones.
-fn largest(values: &[f32]) -> usize {
-    let mut best = 0;
-    for (index, value) in values.iter().enumerate() {
-        if *value > values[best] {
-            best = index;
-        }
-    }
-    best
 }
 
 #[cfg(feature = "torch")]
@@ -115,7 +111,7 @@ mod on_torch {
         for indices in chunks(examples.len(), BATCH) {
             let (images, _) = batch(examples, &indices, network.device())?;
             for (&index, logits) in indices.iter().zip(logits(network, &images)?) {
-                tally.add(examples.labels()[index], &logits);
+                tally.add(examples.labels()[index], &logits)?;
             }
             bar.inc(indices.len() as u64);
         }
@@ -145,13 +141,13 @@ mod on_torch {
                 let found = logits(network, &attacked)?;
                 for ((&index, worst), found) in indices.iter().zip(&mut worst).zip(found) {
                     let truth = examples.labels()[index];
-                    if worse(truth, &found, worst) {
+                    if worse(truth, &found, worst)? {
                         *worst = found;
                     }
                 }
             }
             for (&index, logits) in indices.iter().zip(&worst) {
-                tally.add(examples.labels()[index], logits);
+                tally.add(examples.labels()[index], logits)?;
             }
             bar.inc(indices.len() as u64);
         }
@@ -160,21 +156,22 @@ mod on_torch {
 
     /// Whether an answer is worse for the network than another: wrong where the other is right, or of a higher loss
     /// where both are the one or the other.
-    fn worse(truth: usize, found: &[f32], other: &[f32]) -> bool {
-        let wrong = |logits: &[f32]| largest(logits) != truth;
-        let loss = |logits: &[f32]| {
+    fn worse(truth: usize, found: &[f32], other: &[f32]) -> Result<bool> {
+        let wrong = |logits: &[f32]| predicted(logits) != Some(truth);
+        let loss = |logits: &[f32]| -> Result<f64> {
             let mut tally = Tally {
                 confusion: Confusion::new(logits.len()),
                 loss: 0.0,
             };
-            tally.add(truth, logits);
-            tally.loss
+            tally.add(truth, logits)?;
+            Ok(tally.loss)
         };
-        match (wrong(found), wrong(other)) {
+        let (found_loss, other_loss) = (loss(found)?, loss(other)?);
+        Ok(match (wrong(found), wrong(other)) {
             (true, false) => true,
             (false, true) => false,
-            _ => loss(found) > loss(other),
-        }
+            _ => found_loss > other_loss,
+        })
     }
 
     fn logits(network: &Network, images: &Tensor) -> Result<Vec<Vec<f32>>> {
@@ -195,9 +192,15 @@ mod tests {
             loss: 0.0,
         };
         // −ln softmax, by hand: softmax(1, 2, 3) = 0.0900, 0.2447, 0.6652; no overflow at logits of 1000.
-        tally.add(2, &[1.0, 2.0, 3.0]);
-        tally.add(0, &[1.0, 2.0, 3.0]);
-        tally.add(1, &[0.0, 1000.0, 0.0]);
+        tally.add(2, &[1.0, 2.0, 3.0]).unwrap();
+        tally.add(0, &[1.0, 2.0, 3.0]).unwrap();
+        tally.add(1, &[0.0, 1000.0, 0.0]).unwrap();
+        for broken in [f32::NAN, f32::INFINITY] {
+            assert!(
+                tally.add(0, &[0.0, broken, 1.0]).is_err(),
+                "counts as no class"
+            );
+        }
         let measured = tally.finish();
         assert!((measured.loss - (0.407_606 + 2.407_606) / 3.0).abs() < 1e-5);
         assert_eq!(measured.confusion.counts().diag().to_vec(), [0, 1, 1]);

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use prost::Message;
 
+use super::normalise::normalised;
 use super::pb::ModelProto;
 use super::{Model, OnnxError, wire};
 use crate::files;
@@ -29,7 +30,8 @@ pub fn data_file(model: &Path) -> PathBuf {
 }
 
 impl Model {
-    /// Reads a model from the bytes of an `.onnx` file. Tensors must lie within: bytes have no file beside them.
+    /// Reads a model from the bytes of an `.onnx` file, and puts right what runtimes forgive: nodes out of order, names of nodes
+    /// that are missing or stand twice, declared shapes that are no longer true. Tensors must lie within: bytes have no file beside them.
     ///
     /// What this allocates is bounded by the file: at most 256 MiB and nine times the file's size (strings and tensors are
     /// copied once; packed integers and the structs of the graph make up the rest), up to three times as much while lists
@@ -39,7 +41,7 @@ impl Model {
     /// Where the bytes are not ONNX, would take more memory than that, or the graph breaks the specification (see
     /// [`OnnxError`]).
     pub fn parse(bytes: &[u8]) -> Result<Self, OnnxError> {
-        Self::from_proto(decode(bytes)?)
+        normalised(decode(bytes)?)
     }
 
     /// Reads a model file, and the files beside it that hold its tensors' data, if any.
@@ -65,7 +67,7 @@ impl Model {
         drop(bytes);
         let mut files = vec![path.to_owned()];
         files.extend(external::resolve(&mut proto, path)?);
-        Ok((Self::from_proto(proto)?, files))
+        Ok((normalised(proto)?, files))
     }
 
     /// The bytes of the `.onnx` file. More than [`MOST_BYTES`] are more than other programs read.

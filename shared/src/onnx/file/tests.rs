@@ -30,6 +30,7 @@ fn model() -> Model {
     };
     let node =
         |op: &str, inputs: &[&str], output: &str, attribute: Vec<AttributeProto>| NodeProto {
+            name: output.into(),
             op_type: op.into(),
             input: inputs.iter().map(|&i| i.to_owned()).collect(),
             output: vec![output.into()],

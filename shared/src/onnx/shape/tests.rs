@@ -337,3 +337,60 @@ fn inferred_shapes_are_those_of_a_run() {
         assert_eq!(ran[&output].shape(), shape, "part {index}");
     }
 }
+
+/// "Same" padding as `timm` computes it and PyTorch's older exporter writes it: from the size of what is padded, in floats, with
+/// the pads in PyTorch's order turned round.
+#[test]
+fn pads_that_follow_from_the_size_of_what_is_padded_are_followed() {
+    let (model, output) = model(&[1, 3, 15, 16].map(Dim::Known), |g| {
+        let to = |kind: i64| [("to", crate::onnx::AttributeValue::from(kind))];
+        let shape = g.node("Shape", "shape", &["x"], []);
+        let (stride, one) = (g.scalar("stride", 2.0), g.scalar("one", 1.0));
+        let (reach, none) = (g.scalar("reach", 3.0), g.scalar("none", 0.0));
+        let two = g.shared(
+            "two",
+            crate::onnx::float_tensor("", &ndarray::arr0(2.0).into_dyn()),
+        );
+        let mut halves = vec![];
+        for axis in [3, 2] {
+            let index = g.ints("index", &[axis]);
+            let size = g.node("Gather", "size", &[&shape, &index], []);
+            let size = g.node("Cast", "float", &[&size], to(1));
+            let steps = g.node("Div", "steps", &[&size, &stride], []);
+            let steps = g.node("Ceil", "steps", &[&steps], []);
+            let steps = g.node("Sub", "steps", &[&steps, &one], []);
+            let span = g.node("Mul", "span", &[&steps, &stride], []);
+            let span = g.node("Add", "span", &[&span, &reach], []);
+            let pad = g.node("Sub", "pad", &[&span, &size], []);
+            let pad = g.node("Clip", "pad", &[&pad, &none], []);
+            let half = g.node("Div", "half", &[&pad, &two], []);
+            let half = g.node("Floor", "half", &[&half], []);
+            let rest = g.node("Sub", "rest", &[&pad, &half], []);
+            halves.extend([half, rest].map(|value| g.node("Cast", "int", &[&value], to(7))));
+        }
+        let zeros = g.ints("zeros", &[0, 0, 0, 0]);
+        let parts: Vec<&str> = halves
+            .iter()
+            .map(|name| &name[..])
+            .chain([&zeros[..]])
+            .collect();
+        let pads = g.node("Concat", "pads", &parts, [("axis", 0.into())]);
+        let pairs = g.ints("pairs", &[-1, 2]);
+        let pads = g.node("Reshape", "pads", &[&pads, &pairs], []);
+        let bounds = [
+            ("from", -1),
+            ("to", i64::MIN + 1),
+            ("axis", 0),
+            ("step", -1),
+        ];
+        let bounds = bounds.map(|(name, value)| g.ints(name, &[value]));
+        let inputs = [&pads, &bounds[0], &bounds[1], &bounds[2], &bounds[3]];
+        let pads = g.node("Slice", "pads", &inputs.map(|name| &name[..]), []);
+        let pads = g.node("Transpose", "pads", &[&pads], [("perm", vec![1, 0].into())]);
+        let flat = g.ints("flat", &[-1]);
+        let pads = g.node("Reshape", "pads", &[&pads, &flat], []);
+        g.node("Pad", "y", &["x", &pads], [])
+    });
+    let shapes = infer_shapes(&model).unwrap();
+    assert_eq!(shapes.numbers(&output).unwrap(), [1, 3, 17, 17]);
+}

@@ -14,6 +14,7 @@ use ndarray_npy::WriteNpyExt;
 use pellucid_shared::attribution::{
     Attribution, AttributionError, Explainer, Job, Map, Method, Target,
 };
+use pellucid_shared::autodiff::Quantized;
 use pellucid_shared::card::{Class, Layout, position};
 use pellucid_shared::image::encode_png;
 use pellucid_shared::render::{
@@ -23,6 +24,7 @@ use pellucid_shared::render::{
 use self::method::{Name, Parameters};
 use self::report::Report;
 use self::subject::{Subject, own_layout};
+use super::differentiate::quantized;
 use super::feed::{Feed, contract};
 use super::output::{note, print, print_json, protect, write};
 use super::values::{named, percent, unit};
@@ -89,6 +91,10 @@ pub struct Args {
     /// Explain this output or value of the graph as it is [default: the score before the last Softmax or Sigmoid]
     #[arg(long, value_name = "NAME")]
     output: Option<String>,
+    /// Pass gradients through QuantizeLinear and DequantizeLinear: `straight-through` takes their rounding for the
+    /// identity, which is an estimate
+    #[arg(long, value_name = "RULE", value_parser = quantized)]
+    quantized: Option<Quantized>,
 
     /// Write the attribution over the image as a PNG
     #[arg(short = 'o', long = "out", value_name = "PNG")]
@@ -155,7 +161,8 @@ pub fn run(args: Args) -> Result<()> {
     let wishes = args.feed.wishes(args.output.as_deref())?;
     let contract = contract(&model, &args.model, &wishes)?;
     let mut explainer = explainer(args.engine, model, &contract, args.device)
-        .with_context(|| format!("{} cannot be explained", args.model.display()))?;
+        .with_context(|| format!("{} cannot be explained", args.model.display()))?
+        .passing(args.quantized.unwrap_or_default());
     let subject = Subject::read(&args.image, &contract)?;
     let named = |class: &Option<String>| {
         let class = class.as_ref();
@@ -177,6 +184,11 @@ pub fn run(args: Args) -> Result<()> {
     );
     tell_what_is_unusual(&map);
     tell_what_is_missing(&found);
+    if args.quantized.is_some() {
+        note(
+            "gradients pass the rounding of a quantized model by the straight-through rule: they are estimates",
+        );
+    }
     if let Some(path) = &args.raw {
         write(path, &npy(&found, contract.layout())?)?;
     }

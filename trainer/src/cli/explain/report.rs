@@ -65,11 +65,25 @@ struct Attribution {
     /// For methods on feature maps.
     #[serde(skip_serializing_if = "Option::is_none")]
     features: Option<Features>,
+    /// What map and `l2` are to be multiplied by, where the squares of slopes do not fit float32.
+    #[serde(skip_serializing_if = "is_one")]
+    factor: f64,
+    /// How gradients pass rounding, where that was asked for: they are estimates then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quantized: Option<&'static str>,
+    /// For guided back-propagation and deconvolution: activations that passed the gradient by their rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    activations: Option<usize>,
     /// The attribution that the picture shows at full strength.
     scale: f32,
     flag: Option<Flag>,
     picture: Option<PathBuf>,
     raw: Option<PathBuf>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_one(factor: &f64) -> bool {
+    *factor == 1.0
 }
 
 #[derive(Serialize)]
@@ -142,6 +156,9 @@ impl Report {
                     name: features.name.clone(),
                     shape: features.shape,
                 }),
+                factor: found.factor,
+                quantized: args.quantized.map(|_| "straight-through"),
+                activations: found.activations,
                 scale: map.scale,
                 flag: map.flag,
                 picture: args.out.clone(),
@@ -221,8 +238,22 @@ impl Report {
             evaluations,
             convergence,
             features,
+            factor,
+            activations,
             ..
         } = &self.attribution;
+        if let Some(activations) = activations {
+            let _ = writeln!(
+                text,
+                "{method}: its rule was applied to {activations} activations (Relu, ReLU6, max(x, 0))"
+            );
+        }
+        if *factor != 1.0 {
+            let _ = writeln!(
+                text,
+                "the squares do not fit float32: the numbers are in units of {factor:e}"
+            );
+        }
         if *evaluations > 2 {
             let _ = writeln!(
                 text,

@@ -25,8 +25,24 @@ fn binary(op: &str) -> Option<(IntRule, FloatRule)> {
         "Max" => (Entry::greatest, f32::max),
         "And" => (Entry::least, f32::min),
         "Or" => (Entry::greatest, f32::max),
+        "Xor" => (differ, |_, _| f32::NAN),
+        "Pow" => (power, f32::powf),
         _ => return None,
     })
+}
+
+/// Exclusive or of two booleans.
+fn differ(a: &Entry, b: &Entry) -> Entry {
+    match (a, b) {
+        (Entry::Known(a), Entry::Known(b)) => Entry::Known(((*a != 0) != (*b != 0)).into()),
+        _ => Entry::Unknown,
+    }
+}
+
+fn power(base: &Entry, exponent: &Entry) -> Entry {
+    let known = base.known().zip(exponent.known());
+    let power = known.and_then(|(base, exponent)| base.checked_pow(exponent.try_into().ok()?));
+    power.map_or(Entry::Unknown, Entry::Known)
 }
 
 fn comparison(op: &str) -> Option<fn(Ordering) -> bool> {
@@ -60,6 +76,7 @@ pub(super) fn fold(site: &Site<'_>) -> Result<Option<Small>, OnnxError> {
         }
         "Where" => choose(site),
         "Cast" => cast(site, first)?,
+        "Clip" => clip(site, first)?,
         _ if comparison(op).is_some() => compare(site, first),
         _ => unary(op, first),
     };
@@ -133,6 +150,42 @@ fn compare(site: &Site<'_>, first: &Small) -> Option<Small> {
         _ => None,
     };
     compared.map(Small::Ints)
+}
+
+/// Bounds are attributes before operator set 11, inputs from then on, and either may be left out.
+fn clip(site: &Site<'_>, first: &Small) -> Result<Option<Small>, OnnxError> {
+    let mut clipped = first.clone();
+    let rules: [(&str, IntRule, FloatRule); 2] = [
+        ("min", Entry::greatest, f32::max),
+        ("max", Entry::least, f32::min),
+    ];
+    for (index, (name, ints, floats)) in rules.into_iter().enumerate() {
+        let held = site.attributes().has(name);
+        if !held && !site.has(index + 1) {
+            continue;
+        }
+        let attribute = Small::Floats(ArrayD::from_elem(
+            vec![],
+            Some(site.attributes().float(name, 0.0)?),
+        ));
+        let bound = match held {
+            true => Some(&attribute),
+            false => site.value(index + 1),
+        };
+        let shape = clipped.shape().to_vec();
+        let bounded = match (&clipped, bound) {
+            (Small::Ints(a), Some(Small::Ints(b))) => zip(&shape, a, b, ints).map(Small::Ints),
+            (Small::Floats(a), Some(Small::Floats(b))) => {
+                zip(&shape, a, b, |a, b| Some(floats((*a)?, (*b)?))).map(Small::Floats)
+            }
+            _ => None,
+        };
+        match bounded {
+            Some(bounded) => clipped = bounded,
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(clipped))
 }
 
 fn choose(site: &Site<'_>) -> Option<Small> {

@@ -1,0 +1,30 @@
+//! What is written otherwise before a graph is handed to tract, which then loads it. One rule a file; the result is the same.
+
+mod batch_normalization;
+mod constants;
+mod names;
+mod padding;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests;
+
+use crate::onnx::{GraphBuilder, Model, OnnxError, Shapes, infer_shapes, single_precision};
+pub(super) use names::told;
+
+/// The model as tract is given it.
+pub(super) fn prepared(model: Model) -> Result<Model, OnnxError> {
+    let model = single_precision(model)?;
+    let concerned =
+        padding::concerns(model.graph()) || batch_normalization::concerns(model.graph());
+    let shapes = match concerned {
+        true => infer_shapes(&model).unwrap_or_default(),
+        false => Shapes::default(),
+    };
+    let opset = model.opset();
+    let mut builder = GraphBuilder::edit(model);
+    constants::spell_out(builder.graph_mut());
+    batch_normalization::write_out_training(&mut builder, &shapes, opset);
+    padding::cut_before(&mut builder, &shapes);
+    names::number(builder.graph_mut());
+    builder.finish()
+}

@@ -1,0 +1,84 @@
+use ndarray::{ArrayD, IxDyn, arr1};
+
+use super::super::{Engine, TractEngine};
+use super::*;
+use crate::onnx::{AttributeValue, Dim};
+
+fn run(model: &Model, x: &ArrayD<f32>) -> ArrayD<f32> {
+    let mut engine = TractEngine::new(model).unwrap();
+    engine.run(&[("x", x.view())]).unwrap().remove("y").unwrap()
+}
+
+#[test]
+fn zeros_of_a_shape_are_in_single_precision() {
+    let mut graph = GraphBuilder::new("zeros");
+    graph.input("x", &[1, 3].map(Dim::Known));
+    let shape = graph.ints("shape", &[1, 3]);
+    let zeros = graph.node("ConstantOfShape", "zeros", &[&shape], []);
+    graph.node("Add", "y", &["x", &zeros], []);
+    graph.output("y", None);
+    let x = ArrayD::from_elem(IxDyn(&[1, 3]), 2.5);
+    assert_eq!(run(&graph.finish().unwrap(), &x), x);
+}
+
+/// tract makes `norm.scale` or the like of a node `norm`, whatever it calls its parts.
+#[test]
+fn a_weight_may_be_called_like_a_part_of_a_node() {
+    for part in ["low", "low.cst", "axis", "scale", "bias", "cst", "zero"] {
+        let mut graph = GraphBuilder::new("names");
+        graph.input("x", &[1, 3].map(Dim::Known));
+        let name = format!("relu.{part}");
+        graph.floats(&name, &arr1(&[1.0, -5.0, 0.0]).into_dyn());
+        graph.node("Relu", "relu", &["x"], []);
+        graph.node("Add", "y", &["relu", &name], []);
+        graph.output("y", None);
+        let x = ArrayD::from_elem(IxDyn(&[1, 3]), 2.0);
+        let y = run(&graph.finish().unwrap(), &x);
+        assert_eq!(y.into_raw_vec_and_offset().0, [3.0, -3.0, 2.0]);
+    }
+}
+
+#[test]
+fn the_users_name_is_told_from_a_part_of_tracts() {
+    assert_eq!(told("12 my relu .low"), "my relu");
+    assert_eq!(told("12 relu "), "relu");
+    assert_eq!(told("source"), "source");
+}
+
+/// By hand: each channel of `x` has mean 2 and variance 1.
+#[test]
+fn batch_normalization_by_its_own_statistics() {
+    for opset in [17, 18] {
+        let mut graph = GraphBuilder::new("norm");
+        graph.input("x", &[2, 2].map(Dim::Known));
+        let scale = graph.floats("scale", &arr1(&[2.0, 1.0]).into_dyn());
+        let bias = graph.floats("bias", &arr1(&[0.0, 0.5]).into_dyn());
+        let how: [(&str, AttributeValue); 2] =
+            [("training_mode", 1.into()), ("epsilon", 0.0.into())];
+        let inputs = ["x", &scale, &bias, &bias, &scale];
+        graph.node("BatchNormalization", "y", &inputs, how);
+        graph.output("y", None);
+        let mut proto = graph.finish().unwrap().into_proto();
+        proto.opset_import[0].version = opset;
+        let model = Model::from_proto(proto).unwrap();
+        let x = ndarray::arr2(&[[1.0, 3.0], [3.0, 1.0]]).into_dyn();
+        let y = run(&model, &x).into_raw_vec_and_offset().0;
+        let expected = [-2.0, 1.5, 2.0, -0.5];
+        assert!(
+            y.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6),
+            "{y:?}"
+        );
+    }
+}
+
+#[test]
+fn negative_pads_cut_off() {
+    let mut graph = GraphBuilder::new("cut");
+    graph.input("x", &[2, 3].map(Dim::Known));
+    let pads = graph.ints("pads", &[-1, 2, 1, -2]);
+    graph.node("Pad", "y", &["x", &pads], []);
+    graph.output("y", None);
+    let x = ndarray::arr2(&[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]).into_dyn();
+    let y = run(&graph.finish().unwrap(), &x);
+    assert_eq!(y, ndarray::arr2(&[[0.0, 0.0, 4.0], [0.0; 3]]).into_dyn());
+}
