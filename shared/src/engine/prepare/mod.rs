@@ -4,6 +4,7 @@ mod batch_normalization;
 mod constants;
 mod names;
 mod padding;
+mod slicing;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests;
@@ -14,8 +15,10 @@ pub(super) use names::told;
 /// The model as tract is given it.
 pub(super) fn prepared(model: Model) -> Result<Model, OnnxError> {
     let model = single_precision(model)?;
-    let concerned =
-        padding::concerns(model.graph()) || batch_normalization::concerns(model.graph());
+    let graph = model.graph();
+    let concerned = padding::concerns(graph)
+        || slicing::concerns(graph)
+        || batch_normalization::concerns(graph);
     let shapes = match concerned {
         true => infer_shapes(&model).unwrap_or_default(),
         false => Shapes::default(),
@@ -23,8 +26,11 @@ pub(super) fn prepared(model: Model) -> Result<Model, OnnxError> {
     let opset = model.opset();
     let mut builder = GraphBuilder::edit(model);
     constants::spell_out(builder.graph_mut());
-    batch_normalization::write_out_training(&mut builder, &shapes, opset);
-    padding::cut_before(&mut builder, &shapes);
+    if concerned {
+        batch_normalization::write_out(&mut builder, &shapes, opset);
+        slicing::pick(&mut builder, &shapes);
+        padding::cut_before(&mut builder, &shapes);
+    }
     names::number(builder.graph_mut());
     builder.finish()
 }

@@ -10,9 +10,6 @@ pub(super) fn concerns(graph: &GraphProto) -> bool {
 
 /// Cuts off with `Slice` what known pads would cut off, before the rest is added.
 pub(super) fn cut_before(builder: &mut GraphBuilder, shapes: &Shapes) {
-    if !concerns(builder.graph()) {
-        return;
-    }
     for mut node in std::mem::take(&mut builder.graph_mut().node) {
         if let Some(pads) = negative(&node, shapes) {
             cut(builder, &mut node, &pads);

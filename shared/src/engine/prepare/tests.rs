@@ -57,6 +57,9 @@ fn batch_normalization_by_its_own_statistics() {
             [("training_mode", 1.into()), ("epsilon", 0.0.into())];
         let inputs = ["x", &scale, &bias, &bias, &scale];
         graph.node("BatchNormalization", "y", &inputs, how);
+        // Statistics that nobody reads, as exporters write them.
+        let made = graph.graph_mut().node.last_mut().unwrap();
+        made.output.extend(["mean".into(), "variance".into()]);
         graph.output("y", None);
         let mut proto = graph.finish().unwrap().into_proto();
         proto.opset_import[0].version = opset;
@@ -81,4 +84,40 @@ fn negative_pads_cut_off() {
     let x = ndarray::arr2(&[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]).into_dyn();
     let y = run(&graph.finish().unwrap(), &x);
     assert_eq!(y, ndarray::arr2(&[[0.0, 0.0, 4.0], [0.0; 3]]).into_dyn());
+}
+
+/// Every second row from the back and every third column: what NumPy's `x[::-2, 1:7:3]` takes.
+#[test]
+fn slices_by_steps_take_what_numpy_takes() {
+    let mut graph = GraphBuilder::new("steps");
+    graph.input("x", &[3, 8].map(Dim::Known));
+    let ends = [i64::MIN + 1, 7];
+    let given = [vec![-1, 1], ends.to_vec(), vec![0, 1], vec![-2, 3]];
+    let given = given.map(|values| graph.ints("bounds", &values));
+    let inputs = ["x", &given[0], &given[1], &given[2], &given[3]];
+    graph.node("Slice", "y", &inputs, []);
+    graph.output("y", None);
+    let x = ndarray::Array2::from_shape_fn((3, 8), |(r, c)| (10 * r + c) as f32);
+    let y = run(&graph.finish().unwrap(), &x.into_dyn());
+    assert_eq!(y, ndarray::arr2(&[[21.0, 24.0], [1.0, 4.0]]).into_dyn());
+}
+
+/// By hand: `(x − 1) / √(3 + 1) · 2 + 5`, with a mean that the graph computes.
+#[test]
+fn batch_normalization_by_statistics_that_are_computed() {
+    let mut graph = GraphBuilder::new("norm");
+    graph.input("x", &[1, 1, 2].map(Dim::Known));
+    let [two, three, five] = [2.0, 3.0, 5.0].map(|v| graph.floats("v", &arr1(&[v]).into_dyn()));
+    let one = graph.node("Sub", "one", &[&three, &two], []);
+    let how: [(&str, AttributeValue); 1] = [("epsilon", 1.0.into())];
+    graph.node(
+        "BatchNormalization",
+        "y",
+        &["x", &two, &five, &one, &three],
+        how,
+    );
+    graph.output("y", None);
+    let x = ArrayD::from_shape_vec(IxDyn(&[1, 1, 2]), vec![1.0, 3.0]).unwrap();
+    let y = run(&graph.finish().unwrap(), &x);
+    assert_eq!(y.into_raw_vec_and_offset().0, [5.0, 7.0]);
 }
