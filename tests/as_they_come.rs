@@ -10,8 +10,8 @@ use pellucid_shared::attribution::{Job, Map, Method, PixelSpace, Target};
 use pellucid_shared::autodiff::{COTANGENT, GRAD, Options, ReluRule, activations, differentiate};
 use pellucid_shared::engine::{Engine, TractTape};
 use pellucid_shared::onnx::{Model, raise_opset, single_precision};
-use pellucid_tests::{finite_differences, relative_distance, uniform};
-use pellucid_trainer::engines::{EngineKind, OrtEngine, explainer, open};
+use pellucid_tests::{explaining, finite_differences, relative_distance, uniform};
+use pellucid_trainer::engines::{EngineKind, OrtEngine, open};
 
 const GRAPH_ENGINES: [EngineKind; 2] = [EngineKind::Ort, EngineKind::Tract];
 const ENGINES: [EngineKind; 3] = [EngineKind::Ort, EngineKind::Tract, EngineKind::Torch];
@@ -170,7 +170,7 @@ fn half_precision_inside_has_values_and_a_gradient_in_every_engine() {
         let off = relative_distance(&grad.mapv(f64::from), &slopes);
         assert!(off < 10.0 * HALF, "{kind:?}: {off:e}");
     }
-    let values = explainer(EngineKind::Torch, model, None)
+    let values = explaining(EngineKind::Torch, model)
         .unwrap()
         .logits(four(&image).view());
     let logits = ArrayD::from_shape_vec(IxDyn(&[1, 3]), values.unwrap()).unwrap();
@@ -185,7 +185,7 @@ fn four(image: &ArrayD<f32>) -> Array4<f32> {
 fn a_network_without_numbers_gives_no_answer_in_any_engine() {
     let image = four(&image(16));
     for kind in ENGINES {
-        let broken = explainer(kind, read("weights-all-nan"), None)
+        let broken = explaining(kind, read("weights-all-nan"))
             .and_then(|mut explainer| Ok(explainer.logits(image.view())?));
         let error = format!("{:#}", broken.unwrap_err());
         assert!(
@@ -193,7 +193,7 @@ fn a_network_without_numbers_gives_no_answer_in_any_engine() {
             "{kind:?}: {error}"
         );
 
-        let beyond = explainer(kind, read("weights-3e38"), None)
+        let beyond = explaining(kind, read("weights-3e38"))
             .unwrap()
             .logits(image.view());
         let error = beyond.unwrap_err().to_string();
@@ -201,7 +201,7 @@ fn a_network_without_numbers_gives_no_answer_in_any_engine() {
 
         let mut pixels = image.clone();
         pixels[[0, 1, 3, 3]] = f32::NAN;
-        let mut sound = explainer(kind, read("nodes-unsorted"), None).unwrap();
+        let mut sound = explaining(kind, read("nodes-unsorted")).unwrap();
         let error = sound.logits(pixels.view()).unwrap_err().to_string();
         assert!(error.contains("NaN or infinite"), "{kind:?}: {error}");
     }
@@ -228,7 +228,7 @@ fn the_rules_for_relu_take_relu6_and_the_maximum_with_zero_for_one() {
     };
     let image = four(&image(16));
     let map = |model: &Model, method: &Method| {
-        let mut explainer = explainer(EngineKind::Ort, model.clone(), None).unwrap();
+        let mut explainer = explaining(EngineKind::Ort, model.clone()).unwrap();
         let (target, space, job) = (Target::class(1), PixelSpace::default(), Job::default());
         explainer
             .explain(method, image.view(), target, space, job)
@@ -263,7 +263,7 @@ fn the_rules_for_relu_take_relu6_and_the_maximum_with_zero_for_one() {
 fn squares_of_tiny_slopes_are_a_map_with_a_factor() {
     let image = four(&image(16));
     for kind in ENGINES {
-        let mut explainer = explainer(kind, read("slopes-of-1e-25"), None).unwrap();
+        let mut explainer = explaining(kind, read("slopes-of-1e-25")).unwrap();
         let mut map = |method: &Method| {
             let (target, space, job) = (Target::class(0), PixelSpace::default(), Job::default());
             explainer

@@ -10,8 +10,8 @@ use pellucid_shared::autodiff::{
 };
 use pellucid_shared::onnx::pb::{TensorProto, tensor_proto::DataType};
 use pellucid_shared::onnx::{AttributeValue, Dim, GraphBuilder, Model};
-use pellucid_tests::{relative_distance, uniform};
-use pellucid_trainer::engines::{EngineKind, explainer, open};
+use pellucid_tests::{explaining, relative_distance, uniform};
+use pellucid_trainer::engines::{EngineKind, open};
 
 const ENGINES: [EngineKind; 2] = [EngineKind::Ort, EngineKind::Tract];
 const ROUNDING: f64 = 1e-5;
@@ -135,7 +135,7 @@ fn a_feature_map_with_channels_last_gives_the_map_of_one_with_channels_first() {
         .into_dimensionality()
         .unwrap();
     let map = |method: Method| {
-        let mut explainer = explainer(EngineKind::Tract, with_channels_last(), None).unwrap();
+        let mut explainer = explaining(EngineKind::Tract, with_channels_last()).unwrap();
         let (target, space, job) = (Target::class(1), PixelSpace::default(), Job::default());
         explainer
             .explain(&method, image.view(), target, space, job)

@@ -9,11 +9,15 @@ pub mod forms;
 
 use anyhow::{Context, Result};
 use ndarray::{ArrayD, IxDyn};
+use pellucid_shared::attribution::Explainer;
 use pellucid_shared::autodiff::{COTANGENT, GRAD, Options, differentiate};
+use pellucid_shared::contract::{Contract, Wishes};
 use pellucid_shared::engine::{Engine, take};
 use pellucid_shared::onnx::Model;
 use pellucid_shared::zoo::{Architecture, Blueprint, build};
 pub use pellucid_trainer::check::{Case, cases, uniform};
+use pellucid_trainer::device::DeviceChoice;
+use pellucid_trainer::engines::{EngineKind, explainer};
 use pellucid_trainer::torch::{Mode, Network};
 use tch::{Device, Kind, Tensor};
 
@@ -49,6 +53,15 @@ pub fn from_torch(tensor: &Tensor) -> Result<ArrayD<f64>> {
     let shape: Vec<usize> = tensor.size().iter().map(|&d| d as usize).collect();
     let values = Vec::<f64>::try_from(&tensor.detach().f_to_kind(Kind::Double)?.f_flatten(0, -1)?)?;
     Ok(ArrayD::from_shape_vec(IxDyn(&shape), values)?)
+}
+
+/// An explainer of a classifier that nobody tells anything about, on the CPU.
+///
+/// # Errors
+/// Where the model is no classifier, or the engine refuses it.
+pub fn explaining(kind: EngineKind, model: Model) -> Result<Explainer> {
+    let contract = Contract::resolve(&model, &Wishes::default())?;
+    explainer(kind, model, &contract, DeviceChoice::Cpu)
 }
 
 /// `‖a − b‖ / ‖b‖`, or the absolute distance where `b` is zero.
