@@ -29,7 +29,7 @@ use super::table::Table;
 use super::{Dataset, Item, Notes, Part, Picture, identical};
 
 /// The classes of the dataset: code in the column `dx`, and name.
-const CLASSES: [(&str, &str); 7] = [
+pub(super) const CLASSES: [(&str, &str); 7] = [
     ("nv", "melanocytic nevus"),
     ("mel", "melanoma"),
     ("bkl", "benign keratosis"),

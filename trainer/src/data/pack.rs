@@ -9,6 +9,7 @@ use image::codecs::jpeg::JpegEncoder;
 use pellucid_shared::image::{Preprocessing, crop_and_resize, decode};
 use rayon::prelude::*;
 
+use super::ham10000::CLASSES;
 use super::layout::{Entry, IMAGES, TABLE, table, write};
 use super::{Dataset, Item, Picture};
 use crate::progress::Progress;
@@ -44,6 +45,7 @@ pub fn pack(
     most: u64,
     progress: &Progress,
 ) -> Result<Packed> {
+    check_codes(dataset)?;
     let place = folder.display();
     let images = folder.join(IMAGES);
     fs::create_dir_all(folder).with_context(|| format!("{place} cannot be made"))?;
@@ -56,6 +58,23 @@ pub fn pack(
         let _ = fs::remove_dir_all(folder);
     }
     packed
+}
+
+/// Whether the layout's table can tell these classes.
+fn check_codes(dataset: &Dataset) -> Result<()> {
+    let known = |code: &str| CLASSES.iter().any(|(known, _)| *known == code);
+    let odd = dataset.classes.iter().find(|class| !known(&class.code));
+    ensure!(
+        odd.is_none(),
+        "HAM10000's layout has no class `{}`: choose --classes from its seven, or copy the folder as it is",
+        odd.map_or("", |class| &class.code)
+    );
+    Ok(())
+}
+
+/// An image's name in the layout: ids of folders name the folder too.
+fn file_stem(item: &Item) -> String {
+    item.id.replace(['/', '\\'], "-")
 }
 
 fn fill(
@@ -81,9 +100,10 @@ fn fill(
             if bytes + more > most {
                 break 'all;
             }
-            write(&folder.join(IMAGES).join(format!("{}.jpg", item.id)), &jpeg)?;
+            let stem = file_stem(item);
+            write(&folder.join(IMAGES).join(format!("{stem}.jpg")), &jpeg)?;
             bytes += more;
-            kept.push(*item);
+            kept.push((*item, stem));
         }
     }
     bar.finish_and_clear();
@@ -93,9 +113,9 @@ fn fill(
         .skip(kept.len())
         .map(|item| item.id.clone())
         .collect();
-    let entries = kept.iter().map(|item| Entry {
+    let entries = kept.iter().map(|(item, stem)| Entry {
         lesion_id: &item.group,
-        image_id: &item.id,
+        image_id: stem,
         dx: &dataset.classes[item.label].code,
         dx_type: "packed",
     });
@@ -188,6 +208,17 @@ mod tests {
             fs::read(path).unwrap()
         };
         assert_eq!(file("all"), file("again"));
+
+        // Ids of folders name their folders.
+        let mut nested = dataset.clone();
+        for item in &mut nested.items {
+            item.id = format!("{}/{}", nested.classes[item.label].code, item.id);
+        }
+        pack(&nested, "nested", u64::MAX).unwrap();
+        assert_eq!(read("nested").counts(), [3, 3, 3]);
+        nested.classes[0].code = "wart".into();
+        let error = pack(&nested, "odd", u64::MAX).unwrap_err().to_string();
+        assert!(error.contains("no class `wart`"), "{error}");
 
         let half = pack(&dataset, "half", all.bytes / 2).unwrap();
         assert!(half.bytes <= all.bytes / 2);
