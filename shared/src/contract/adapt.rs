@@ -133,8 +133,9 @@ impl Contract {
         let [channels, height, width] =
             axes(self.layout()).map(|axis| self.graph.shape[axis].clone());
         let batch = match &self.graph.shape[0] {
+            Dim::Known(size) => Dim::Known(*size),
             _ if self.graph.single => Dim::Known(1),
-            batch => batch.clone(),
+            open => open.clone(),
         };
         let known = Dim::Known(self.input.channels.unwrap_or_default().count());
         let channels = channels.known().map_or(known, Dim::Known);

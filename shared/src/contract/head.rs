@@ -1,6 +1,7 @@
 //! What the network answers: which value holds a number per class, and what these numbers are.
 
-use super::feed::{element, kind_text, text};
+use super::feed::{element, kind_text};
+use super::form::{Form, form, form_of};
 use super::nodes::Nodes;
 use super::{About, Assumption, ContractError, Wishes};
 use crate::card::{Card, Scores};
@@ -291,42 +292,4 @@ fn along_classes(node: &NodeProto, opset: i64, shape: Option<Shape>) -> bool {
         [classes] => axis == classes,
         _ => false,
     }
-}
-
-/// How scores lie in a value.
-#[derive(Clone, Copy, Debug)]
-struct Form {
-    count: usize,
-    rows: bool,
-    single: bool,
-}
-
-fn form(name: &str, shape: Option<Shape>) -> Result<Form, ContractError> {
-    form_of(shape.as_ref()).ok_or_else(|| ContractError::NoScores {
-        name: name.to_owned(),
-        shape: shape.map_or_else(|| "unknown".to_owned(), |shape| text(&shape)),
-    })
-}
-
-/// `[N, K]`, `[N, K, 1, 1]` and the like, `[K]`, and `[N]` or nothing at all for one score.
-fn form_of(shape: Option<&Shape>) -> Option<Form> {
-    let shape = shape?;
-    if let [] | [_] = shape[..] {
-        let count = shape.first().and_then(Dim::known).unwrap_or(1);
-        let open = shape.first().is_some_and(|dim| dim.known().is_none());
-        return (count > 0).then_some(Form {
-            count,
-            rows: false,
-            single: !open,
-        });
-    }
-    let sizes: Option<Vec<usize>> = shape[1..].iter().map(Dim::known).collect();
-    let sizes = sizes?;
-    let mut classes = sizes.iter().copied().filter(|&size| size != 1);
-    let count = classes.next().unwrap_or(1);
-    (count > 0 && classes.next().is_none()).then_some(Form {
-        count,
-        rows: shape.len() == 2,
-        single: false,
-    })
 }

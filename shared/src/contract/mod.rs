@@ -26,6 +26,7 @@ mod assumption;
 mod classes;
 mod error;
 mod feed;
+mod form;
 mod head;
 mod nodes;
 mod stem;

@@ -214,6 +214,11 @@ pub(super) fn head(model: &Model) -> Vec<String> {
 mod tests {
     use std::collections::HashMap;
 
+    use pellucid_shared::card::{Card, Input};
+    use pellucid_shared::engine::{Engine, TractEngine};
+    use pellucid_shared::image::Crop;
+    use pellucid_shared::onnx::{Dim, GraphBuilder};
+    use pellucid_shared::zoo::{IMAGENET_MEAN, IMAGENET_STD};
     use safetensors::tensor::TensorView;
 
     use super::*;
@@ -345,6 +350,77 @@ mod tests {
             initial_model(&start(&path, None), 3, 2).unwrap_err()
         );
         assert!(error.contains("not an ONNX model"), "{error}");
+    }
+
+    /// What the file's card says is done to pixels before they are fed is done in the graph that is trained.
+    #[test]
+    fn what_is_fed_to_a_file_is_what_its_card_says_or_what_is_assumed() {
+        const WEIGHTS: [[f32; 3]; 2] = [[1.0, -2.0, 0.5], [0.0, 3.0, 4.0]];
+        const COLOUR: [f32; 3] = [0.2, 0.4, 0.8];
+        let mut graph = GraphBuilder::new("own");
+        let [n, c, s] = [Dim::Named("N".into()), Dim::Known(3), Dim::Known(8)];
+        graph.input("image", &[n, c, s.clone(), s]);
+        let pooled = graph.node("GlobalAveragePool", "pool", &["image"], []);
+        let flat = graph.node("Flatten", "flat", &[&pooled], []);
+        let w = graph.floats("w", &ndarray::arr2(&WEIGHTS).into_dyn());
+        let raw = graph.node("Gemm", "raw", &[&flat, &w], [("transB", 1.into())]);
+        let softmax = graph.node("Softmax", "softmax", &[&raw], []);
+        graph.output(&softmax, None);
+        let model = graph.finish().unwrap();
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("own.onnx");
+        let trained = |model: &Model| {
+            model.save(&path).unwrap();
+            let start = Start {
+                size: None,
+                ..start(&path, None)
+            };
+            let initial = initial_model(&start, 2, 0).unwrap();
+            let mut engine = TractEngine::new(&initial.model).unwrap();
+            let image = ndarray::Array4::from_shape_fn((1, 3, 8, 8), |at| COLOUR[at.1]);
+            let mut outputs = engine.run(&[("image", image.view().into_dyn())]).unwrap();
+            let output = initial.model.outputs()[0].name.clone();
+            (
+                initial,
+                outputs.remove(&output).unwrap().into_raw_vec_and_offset().0,
+            )
+        };
+        let by_hand = |mean: [f32; 3], std: [f32; 3]| {
+            WEIGHTS.map(|row| {
+                (0..3)
+                    .map(|c| row[c] * (COLOUR[c] - mean[c]) / std[c])
+                    .sum::<f32>()
+            })
+        };
+        let close = |found: Vec<f32>, wanted: [f32; 2]| {
+            for (found, wanted) in found.iter().zip(wanted) {
+                assert!((found - wanted).abs() < 1e-4, "{found} for {wanted}");
+            }
+        };
+
+        let (assumed, logits) = trained(&model);
+        close(logits, by_hand(IMAGENET_MEAN, IMAGENET_STD));
+        assert!(
+            assumed
+                .notices
+                .iter()
+                .any(|notice| notice.contains("ImageNet"))
+        );
+
+        let (mean, std) = ([0.5, 0.25, 0.1], [0.5, 2.0, 0.7]);
+        let mut input = Input::plain(Preprocessing {
+            crop: Crop::Stretch,
+            ..Preprocessing::square(8)
+        });
+        (input.mean, input.std) = (Some(mean), Some(std));
+        let mut told = model;
+        Card::new("own", vec![], input)
+            .write_into(&mut told)
+            .unwrap();
+        let (told, logits) = trained(&told);
+        close(logits, by_hand(mean, std));
+        assert_eq!(told.preprocessing.crop, Crop::Stretch);
     }
 
     #[test]
