@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use pellucid_shared::card::{Adversarial, Card, Input, Metric, Training};
 use pellucid_shared::image::Preprocessing;
-use pellucid_shared::onnx::Model;
+use pellucid_shared::onnx::{Model, require_finite};
 use tch::Device;
 
 use super::batch::batch;
@@ -133,6 +133,7 @@ impl<'a> Run<'a> {
             (part(Part::Train), part(Part::Validation), part(Part::Test));
         check_parts(settings, &train, &validation)?;
         let initial = initial_model(&settings.start, dataset.classes.len(), settings.seed)?;
+        require_finite(&initial.model).context("the weights to begin with cannot be trained")?;
         for notice in &initial.notices {
             progress.say(notice);
         }
