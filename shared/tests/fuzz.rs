@@ -42,7 +42,7 @@ fn graphs_out_of_chance_are_answered() {
         let mut bytes = vec![0; LONGEST];
         ChaCha8Rng::seed_from_u64(seed).fill(&mut bytes[..]);
         if let Ok(proto) = fuzz::graph::model(&mut Unstructured::new(&bytes)) {
-            fuzz::differentiated(Model::from_proto(proto), seed as usize);
+            fuzz::differentiated(fuzz::read(proto), seed as usize);
             grown += 1;
         }
     }

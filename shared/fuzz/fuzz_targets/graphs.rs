@@ -3,12 +3,11 @@
 
 use arbitrary::Unstructured;
 use libfuzzer_sys::Corpus;
-use pellucid_shared::onnx::Model;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| -> Corpus {
     match pellucid_fuzz::graph::model(&mut Unstructured::new(bytes)) {
         Ok(proto) => {
-            pellucid_fuzz::differentiated(Model::from_proto(proto), bytes.len());
+            pellucid_fuzz::differentiated(pellucid_fuzz::read(proto), bytes.len());
             Corpus::Keep
         }
         Err(_) => Corpus::Reject,

@@ -4,6 +4,7 @@ pub mod graph;
 mod operators;
 
 use pellucid_shared::autodiff::{COTANGENT, GRAD, Options, ReluRule, differentiate};
+use pellucid_shared::onnx::pb::ModelProto;
 use pellucid_shared::onnx::{Batch, Model, OnnxError, infer_shapes, inline, set_batch};
 
 /// Results beyond this are not read again: that would only measure the memory of this harness.
@@ -41,6 +42,14 @@ pub fn differentiated(model: Result<Model, OnnxError>, chance: usize) {
         gradient(model.clone(), &other);
     }
     gradient(model, &options);
+}
+
+/// A graph as a file's reader hands it on: checked, and brought into the form that is written.
+///
+/// # Errors
+/// As [`Model::parse`].
+pub fn read(proto: ModelProto) -> Result<Model, OnnxError> {
+    Model::parse(&Model::from_proto(proto)?.to_bytes())
 }
 
 fn gradient(model: Model, options: &Options) {
