@@ -17,7 +17,7 @@ export class Intake {
   #thumbnail = h("canvas", { class: "thumbnail", "aria-hidden": "true" });
   #name = h("span", { class: "name" });
   #size = h("span", { class: "size" });
-  #note = h("span", { class: "note", role: "status" });
+  #note = h("span", { class: "note", "aria-live": "polite" });
   #current = h("p", { class: "current", hidden: true }, this.#thumbnail, h("span", {}, this.#name, this.#size, this.#note));
   #error = h("p", { class: "error", role: "alert", hidden: true });
 
