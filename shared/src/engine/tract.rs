@@ -73,15 +73,31 @@ pub(super) fn parse(model: Model) -> Result<InferenceModel, EngineError> {
 
 /// From a graph whose inputs have a shape to a plan with packed weights.
 pub(super) fn optimise(model: InferenceModel) -> Result<Arc<TypedRunnableModel>, EngineError> {
+    let unknown = unknown_operator(&model);
     let typed = model
         .into_typed()
         .and_then(kept_apart)
         .and_then(TypedModel::into_decluttered)
-        .map_err(load_error)?;
+        .map_err(|error| unknown.unwrap_or_else(|| load_error(error)))?;
     watched(typed)
         .and_then(TypedModel::into_optimized)
         .and_then(|m| m.into_runnable())
         .map_err(load_error)
+}
+
+/// What is to be said where a model does not load and holds an operator that tract does not have.
+fn unknown_operator(model: &InferenceModel) -> Option<EngineError> {
+    model.nodes().iter().find_map(|node| {
+        let name = node.op.name();
+        let operator = name.strip_prefix("Unimplemented(")?.strip_suffix(')')?;
+        Some(EngineError::Load {
+            engine: NAME,
+            why: format!(
+                "it has no operator {operator} (node `{}`)",
+                told(&node.name)
+            ),
+        })
+    })
 }
 
 pub(super) fn load_error(error: TractError) -> EngineError {
