@@ -83,7 +83,7 @@ impl Parts<'_> {
             if left == 0 {
                 bail!("nothing of --most is left for images: give a larger one");
             }
-            self.images(data, left, &folder.join("data"))?;
+            self.images(data, left, folder)?;
         }
         Ok(())
     }
@@ -120,15 +120,22 @@ impl Parts<'_> {
         ))
     }
 
-    /// Images at the size of the training, as the trainer packs them.
-    fn images(&self, data: &str, megabytes: u64, to: &Path) -> Result<()> {
+    /// Images at the size of the training, as the trainer packs them, into `data/`.
+    fn images(&self, data: &str, megabytes: u64, folder: &Path) -> Result<()> {
+        // The trainer is called in the folder, so that what it says names `data` and not where this is made.
+        let data = match data.split_once(':') {
+            Some((kind, path)) if kind != "phantom" => {
+                format!("{kind}:{}", std::path::absolute(path)?.display())
+            }
+            _ => data.to_owned(),
+        };
         let mut pack = self.programs.command(self.program);
         for (name, value) in self.checkout.configured_variables() {
             pack.env(name, value);
         }
-        pack.args(["pack", "--size", "224", "--data", data])
-            .args(["--most", &megabytes.to_string(), "--out"])
-            .arg(to);
+        pack.current_dir(folder)
+            .args(["pack", "--size", "224", "--data", &data])
+            .args(["--most", &megabytes.to_string(), "--out", "data"]);
         process::run(&mut pack, "build it again")
     }
 }
