@@ -18,20 +18,65 @@ use rand_chacha::ChaCha8Rng;
 const GRAPHS: u64 = 500;
 /// Bytes that each is grown from.
 const LONGEST: usize = 1024;
+/// Changed copies of each file that is no model.
+const MUTATIONS: usize = 50;
+
+/// The files that a target begins from, whole.
+fn seeds(target: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/seeds")
+        .join(target);
+    let entries = fs::read_dir(folder).unwrap();
+    entries
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            println!("{}", path.display());
+            fs::read(path).unwrap()
+        })
+        .collect()
+}
+
+/// Runs a target on its seeds: whole, cut anywhere, and with some bytes changed.
+fn seeds_are_answered(target: &str, least: usize, run: fn(&[u8])) {
+    let mut chance = ChaCha8Rng::seed_from_u64(7);
+    let seeds = seeds(target);
+    assert!(seeds.len() >= least, "only {} seeds", seeds.len());
+    for bytes in seeds {
+        run(&bytes);
+        for _ in 0..MUTATIONS {
+            let mut changed = bytes.clone();
+            if chance.random_bool(0.3) {
+                changed.truncate(chance.random_range(0..bytes.len()));
+            }
+            for _ in 0..chance.random_range(0..4) {
+                if let Some(byte) = changed.len().checked_sub(1) {
+                    changed[chance.random_range(0..=byte)] = chance.random();
+                }
+            }
+            run(&changed);
+        }
+    }
+}
+
+#[test]
+fn images_are_answered() {
+    seeds_are_answered("images", 20, fuzz::pictured);
+}
+
+#[test]
+fn cards_are_answered() {
+    seeds_are_answered("cards", 3, fuzz::carded);
+}
 
 #[test]
 fn the_seeds_of_differentiate_are_answered() {
-    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/differentiate");
-    let mut seen = 0;
-    for entry in fs::read_dir(seeds).unwrap() {
-        let path = entry.unwrap().path();
-        let bytes = fs::read(&path).unwrap();
-        println!("{}", path.display());
+    let seeds = seeds("differentiate");
+    for bytes in &seeds {
         for length in [bytes.len(), bytes.len() / 2] {
             fuzz::differentiated(Model::parse(&bytes[..length]), length);
         }
-        seen += 1;
     }
+    let seen = seeds.len();
     assert!(seen > 40, "only {seen} seeds");
 }
 

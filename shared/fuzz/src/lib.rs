@@ -2,6 +2,9 @@
 
 pub mod graph;
 mod operators;
+mod reading;
+
+pub use reading::{carded, pictured};
 
 use pellucid_shared::autodiff::{COTANGENT, GRAD, Options, ReluRule, differentiate};
 use pellucid_shared::onnx::pb::ModelProto;

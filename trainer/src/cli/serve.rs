@@ -26,6 +26,12 @@ pub struct Args {
     /// The address to listen on; the default lets in this machine only
     #[arg(long, default_value = "127.0.0.1", value_parser = host)]
     host: IpAddr,
+    /// A further name to answer to on this machine, such as the one that a reverse proxy passes on; may be repeated
+    ///
+    /// On a loopback address only `localhost` and addresses are answered otherwise, so that no page of somebody else can read
+    /// the folder under a name of its own (DNS rebinding).
+    #[arg(long = "allow-host", value_name = "NAME")]
+    allow_host: Vec<String>,
 }
 
 fn host(text: &str) -> Result<IpAddr, String> {
@@ -44,7 +50,7 @@ fn host(text: &str) -> Result<IpAddr, String> {
 pub fn run(args: Args) -> Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the server's threads")?;
     runtime.block_on(async {
-        let server = Server::bind(&args.folder, args.host, args.port).await?;
+        let server = Server::bind(&args.folder, args.host, args.port, &args.allow_host).await?;
         if !args.folder.join("index.html").is_file() {
             note(&format!(
                 "{} holds no index.html, so there is no page at the root",

@@ -1,10 +1,9 @@
 //! What every answer carries beside the file.
 
-use axum::http::header::{
+use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderName, HeaderValue};
-use axum::response::Response;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// What the page may do, as a `<meta http-equiv>` can say it: load its own scripts, compile its own WebAssembly, start its
 /// own worker, fetch from its own origin, show pictures that it made or was given, and nothing else.
@@ -21,7 +20,7 @@ const PERMISSIONS: &str = "accelerometer=(), camera=(), display-capture=(), geol
      magnetometer=(), microphone=(), midi=(), payment=(), usb=()";
 
 /// Adds the headers to an answer.
-pub(super) async fn add(mut response: Response) -> Response {
+pub(super) fn add(headers: &mut HeaderMap) {
     let policy = format!("{PAGE_POLICY}; {FRAME_POLICY}");
     let fixed = [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -39,12 +38,10 @@ pub(super) async fn add(mut response: Response) -> Response {
         ),
         (HeaderName::from_static("permissions-policy"), PERMISSIONS),
     ];
-    let headers = response.headers_mut();
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
     }
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         headers.insert(CONTENT_SECURITY_POLICY, policy);
     }
-    response
 }

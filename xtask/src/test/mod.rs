@@ -48,13 +48,19 @@ enum Stage {
     Gradients,
     /// the documentation: its links and its examples
     Docs,
-    /// the trainer without its `torch` feature
+    /// the trainer without its `torch` feature: its tests
     NoTorch,
+    /// the fuzz targets: that they compile as they stand
+    Fuzz,
     /// the folder for machines with a card: packed, and run on the CPU
     Gpu,
     /// the page in a real Chromium
     Browser,
 }
+
+/// What chooses the libtorch-free trainer. The workspace's other crates stay in, so that what they share with it keeps its
+/// features and is not compiled again.
+const WITHOUT_TORCH: &str = "--workspace --exclude pellucid-tests --no-default-features";
 
 /// Carries the chore out for this checkout. A stage that fails makes the exit code, not an error: it has told why already.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
@@ -119,7 +125,16 @@ impl Stage {
                 cargo("doc --workspace --no-deps --document-private-items")?;
                 cargo("test --workspace --doc")
             }
-            Self::NoTorch => cargo("check -p pellucid-trainer --no-default-features"),
+            Self::NoTorch if tools::has_nextest(checkout, programs) => cargo(&format!(
+                "nextest run {WITHOUT_TORCH} -E package(pellucid-trainer)"
+            )),
+            Self::NoTorch => cargo(&format!(
+                "test {WITHOUT_TORCH} --exclude pellucid-shared --exclude xtask --exclude pellucid-viewer"
+            )),
+            // What they check runs with the other tests; here it is their own lines and their lock file.
+            Self::Fuzz => cargo(
+                "check --locked --manifest-path shared/fuzz/Cargo.toml --target-dir target/fuzz",
+            ),
             Self::Gpu => gpu::try_on_cpu(checkout, programs),
             Self::Browser => browser::run(checkout, programs),
         }
