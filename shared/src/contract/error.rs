@@ -67,7 +67,7 @@ pub enum ContractError {
         width: usize,
     },
     /// Several outputs, and no telling which is meant.
-    #[error("the model has {} outputs ({}): name the one with a score per class (--output, or `output.name` in its card)", names.len(), names.join(", "))]
+    #[error("the model has {} outputs ({}): name the one with a score per class (--output on the command line, or `output.name` in its card)", names.len(), names.join(", "))]
     Outputs {
         /// Their names.
         names: Vec<String>,
@@ -92,7 +92,7 @@ pub enum ContractError {
     },
     /// The value holds no floating-point numbers: a number of the class, say.
     #[error(
-        "the model's output `{name}` is of type {kind}, and scores are floating-point numbers: name a value before it (--output, or `output.name` in its card)"
+        "the model's output `{name}` is of type {kind}, and scores are floating-point numbers: name a value before it (--output on the command line, or `output.name` in its card)"
     )]
     NoFloats {
         /// The value's name.

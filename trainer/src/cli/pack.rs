@@ -51,6 +51,7 @@ pub fn run(args: Args) -> Result<()> {
         .map_or(u64::MAX, |megabytes| 1_000_000 * u64::from(megabytes));
     let how = Preprocessing::square(args.size);
     let packed = pack(&dataset, &args.out, &how, most, &Progress::visible())?;
+    dataset.notes.take().iter().for_each(|told| note(told));
     if !packed.left_out.is_empty() {
         let list = args.out.join("left-out.txt");
         super::output::write(&list, (packed.left_out.join("\n") + "\n").as_bytes())?;

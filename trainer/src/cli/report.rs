@@ -16,10 +16,12 @@ use pellucid_shared::render::{
 use serde::Serialize;
 
 use super::feed::{Feed, assumed_lines, contract};
-use super::output::{print, print_json, protect, write};
+use super::output::{note, print, print_json, protect, write};
 use super::quantities::at_least_one;
 use super::values::percent;
-use crate::data::{Dataset, EVALUATION_POPULATION, Item, Part, Source, Split, TRAINING_POPULATION};
+use crate::data::{
+    Dataset, EVALUATION_POPULATION, Item, Notes, Part, Source, Split, TRAINING_POPULATION,
+};
 use crate::device::DeviceChoice;
 use crate::engines::{EngineKind, explainer};
 
@@ -165,9 +167,10 @@ pub fn run(args: Args) -> Result<()> {
     let dataset = choose_items(&args, &classes)?;
     let mut columns = vec![];
     for item in &dataset.items {
-        let column = column(item, &mut subjects, &args);
+        let column = column(item, &dataset.notes, &mut subjects, &args);
         columns.push(column.with_context(|| format!("the image {} failed", item.id))?);
     }
+    dataset.notes.take().iter().for_each(|told| note(told));
     if let Some(path) = &args.output {
         write(path, &encode_png(&grid(&transposed(&columns), 6))?)?;
     }
@@ -244,11 +247,16 @@ fn choose_items(args: &Args, classes: &[String]) -> Result<Dataset> {
 }
 
 /// The pictures of one image, from top to bottom; none where nothing is written.
-fn column(item: &Item, subjects: &mut [Subject], args: &Args) -> Result<Vec<RgbImage>> {
+fn column(
+    item: &Item,
+    notes: &Notes,
+    subjects: &mut [Subject],
+    args: &Args,
+) -> Result<Vec<RgbImage>> {
     let mut pictures = vec![];
     for (index, subject) in subjects.iter_mut().enumerate() {
         let how = subject.contract.input.preprocessing.clone();
-        let whole = item.picture.read(how.size)?;
+        let whole = item.picture.read(how.size, notes)?;
         let masks = item.masks(&whole, &how)?;
         let image = crop_and_resize(&whole, &how);
         let (map, class) = saliency(subject, &image)?;

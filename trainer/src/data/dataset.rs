@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use pellucid_shared::card::Class;
-use pellucid_shared::image::{RgbImage, decode};
+use pellucid_shared::image::{Decoded, RgbImage, decode_noted};
 use pellucid_shared::kind::FileKind;
 use pellucid_shared::phantom::{self, PhantomOptions};
 
@@ -172,17 +172,21 @@ impl Dataset {
 
 impl Picture {
     /// The pixels, upright and unscaled. A phantom is drawn at twice the `side` that it will be reduced to, so that its
-    /// edges are as smooth as a photograph's.
+    /// edges are as smooth as a photograph's. What is odd about a file that can be used is added to `notes`.
     ///
     /// # Errors
     /// Where the file cannot be read, or is truncated, damaged, too small, too large or no image; the error names it.
-    pub fn read(&self, side: u32) -> Result<RgbImage> {
+    pub fn read(&self, side: u32, notes: &Notes) -> Result<RgbImage> {
         match self {
             Self::File(path) => {
                 let bytes = std::fs::read(path)
                     .with_context(|| format!("the image {} cannot be read", path.display()))?;
-                decode(&bytes)
-                    .with_context(|| format!("the image {} cannot be used", path.display()))
+                let Decoded { image, note } = decode_noted(&bytes)
+                    .with_context(|| format!("the image {} cannot be used", path.display()))?;
+                if let Some(note) = note {
+                    notes.add_image(path, note);
+                }
+                Ok(image)
             }
             Self::Phantom { population, index } => {
                 let options = PhantomOptions::new(2 * side, *population);
@@ -290,7 +294,10 @@ mod tests {
             };
             let drawn = phantom::generate(index, &PhantomOptions::new(64, population));
             assert_eq!(drawn.class.code(), dataset.classes[item.label].code);
-            assert_eq!(item.picture.read(32).unwrap(), drawn.image);
+            assert_eq!(
+                item.picture.read(32, &Notes::default()).unwrap(),
+                drawn.image
+            );
         }
     }
 

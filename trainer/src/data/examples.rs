@@ -17,7 +17,7 @@ pub struct Examples {
 }
 
 impl Examples {
-    /// Decodes a dataset's images, under a bar with this title; first says what there is to say about them.
+    /// Decodes a dataset's images, under a bar with this title; says what there is to say about them and their files.
     ///
     /// # Errors
     /// Where an image cannot be used; the error names it.
@@ -27,12 +27,16 @@ impl Examples {
         title: &str,
         progress: &Progress,
     ) -> Result<Self> {
-        for note in dataset.notes.take() {
-            progress.say(&format!("note: {note}"));
-        }
+        let say = || {
+            for note in dataset.notes.take() {
+                progress.say(&format!("note: {note}"));
+            }
+        };
+        say();
         let bar = progress.bar(title, dataset.items.len());
         let pixels = Pixels::read(&dataset, preprocessing, MEMORY_LIMIT, || bar.inc(1))?;
         bar.finish_and_clear();
+        say();
         Ok(Self {
             labels: dataset.labels(),
             dataset,

@@ -251,7 +251,7 @@ mod tests {
             dataset
                 .items
                 .iter()
-                .all(|item| item.picture.read(32).is_ok())
+                .all(|item| item.picture.read(32, &Notes::default()).is_ok())
         );
         let split = Split::stratified(&dataset, Shares::default(), 0).unwrap();
         let path = folder.path().join("split.csv");

@@ -41,7 +41,12 @@ fn assert_small(dataset: &Dataset) {
     assert_eq!(ids, ["I1", "I2", "I3"]);
     assert_ne!(dataset.items[0].group, dataset.items[1].group);
     assert_eq!(dataset.items[1].group, dataset.items[2].group);
-    assert!(dataset.items.iter().all(|i| i.picture.read(32).is_ok()));
+    assert!(
+        dataset
+            .items
+            .iter()
+            .all(|i| i.picture.read(32, &Notes::default()).is_ok())
+    );
     assert!(dataset.notes.take().is_empty());
 }
 
@@ -283,7 +288,14 @@ fn of_two_files_for_one_image_the_published_one_is_taken_or_both_are_named() {
     );
     fs::write(small.path().join("resized/I1.jpg"), png(12, 7)).unwrap();
     let dataset = open(small.path(), None).unwrap();
-    assert_eq!(dataset.items[0].picture.read(32).unwrap().width(), 9);
+    assert_eq!(
+        dataset.items[0]
+            .picture
+            .read(32, &Notes::default())
+            .unwrap()
+            .width(),
+        9
+    );
     fs::create_dir(small.path().join("HAM10000_images_224")).unwrap();
     fs::rename(
         small.path().join("resized/I1.jpg"),

@@ -72,8 +72,8 @@ fn same_shape((width, height): (u32, u32), (other_width, other_height): (u32, u3
     clippy::print_stderr
 )]
 mod tests {
-    use super::super::Dataset;
     use super::super::testing::{png, real_data};
+    use super::super::{Dataset, Notes};
     use super::*;
 
     fn ham10000(folder: &Path) -> Dataset {
@@ -97,7 +97,7 @@ mod tests {
         let (dataset, how) = (ham10000(&folder), Preprocessing::square(64));
         for (id, area, column, row) in PILLOW {
             let item = dataset.items.iter().find(|item| item.id == id).unwrap();
-            let image = item.picture.read(64).unwrap();
+            let image = item.picture.read(64, &Notes::default()).unwrap();
             let lesion = item.masks(&image, &how).unwrap().lesion.unwrap();
             let inside: Vec<(f64, f64)> = lesion
                 .indexed_iter()
@@ -123,7 +123,7 @@ mod tests {
         let (dataset, how) = (ham10000(&folder), Preprocessing::square(64));
         let (mut darker, mut seen) = (0, 0);
         for item in dataset.items.iter().step_by(50) {
-            let image = item.picture.read(64).unwrap();
+            let image = item.picture.read(64, &Notes::default()).unwrap();
             let lesion = item.masks(&image, &how).unwrap().lesion.unwrap();
             let pixels = pellucid_shared::image::preprocess(&image, &how);
             let shade = |within: bool| {

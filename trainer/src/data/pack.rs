@@ -6,12 +6,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use image::codecs::jpeg::JpegEncoder;
-use pellucid_shared::image::{Preprocessing, crop_and_resize, decode};
+use pellucid_shared::image::{Preprocessing, crop_and_resize};
 use rayon::prelude::*;
 
 use super::ham10000::CLASSES;
 use super::layout::{Entry, IMAGES, TABLE, table, write};
-use super::{Dataset, Item, Picture};
+use super::{Dataset, Item, Notes, Picture};
 use crate::progress::Progress;
 
 /// JPEG's quality for images that are made smaller.
@@ -92,7 +92,7 @@ fn fill(
             .par_iter()
             .map(|&item| {
                 bar.inc(1);
-                encode(item, preprocessing)
+                encode(item, preprocessing, &dataset.notes)
             })
             .collect::<Result<_>>()?;
         for (item, jpeg) in chunk.iter().zip(encoded) {
@@ -142,18 +142,18 @@ fn in_turn(dataset: &Dataset) -> Vec<&Item> {
     ranked.into_iter().map(|(_, item)| item).collect()
 }
 
-fn encode(item: &Item, preprocessing: &Preprocessing) -> Result<Vec<u8>> {
+fn encode(item: &Item, preprocessing: &Preprocessing, notes: &Notes) -> Result<Vec<u8>> {
     let size = preprocessing.size;
+    let whole = item.picture.read(size, notes)?;
     if let Picture::File(path) = &item.picture {
         let bytes = fs::read(path)
             .with_context(|| format!("the image {} cannot be read", path.display()))?;
         let is_jpeg = image::guess_format(&bytes).is_ok_and(|f| f == image::ImageFormat::Jpeg);
-        let whole = || decode(&bytes).is_ok_and(|image| image.dimensions() == (size, size));
-        if is_jpeg && whole() {
+        if is_jpeg && whole.dimensions() == (size, size) {
             return Ok(bytes);
         }
     }
-    let image = crop_and_resize(&item.picture.read(size)?, preprocessing);
+    let image = crop_and_resize(&whole, preprocessing);
     let mut jpeg = Cursor::new(vec![]);
     JpegEncoder::new_with_quality(&mut jpeg, QUALITY)
         .encode_image(&image)
@@ -189,9 +189,10 @@ mod tests {
         let whole = read("all");
         assert_eq!(whole.counts(), [3, 3, 3]);
         for item in &whole.items {
-            let packed = item.picture.read(48).unwrap();
+            let packed = item.picture.read(48, &Notes::default()).unwrap();
             let original = dataset.items.iter().find(|i| i.id == item.id).unwrap();
-            let original = crop_and_resize(&original.picture.read(48).unwrap(), &how);
+            let original =
+                crop_and_resize(&original.picture.read(48, &Notes::default()).unwrap(), &how);
             assert_eq!(packed.dimensions(), (48, 48));
             let pairs = packed.as_raw().iter().zip(original.as_raw());
             let off: f64 = pairs.map(|(a, b)| f64::from(a.abs_diff(*b))).sum();

@@ -152,7 +152,7 @@ mod tests {
     use pellucid_shared::image::decode_mask;
     use pellucid_shared::phantom::{Class, Shortcut, ShortcutKind};
 
-    use super::super::Dataset;
+    use super::super::{Dataset, Notes};
     use super::*;
 
     #[test]
@@ -172,7 +172,10 @@ mod tests {
         assert_eq!(dataset.counts(), [2, 2, 2]);
         for (item, index) in dataset.items.iter().zip(0..) {
             let phantom = generate(index, &options);
-            assert_eq!(item.picture.read(48).unwrap(), phantom.image);
+            assert_eq!(
+                item.picture.read(48, &Notes::default()).unwrap(),
+                phantom.image
+            );
             assert_eq!(dataset.classes[item.label].code, phantom.class.code());
             let file = fs::read(item.mask.as_ref().unwrap()).unwrap();
             let read = decode_mask(&file).unwrap();

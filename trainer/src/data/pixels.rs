@@ -5,7 +5,7 @@ use ndarray::Array4;
 use pellucid_shared::image::{Preprocessing, crop_and_resize};
 use rayon::prelude::*;
 
-use super::{Dataset, Picture};
+use super::{Dataset, Notes, Picture};
 
 /// Images are kept decoded up to this many bytes; beyond, they are decoded batch by batch.
 pub const MEMORY_LIMIT: usize = 4 << 30;
@@ -15,6 +15,7 @@ pub const MEMORY_LIMIT: usize = 4 << 30;
 pub struct Pixels {
     preprocessing: Preprocessing,
     store: Store,
+    notes: Notes,
 }
 
 #[derive(Debug)]
@@ -27,7 +28,7 @@ enum Store {
 
 impl Pixels {
     /// Decodes the dataset's images on all cores and keeps them, where they fit into `memory` bytes (such as
-    /// [`MEMORY_LIMIT`]). `decoded` is called once per image.
+    /// [`MEMORY_LIMIT`]). `decoded` is called once per image; what is odd about files is added to the dataset's notes.
     ///
     /// # Errors
     /// Where an image cannot be used; the error names it. Beyond the memory limit, [`Pixels::gather`] tells.
@@ -41,7 +42,13 @@ impl Pixels {
         let each = bytes_of(preprocessing);
         let store = if each.saturating_mul(pictures.len()) <= memory {
             let mut bytes = vec![0; each * pictures.len()];
-            fill(&mut bytes, pictures.par_iter(), preprocessing, decoded)?;
+            fill(
+                &mut bytes,
+                pictures.par_iter(),
+                preprocessing,
+                &dataset.notes,
+                decoded,
+            )?;
             Store::Memory(bytes)
         } else {
             Store::Pictures(pictures)
@@ -49,6 +56,7 @@ impl Pixels {
         Ok(Self {
             preprocessing: preprocessing.clone(),
             store,
+            notes: dataset.notes.clone(),
         })
     }
 
@@ -70,7 +78,7 @@ impl Pixels {
             }
             Store::Pictures(pictures) => {
                 let chosen = indices.par_iter().map(|&index| &pictures[index]);
-                fill(&mut bytes, chosen, &self.preprocessing, || {})?;
+                fill(&mut bytes, chosen, &self.preprocessing, &self.notes, || {})?;
             }
         }
         let side = self.preprocessing.size as usize;
@@ -90,11 +98,12 @@ fn fill<'a>(
     bytes: &mut [u8],
     pictures: impl IndexedParallelIterator<Item = &'a Picture>,
     preprocessing: &Preprocessing,
+    notes: &Notes,
     decoded: impl Fn() + Sync,
 ) -> Result<()> {
     let images = bytes.par_chunks_exact_mut(bytes_of(preprocessing));
     images.zip(pictures).try_for_each(|(planes, picture)| {
-        let image = crop_and_resize(&picture.read(preprocessing.size)?, preprocessing);
+        let image = crop_and_resize(&picture.read(preprocessing.size, notes)?, preprocessing);
         let plane = planes.len() / 3;
         for (at, pixel) in image.pixels().enumerate() {
             for (channel, &value) in pixel.0.iter().enumerate() {
@@ -116,6 +125,37 @@ mod tests {
     use super::super::testing::png;
     use super::*;
 
+    #[test]
+    fn a_file_without_its_end_is_read_and_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut jpeg = std::io::Cursor::new(vec![]);
+        let picture = image::RgbImage::from_fn(16, 16, |x, y| image::Rgb([x as u8, y as u8, 9]));
+        picture
+            .write_to(&mut jpeg, image::ImageFormat::Jpeg)
+            .unwrap();
+        let whole = jpeg.into_inner();
+        for (name, bytes) in [
+            ("a/whole.jpg", &whole[..]),
+            ("a/cut.jpg", &whole[..whole.len() - 2]),
+        ] {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+        let source = format!("folder:{}", folder.path().display());
+        let dataset = Dataset::open(&source.parse().unwrap(), None, 0).unwrap();
+        let how = Preprocessing::square(8);
+        let pixels = Pixels::read(&dataset, &how, MEMORY_LIMIT, || {}).unwrap();
+        let told = dataset.notes.take();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].ends_with(": cut.jpg"), "{told:?}");
+        let both = pixels.gather(&[0, 1]).unwrap();
+        assert_eq!(
+            both.index_axis(ndarray::Axis(0), 0),
+            both.index_axis(ndarray::Axis(0), 1)
+        );
+    }
+
     fn phantoms() -> Dataset {
         Dataset::open(&"phantom:6".parse().unwrap(), None, 3).unwrap()
     }
@@ -133,7 +173,13 @@ mod tests {
         assert!(matches!(decoded.store, Store::Pictures(_)));
         let batch = kept.gather(&[5, 0, 5]).unwrap();
         assert_eq!(batch, decoded.gather(&[5, 0, 5]).unwrap());
-        let reference = preprocess(&dataset.items[5].picture.read(32).unwrap(), &how);
+        let reference = preprocess(
+            &dataset.items[5]
+                .picture
+                .read(32, &Notes::default())
+                .unwrap(),
+            &how,
+        );
         let first = batch
             .index_axis(ndarray::Axis(0), 2)
             .mapv(|v| f32::from(v) / 255.0);

@@ -1,12 +1,13 @@
 //! The network that a training begins with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use pellucid_shared::card::Scores;
+use pellucid_shared::card::{Class, Scores};
 use pellucid_shared::contract::{Contract, Wishes};
 use pellucid_shared::image::Preprocessing;
+use pellucid_shared::kind::FileKind;
 use pellucid_shared::onnx::{Model, floats, set_floats, tensor_shape};
 use pellucid_shared::zoo::{Architecture, Blueprint, build};
 use safetensors::{Dtype, SafeTensors};
@@ -44,14 +45,14 @@ pub fn usual_size(architecture: Architecture) -> u32 {
     }
 }
 
-/// Builds or loads the model for `classes` classes.
-pub(super) fn initial_model(start: &Start, classes: usize, seed: u64) -> Result<Initial> {
+/// Builds or loads the model for these classes.
+pub(super) fn initial_model(start: &Start, classes: &[Class], seed: u64) -> Result<Initial> {
     match (&start.init, start.architecture) {
         (Some(file), None) if !is_safetensors(file) => own_graph(file, start.size, classes),
         (init, architecture) => {
             let architecture = architecture.unwrap_or(Architecture::Resnet18);
             let size = start.size.unwrap_or_else(|| usual_size(architecture));
-            let blueprint = Blueprint::new(architecture, classes, size as usize, seed);
+            let blueprint = Blueprint::new(architecture, classes.len(), size as usize, seed);
             let mut model = build(&blueprint)?;
             let mut notices = vec![];
             if let Some(file) = init {
@@ -83,7 +84,7 @@ pub(super) fn initial_model(start: &Start, classes: usize, seed: u64) -> Result<
 
 /// Trains the graph of an ONNX file: as it is where it takes RGB in [0, 1] and answers with logits, and otherwise with what
 /// its card, or convention, says of both taken into the graph.
-fn own_graph(file: &Path, size: Option<u32>, classes: usize) -> Result<Initial> {
+fn own_graph(file: &Path, size: Option<u32>, classes: &[Class]) -> Result<Initial> {
     let place = file.display();
     let refused = || format!("{place} cannot be trained further");
     let model = Model::load(file).with_context(refused)?;
@@ -109,18 +110,53 @@ fn own_graph(file: &Path, size: Option<u32>, classes: usize) -> Result<Initial> 
          take its weights into a network with a new head, or say `\"scores\": \"softmax\"` in its card"
     );
     ensure!(
-        signature.classes == classes,
-        "{place} tells {} classes apart and the data have {classes}: choose --classes, or give --arch to take its \
+        signature.classes == classes.len(),
+        "{place} tells {} classes apart and the data have {}: choose --classes, or give --arch to take its \
          weights into a network with a new head",
-        signature.classes
+        signature.classes,
+        classes.len()
     );
     let assumed = contract.assumed.iter();
+    let mut notices: Vec<String> = assumed.map(|what| format!("assumed: {what}")).collect();
+    if contract.named {
+        notices.extend(other_classes(&contract.classes, classes).with_context(refused)?);
+    }
     Ok(Initial {
         model,
         preprocessing,
         architecture,
-        notices: assumed.map(|what| format!("assumed: {what}")).collect(),
+        notices,
     })
+}
+
+/// What there is to say where a model's named classes are not the data's. The same ones in another order are refused: each
+/// logit would be taught to mean another class than it does.
+fn other_classes(own: &[Class], data: &[Class]) -> Result<Option<String>> {
+    let codes = |classes: &[Class]| classes.iter().map(|c| c.code.clone()).collect::<Vec<_>>();
+    let (own, data) = (codes(own), codes(data));
+    if own == data {
+        return Ok(None);
+    }
+    let sorted = |codes: &[String]| codes.iter().cloned().collect::<BTreeSet<_>>();
+    ensure!(
+        sorted(&own) != sorted(&data),
+        "its classes stand in the order {}, the data's in the order {}: give --classes {}",
+        own.join(","),
+        data.join(","),
+        own.join(",")
+    );
+    Ok(Some(format!(
+        "The model's classes were {}; from now on they are {}.",
+        few(&own),
+        few(&data)
+    )))
+}
+
+/// The first of these names.
+fn few(names: &[String]) -> String {
+    const NAMED: usize = 5;
+    let more = if names.len() > NAMED { ", …" } else { "" };
+    names[..names.len().min(NAMED)].join(", ") + more
 }
 
 fn is_safetensors(file: &Path) -> bool {
@@ -143,8 +179,14 @@ fn read_weights(file: &Path) -> Result<Weights> {
         return Ok(floats.collect());
     }
     let bytes = std::fs::read(file).with_context(|| format!("{place} cannot be read"))?;
-    let tensors = SafeTensors::deserialize(&bytes).with_context(|| {
-        format!("{place} is not a whole .safetensors file: copy or download it again")
+    let tensors = SafeTensors::deserialize(&bytes).with_context(|| match FileKind::of(&bytes) {
+        Some(kind) if kind != FileKind::Safetensors => {
+            format!(
+                "{place} is {}: copy or download the file itself",
+                kind.name()
+            )
+        }
+        _ => format!("{place} is not a whole .safetensors file: copy or download it again"),
     })?;
     let mut weights = Weights::new();
     for (name, tensor) in tensors.tensors() {
@@ -256,6 +298,15 @@ mod tests {
         std::fs::write(path, ::safetensors::serialize(views, None).unwrap()).unwrap();
     }
 
+    /// Classes as a folder's: `0`, `1`, ….
+    fn classes(count: usize) -> Vec<Class> {
+        let class = |index: usize| Class {
+            code: index.to_string(),
+            name: String::new(),
+        };
+        (0..count).map(class).collect()
+    }
+
     fn start(init: &Path, architecture: Option<Architecture>) -> Start {
         Start {
             architecture,
@@ -272,14 +323,14 @@ mod tests {
         safetensors(&pretrained, &path, "");
         let start = start(&path, Some(Architecture::ResnetSmall));
 
-        let same = initial_model(&start, 5, 2).unwrap();
+        let same = initial_model(&start, &classes(5), 2).unwrap();
         assert_eq!(
             same.model.graph().initializer,
             pretrained.graph().initializer
         );
         assert!(same.notices.is_empty());
 
-        let other = initial_model(&start, 3, 2).unwrap();
+        let other = initial_model(&start, &classes(3), 2).unwrap();
         assert!(
             other.notices[0].contains("fc.weight, fc.bias"),
             "{:?}",
@@ -308,18 +359,26 @@ mod tests {
             ),
             (Architecture::Resnet18, "has the shape"),
         ] {
-            let error = initial_model(&start(&path, Some(architecture)), 3, 0).unwrap_err();
+            let error =
+                initial_model(&start(&path, Some(architecture)), &classes(3), 0).unwrap_err();
             let error = format!("{error:#}");
             assert!(
                 error.contains(reason) && error.contains("choose another --arch"),
                 "{error}"
             );
         }
-        std::fs::write(&path, "{}").unwrap();
-        let error = initial_model(&start(&path, None), 3, 0)
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        let error = initial_model(&start(&path, None), &classes(3), 0)
             .unwrap_err()
             .to_string();
         assert!(error.contains("not a whole .safetensors"), "{error}");
+        let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
+        std::fs::write(&path, pointer).unwrap();
+        let error = initial_model(&start(&path, None), &classes(3), 0)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("Git LFS"), "{error}");
     }
 
     #[test]
@@ -327,27 +386,32 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.onnx");
         small(3, 1).save(&path).unwrap();
-        let own = initial_model(&start(&path, None), 3, 2).unwrap();
+        let own = initial_model(&start(&path, None), &classes(3), 2).unwrap();
         assert_eq!((own.preprocessing.size, own.model), (32, small(3, 1)));
-        let error = initial_model(&start(&path, None), 4, 2)
+        let error = initial_model(&start(&path, None), &classes(4), 2)
             .unwrap_err()
             .to_string();
         assert!(
             error.contains("3 classes apart and the data have 4"),
             "{error}"
         );
-        let lent = initial_model(&start(&path, Some(Architecture::ResnetSmall)), 4, 2).unwrap();
+        let lent = initial_model(
+            &start(&path, Some(Architecture::ResnetSmall)),
+            &classes(4),
+            2,
+        )
+        .unwrap();
         assert_eq!(lent.notices.len(), 1);
         let larger = Start {
             size: Some(64),
             ..start(&path, None)
         };
-        let error = format!("{:#}", initial_model(&larger, 3, 2).unwrap_err());
+        let error = format!("{:#}", initial_model(&larger, &classes(3), 2).unwrap_err());
         assert!(error.contains("32×32 pixels, not 64×64"), "{error}");
         std::fs::write(&path, "not a model").unwrap();
         let error = format!(
             "{:#}",
-            initial_model(&start(&path, None), 3, 2).unwrap_err()
+            initial_model(&start(&path, None), &classes(3), 2).unwrap_err()
         );
         assert!(error.contains("not an ONNX model"), "{error}");
     }
@@ -376,7 +440,7 @@ mod tests {
                 size: None,
                 ..start(&path, None)
             };
-            let initial = initial_model(&start, 2, 0).unwrap();
+            let initial = initial_model(&start, &classes(2), 0).unwrap();
             let mut engine = TractEngine::new(&initial.model).unwrap();
             let image = ndarray::Array4::from_shape_fn((1, 3, 8, 8), |at| COLOUR[at.1]);
             let mut outputs = engine.run(&[("image", image.view().into_dyn())]).unwrap();
@@ -421,6 +485,30 @@ mod tests {
         let (told, logits) = trained(&told);
         close(logits, by_hand(mean, std));
         assert_eq!(told.preprocessing.crop, Crop::Stretch);
+    }
+
+    #[test]
+    fn classes_in_another_order_are_refused_and_other_classes_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.onnx");
+        let mut model = small(3, 1);
+        let mut turned = classes(3);
+        turned.rotate_left(1);
+        Card::new("own", turned, Input::plain(Preprocessing::square(32)))
+            .write_into(&mut model)
+            .unwrap();
+        model.save(&path).unwrap();
+        let error = initial_model(&start(&path, None), &classes(3), 2).unwrap_err();
+        let error = format!("{error:#}");
+        assert!(error.contains("give --classes 1,2,0"), "{error}");
+        let mut others = classes(3);
+        others[0].code = "mel".into();
+        let initial = initial_model(&start(&path, None), &others, 2).unwrap();
+        let told = initial.notices.join("\n");
+        assert!(
+            told.contains("were 1, 2, 0; from now on they are mel, 1, 2"),
+            "{told}"
+        );
     }
 
     #[test]

@@ -132,7 +132,7 @@ impl<'a> Run<'a> {
         let (train, validation, test) =
             (part(Part::Train), part(Part::Validation), part(Part::Test));
         check_parts(settings, &train, &validation)?;
-        let initial = initial_model(&settings.start, dataset.classes.len(), settings.seed)?;
+        let initial = initial_model(&settings.start, &dataset.classes, settings.seed)?;
         require_finite(&initial.model).context("the weights to begin with cannot be trained")?;
         for notice in &initial.notices {
             progress.say(notice);
