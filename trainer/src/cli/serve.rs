@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use super::output::{note, print};
-use crate::serve::Server;
+use crate::serve::{Access, FRAME_ANCESTORS, Server};
 
 /// Serve a folder, such as the viewer's site, to browsers under a strict Content-Security-Policy
 ///
@@ -32,6 +32,20 @@ pub struct Args {
     /// the folder under a name of its own (DNS rebinding).
     #[arg(long = "allow-host", value_name = "NAME")]
     allow_host: Vec<String>,
+    /// The pages that may hold this one in a frame, as in a Content-Security-Policy: "'self' https://intranet.example"
+    #[arg(long, value_name = "SOURCES", default_value = FRAME_ANCESTORS, value_parser = sources)]
+    frame_ancestors: String,
+}
+
+/// Sources of one directive: a semicolon or comma would begin another.
+fn sources(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b';' | b',');
+    let text = text.trim();
+    if !text.is_empty() && text.bytes().all(|byte| byte == b' ' || plain(byte)) {
+        Ok(text.to_owned())
+    } else {
+        Err("give origins with spaces between them, such as 'self' https://intranet.example".into())
+    }
 }
 
 fn host(text: &str) -> Result<IpAddr, String> {
@@ -49,8 +63,12 @@ fn host(text: &str) -> Result<IpAddr, String> {
 /// Where the folder is missing or the port is taken.
 pub fn run(args: Args) -> Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the server's threads")?;
+    let access = Access {
+        names: args.allow_host,
+        frame_ancestors: args.frame_ancestors,
+    };
     runtime.block_on(async {
-        let server = Server::bind(&args.folder, args.host, args.port, &args.allow_host).await?;
+        let server = Server::bind(&args.folder, args.host, args.port, access).await?;
         if !args.folder.join("index.html").is_file() {
             note(&format!(
                 "{} holds no index.html, so there is no page at the root",

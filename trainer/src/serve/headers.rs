@@ -12,16 +12,16 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 pub const PAGE_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; \
      connect-src 'self'; img-src 'self'; style-src 'self'; base-uri 'none'; form-action 'none'";
 
-/// What only a header can say beside [`PAGE_POLICY`]: who may frame the page.
-pub const FRAME_POLICY: &str = "frame-ancestors 'self'";
+/// Which pages may frame this one, where nobody says: those of its own origin.
+pub const FRAME_ANCESTORS: &str = "'self'";
 
 /// Browser features that a page which looks at pictures has no business with.
 const PERMISSIONS: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
      magnetometer=(), microphone=(), midi=(), payment=(), usb=()";
 
-/// Adds the headers to an answer.
-pub(super) fn add(headers: &mut HeaderMap) {
-    let policy = format!("{PAGE_POLICY}; {FRAME_POLICY}");
+/// Adds the headers to an answer. `frame_ancestors` are the sources that may frame the page, which only a header can say.
+pub(super) fn add(headers: &mut HeaderMap, frame_ancestors: &str) {
+    let policy = format!("{PAGE_POLICY}; frame-ancestors {frame_ancestors}");
     let fixed = [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),

@@ -23,25 +23,43 @@ use tokio::net::TcpListener;
 
 use connections::Limits;
 use files::{Body, Files};
-pub use headers::{FRAME_POLICY, PAGE_POLICY};
+pub use headers::{FRAME_ANCESTORS, PAGE_POLICY};
 use host::Names;
+
+/// Whom a server lets in, beside those that everybody lets in.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// Names to answer to on a loopback address, beside `localhost` and addresses.
+    pub names: Vec<String>,
+    /// The pages that may frame the site, as sources of a Content-Security-Policy: `'self' https://intranet.example`.
+    pub frame_ancestors: String,
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self {
+            names: Vec::new(),
+            frame_ancestors: FRAME_ANCESTORS.into(),
+        }
+    }
+}
 
 /// A server that listens but does not answer yet.
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     folder: PathBuf,
-    names: Vec<String>,
+    access: Access,
     limits: Limits,
 }
 
 impl Server {
     /// Listens on an address; port 0 takes a free one. Requests that come in on a loopback address are answered where they
-    /// ask for `localhost`, for an address or for one of `names`.
+    /// ask for `localhost`, for an address or for a name that `access` gives.
     ///
     /// # Errors
     /// Where the folder is missing, or the port is taken or not allowed.
-    pub async fn bind(folder: &Path, host: IpAddr, port: u16, names: &[String]) -> Result<Self> {
+    pub async fn bind(folder: &Path, host: IpAddr, port: u16, access: Access) -> Result<Self> {
         if !folder.is_dir() {
             bail!(
                 "{} is not a folder: name the folder of a site, such as dist/site after `cargo xtask site`",
@@ -58,7 +76,7 @@ impl Server {
             listener,
             address,
             folder: folder.to_owned(),
-            names: names.to_vec(),
+            access,
             limits: Limits::default(),
         })
     }
@@ -80,7 +98,7 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<()> {
         let site = Arc::new(Site {
             files: Files::new(&self.folder),
-            names: self.names,
+            access: self.access,
         });
         connections::serve(
             self.listener,
@@ -99,7 +117,7 @@ impl Server {
 /// What is served, and to whom.
 struct Site {
     files: Files,
-    names: Vec<String>,
+    access: Access,
 }
 
 impl Site {
@@ -107,13 +125,13 @@ impl Site {
     async fn answer(&self, local: SocketAddr, request: Request<Incoming>) -> Response<Body> {
         let names = Names {
             local: local.ip(),
-            further: &self.names,
+            further: &self.access.names,
         };
         let mut response = match names.refuse(&request) {
             Some((status, sentence)) => files::sentence(status, sentence),
             None => self.files.answer(request).await,
         };
-        headers::add(response.headers_mut());
+        headers::add(response.headers_mut(), &self.access.frame_ancestors);
         response
     }
 }

@@ -70,7 +70,7 @@ fn with_limits(limits: Limits, add: impl FnOnce(&Path), check: impl FnOnce(&str)
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let host = Ipv4Addr::LOCALHOST.into();
-        let mut server = Server::bind(&folder.path().join("site"), host, 0, &[])
+        let mut server = Server::bind(&folder.path().join("site"), host, 0, Access::default())
             .await
             .unwrap();
         server.limits = limits;
@@ -171,12 +171,15 @@ async fn a_missing_folder_and_a_taken_port_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let host = IpAddr::from(Ipv4Addr::LOCALHOST);
     let sentence = |result: Result<Server>| result.err().unwrap().to_string();
-    let missing = sentence(Server::bind(&folder.path().join("no"), host, 0, &[]).await);
+    let missing =
+        sentence(Server::bind(&folder.path().join("no"), host, 0, Access::default()).await);
     assert!(missing.contains("no is not a folder"), "{missing}");
-    let first = Server::bind(folder.path(), host, 0, &[]).await.unwrap();
+    let first = Server::bind(folder.path(), host, 0, Access::default())
+        .await
+        .unwrap();
     let port = first.address.port();
     assert_eq!(
-        sentence(Server::bind(folder.path(), host, port, &[]).await),
+        sentence(Server::bind(folder.path(), host, port, Access::default()).await),
         format!(
             "port {port} of 127.0.0.1 is in use: choose another with --port, or --port 0 for any free one"
         )
@@ -187,9 +190,14 @@ async fn a_missing_folder_and_a_taken_port_are_told() {
 #[tokio::test]
 async fn a_silent_connection_does_not_hold_the_server() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::bind(folder.path(), Ipv4Addr::LOCALHOST.into(), 0, &[])
-        .await
-        .unwrap();
+    let server = Server::bind(
+        folder.path(),
+        Ipv4Addr::LOCALHOST.into(),
+        0,
+        Access::default(),
+    )
+    .await
+    .unwrap();
     let silent = TcpStream::connect(server.address).unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(server.run(async {
@@ -222,6 +230,33 @@ fn a_page_that_took_the_name_of_this_machine_gets_nothing() {
             assert!(answer.contains("content-security-policy"), "{host}");
         }
     });
+}
+
+#[tokio::test]
+async fn who_may_frame_the_page_is_said_in_every_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let access = Access {
+        frame_ancestors: "'self' https://intranet.example".into(),
+        ..Access::default()
+    };
+    let server = Server::bind(folder.path(), Ipv4Addr::LOCALHOST.into(), 0, access)
+        .await
+        .unwrap();
+    let url = server.url();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(server.run(async {
+        let _ = stopped.await;
+    }));
+    let answer = tokio::task::spawn_blocking(move || request(&url, "GET /", ""))
+        .await
+        .unwrap();
+    let policy = &answer.headers["content-security-policy"];
+    assert!(
+        policy.ends_with("; frame-ancestors 'self' https://intranet.example"),
+        "{policy}"
+    );
+    stop.send(()).unwrap();
+    serving.await.unwrap().unwrap();
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every test that there is, in one go.
 
 mod browser;
+mod deny;
 pub(crate) mod tools;
 
 use crate::checkout::Checkout;
@@ -42,6 +43,8 @@ enum Stage {
     Format,
     /// clippy on every target, natively and for WebAssembly; warnings count
     Lint,
+    /// licences and known faults of the dependencies
+    Deny,
     /// every Rust test of the workspace
     Rust,
     /// the differentiator against ONNX's node tests and PyTorch's networks, in float64
@@ -113,6 +116,7 @@ impl Stage {
                     "clippy -p pellucid-viewer -p pellucid-shared --target wasm32-unknown-unknown -- -D warnings",
                 )
             }
+            Self::Deny => deny::run(checkout, programs),
             Self::Rust if tools::has_nextest(checkout, programs) => {
                 cargo("nextest run --workspace")
             }
