@@ -75,7 +75,7 @@ ServerName 127.0.0.1
 Listen 127.0.0.1:${port}
 PidFile ${files.folder}/apache.pid
 DefaultRuntimeDir ${files.folder}
-ErrorLog /dev/stderr
+ErrorLog ${files.folder}/apache.log
 ${modules.map((name) => `LoadModule ${name}_module modules/mod_${name}.so`).join('\n')}
 ${process.getuid() === 0 ? 'User www-data\nGroup www-data' : ''}
 TypesConfig /etc/mime.types
