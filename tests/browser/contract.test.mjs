@@ -82,7 +82,8 @@ test('what is no file is refused, and no earlier or drawn image stands under its
   for (const given of ['undefined', 'null', '"lesion.jpg"', '({ phantom: 3 })', '({ name: "lesion.jpg", phantom: 1 })', 'new ArrayBuffer(8)']) {
     await viewer.drop(picture);
     await viewer.saliencies();
-    await viewer.page.evaluate(`document.querySelector('pellucid-viewer').open(${given}, 'lesion.jpg')`);
+    const said = await viewer.page.evaluate(`document.querySelector('pellucid-viewer').open(${given}, 'lesion.jpg').catch(String)`);
+    assert.match(said, /no file/, given);
     await viewer.idle();
     assert.match(await viewer.refusal(), /no file/, given);
     assert.equal(await viewer.root.locator('.panel[data-shown], .panel[data-mapped]').count(), 0, given);

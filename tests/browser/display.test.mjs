@@ -134,7 +134,7 @@ test('loading can be cancelled and taken up again', async () => {
   await viewer.idle();
   assert.equal(await status.textContent(), 'Cancelled.');
   await page.unroute('**/models/*.onnx');
-  for (const name of ['Standard', 'Robust']) await viewer.panel(name).getByRole('button', { name: 'Load again' }).click();
+  for (const name of ['Standard', 'Robust']) await viewer.panel(name).getByRole('button', { name: 'Try again' }).click();
   await viewer.ready();
   await viewer.drop(picture);
   await viewer.saliencies();

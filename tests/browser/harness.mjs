@@ -45,13 +45,15 @@ const FLAGS = [
 
 /**
  * Opens the page in a fresh browser with an empty profile.
- * @param {{path?: string, viewport?: {width: number, height: number}, wait?: 'load' | 'domcontentloaded'}} options
- *   `path` below the site's origin; `wait` for which event
+ * @param {{path?: string, viewport?: {width: number, height: number}, wait?: 'load' | 'domcontentloaded', server?: {origin: string,
+ *   stop: () => Promise<void>}, others?: string[]}} options
+ *   `path` below the site's origin; `wait` for which event; `server` in place of `pellucid serve`; `others`: origins that the page may
+ *   ask too
  */
-export async function launch({ path = '/', viewport = { width: 1280, height: 900 }, wait = 'load' } = {}) {
+export async function launch({ path = '/', viewport = { width: 1280, height: 900 }, wait = 'load', server, others = [] } = {}) {
   const scratch = await mkdtemp(join(tmpdir(), 'pellucid-browser-'));
   const netlog = join(scratch, 'net.json');
-  const server = await serve(paths.pellucid, paths.site);
+  server ??= await serve(paths.pellucid, paths.site);
   let context;
   const clean = async () => {
     await context?.close();
@@ -66,7 +68,7 @@ export async function launch({ path = '/', viewport = { width: 1280, height: 900
     });
     // Nothing here measures time: a busy machine is no failure.
     context.setDefaultTimeout(120_000);
-    const session = new Session(context, server.origin);
+    const session = new Session(context, server.origin, others);
     session.page = context.pages()[0] ?? (await context.newPage());
     await session.listen();
     session.response = await session.page.goto(server.origin + path, { waitUntil: wait });
@@ -93,9 +95,10 @@ class Session {
   /** After `close`: every URL that the page made the browser ask for, by the browser's own log. @type {string[] | null} */
   allUrls = null;
 
-  constructor(context, origin) {
+  constructor(context, origin, others) {
     this.context = context;
     this.origin = origin;
+    this.origins = [origin, ...others];
   }
 
   async listen() {
@@ -127,7 +130,7 @@ class Session {
   assertOnlyOwnOrigin() {
     const urls = [...this.requests, ...(this.allUrls ?? [])];
     assert.ok(this.requests.length > 0, 'the page asked for nothing at all: is the record broken?');
-    const local = (url) => url.startsWith(`${this.origin}/`) || url.startsWith('blob:') || url.startsWith('data:');
+    const local = (url) => this.origins.some((origin) => url.startsWith(`${origin}/`)) || url.startsWith('blob:') || url.startsWith('data:');
     assert.deepEqual(urls.filter((url) => !local(url)), [], 'requests that left the origin');
   }
 

@@ -12,7 +12,7 @@ pub(super) const FULL: i32 = 11;
 pub(super) const LIGHT: i32 = 5;
 
 /// Endings of the files that shrink. Weights and pictures do not.
-const WORTH_IT: &[&str] = &["wasm", "js", "mjs", "css", "html", "svg"];
+const WORTH_IT: &[&str] = &["wasm", "js", "css", "html", "svg"];
 
 /// Writes `FILE.br` beside every file below `site` that is worth it.
 pub(super) fn beside(site: &Path, quality: i32) -> Result<()> {

@@ -11,6 +11,7 @@ use anyhow::Result;
 pub(super) fn run(checkout: &Checkout, programs: &Programs) -> Result<()> {
     tools::check_node(programs)?;
     let chromium = tools::chromium(programs)?;
+    tools::web_servers(programs)?;
     let tests = checkout.root().join("tests/browser");
     tools::install_packages(&tests, programs)?;
 

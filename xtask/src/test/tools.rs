@@ -49,24 +49,52 @@ pub(crate) fn chromium(programs: &Programs) -> Result<PathBuf> {
     if let Some(path) = installed(programs) {
         return Ok(path);
     }
-    if !(rustix::process::geteuid().is_root() && programs.find("apt-get").is_some()) {
+    if !may_install(programs) {
         bail!(
             "Chromium was not found: install it (on Debian: `apt-get install chromium`), or set CHROMIUM to its path, or pass --no-browser"
         );
     }
-    eprintln!("installing Chromium");
+    install(&["chromium"], programs)?;
+    installed(programs)
+        .context("apt-get installed Chromium, but no program of that name is on the PATH")
+}
+
+/// The web servers whose settings docs/embedding.md shows.
+pub(super) fn web_servers(programs: &Programs) -> Result<()> {
+    let places = ["/usr/sbin", "/usr/local/sbin"].map(Path::new);
+    let missing = |name: &&str| {
+        programs.find(name).is_none() && !places.iter().any(|place| place.join(name).is_file())
+    };
+    if !["nginx", "apache2"].iter().any(missing) {
+        return Ok(());
+    }
+    if !may_install(programs) {
+        bail!(
+            "nginx or Apache was not found: install them (on Debian: `apt-get install nginx-light apache2-bin`), or pass --no-browser"
+        );
+    }
+    install(&["nginx-light", "apache2-bin"], programs)
+}
+
+/// Whether programs can be installed without a question.
+fn may_install(programs: &Programs) -> bool {
+    rustix::process::geteuid().is_root() && programs.find("apt-get").is_some()
+}
+
+fn install(packages: &[&str], programs: &Programs) -> Result<()> {
+    eprintln!("installing {}", packages.join(", "));
     let apt_get = |words: &[&str]| -> Command {
         let mut command = programs.command("apt-get");
-        command.args(words).env("DEBIAN_FRONTEND", "noninteractive");
+        // In runlevel 1 no service is started (invoke-rc.d(8)).
+        command
+            .args(words)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .env("RUNLEVEL", "1");
         command
     };
     process::run(&mut apt_get(&["update", "-q"]), "")?;
-    process::run(
-        &mut apt_get(&["install", "-qy", "--no-install-recommends", "chromium"]),
-        "",
-    )?;
-    installed(programs)
-        .context("apt-get installed Chromium, but no program of that name is on the PATH")
+    let words = [&["install", "-qy", "--no-install-recommends"], packages].concat();
+    process::run(&mut apt_get(&words), "")
 }
 
 fn installed(programs: &Programs) -> Option<PathBuf> {

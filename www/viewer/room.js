@@ -1,3 +1,5 @@
+import { aborted } from "./jobs.js";
+
 /**
  * The page's side of one Web Worker: a queue of requests, each answered by a promise, each cancellable.
  *
@@ -10,6 +12,18 @@
 /** Milliseconds for which a cancelled request may go on before its worker is replaced. */
 const PATIENCE = 1500;
 
+/** A policy that forbids workers does not tell the page so: it looks as if the script were missing. */
+const WHY_NOT = "load the page anew, and see that its Content-Security-Policy allows workers from its own origin (worker-src 'self').";
+
+/** Why the browser did not even try to start a worker. */
+function unavailable(error) {
+  const { origin } = new URL(import.meta.url);
+  if (origin !== location.origin) {
+    return new Error(`The viewer's files lie at ${origin}, and a page may start workers of its own origin only (${location.origin}): put them there.`);
+  }
+  return new Error(`The viewer's worker could not be started (${error.message}): ${WHY_NOT}`);
+}
+
 export class Room {
   #module;
   #worker;
@@ -19,6 +33,7 @@ export class Room {
   #nextId = 0;
   #patience;
   #broken;
+  #closed = false;
 
   /** Counts the workers had so far: an answer from an earlier one says nothing about what this one holds. */
   generation = 0;
@@ -29,13 +44,14 @@ export class Room {
   }
 
   /**
-   * Sends a request of `worker.mjs`. With `keep`, a new worker will receive it again, in place of an earlier kept
+   * Sends a request of `worker.js`. With `keep`, a new worker will receive it again, in place of an earlier kept
    * request of the same name.
    */
   ask(name, request, { signal, transfer = [], keep = false } = {}) {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
       if (this.#broken) return reject(this.#broken);
+      if (this.#closed) return reject(aborted("closed"));
       const job = { id: this.#nextId++, name, request, transfer, keep, resolve, reject };
       signal?.addEventListener("abort", () => this.#cancel(job, signal.reason), { once: true });
       this.#queue.push(job);
@@ -45,9 +61,10 @@ export class Room {
 
   /** Ends the worker and frees its memory. */
   close() {
+    this.#closed = true;
     clearTimeout(this.#patience);
-    this.#worker.terminate();
-    const gone = new DOMException("closed", "AbortError");
+    this.#worker?.terminate();
+    const gone = aborted("closed");
     for (const job of [this.#running, ...this.#queue]) job?.reject(gone);
     this.#queue = [];
     this.#running = undefined;
@@ -55,13 +72,17 @@ export class Room {
 
   #open() {
     this.generation += 1;
-    this.#worker = new Worker(new URL("worker.mjs", import.meta.url), { type: "module" });
+    this.#running = undefined;
+    try {
+      this.#worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
+    } catch (error) {
+      return this.#giveUp(unavailable(error));
+    }
     this.#worker.onmessage = ({ data }) => this.#answer(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      this.#answer({ id: this.#running?.id, error: event.message || "the worker could not be started", fatal: { bytes: 0 } });
+      this.#answer({ id: this.#running?.id, error: event.message || "its script could not be loaded", fatal: { bytes: 0 } });
     };
-    this.#running = undefined;
     const again = [["start", { module: this.#module }], ...this.#kept];
     this.#queue.unshift(...again.map(([name, request]) => this.#silent(name, request)));
     this.#next();
@@ -92,13 +113,13 @@ export class Room {
       // What a new worker chokes on is not given to the next one.
       if (job.again) this.#kept.delete(job.name);
     }
-    if (error !== undefined && job.name === "start") this.#giveUp(error);
+    if (error !== undefined && job.name === "start") this.#giveUp(new Error(`The viewer's worker could not be started (${error}): ${WHY_NOT}`));
     else if (fatal) this.#replace();
     else this.#next();
   }
 
   #giveUp(error) {
-    this.#broken = new Error(`The viewer's worker could not be started (${error}): load the page anew.`);
+    this.#broken = error;
     for (const job of this.#queue) job.reject(this.#broken);
     this.#queue = [];
   }

@@ -1,4 +1,4 @@
-import { h } from "./dom.mjs";
+import { h } from "./dom.js";
 
 /** With more classes than this, a list is easier than a row of buttons. */
 const ROW = 8;

@@ -1,4 +1,4 @@
-import { h } from "./dom.mjs";
+import { h } from "./dom.js";
 
 const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 /** A grey network's: the averages of the three. */

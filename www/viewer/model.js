@@ -1,4 +1,4 @@
-import { Room } from "./room.mjs";
+import { Room } from "./room.js";
 
 /**
  * One classifier in a worker of its own: models are computed side by side, and closing one gives its memory back.

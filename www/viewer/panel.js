@@ -1,6 +1,6 @@
-import { draw, h, icon } from "./dom.mjs";
-import { assumedList, settingsForm } from "./settings.mjs";
-import { cancelled, said, sentence } from "./words.mjs";
+import { draw, h, icon } from "./dom.js";
+import { assumedList, settingsForm } from "./settings.js";
+import { cancelled, said, sentence } from "./words.js";
 
 /** Pixels each way of the picture on the screen. The map has the network's own; the browser scales both to the panel. */
 export const SCREEN = 512;
@@ -23,11 +23,12 @@ export class Panel {
   #legend = h("canvas", { class: "legend", "aria-hidden": "true" });
   #bar = h("progress", { hidden: true, "aria-label": "Progress" });
   #word = h("span", { class: "word" });
-  #again = h("button", { type: "button", class: "quiet", hidden: true, onclick: () => this.onretry?.() }, "Load again");
+  #again = h("button", { type: "button", class: "quiet", hidden: true, onclick: () => this.onretry?.() }, "Try again");
   #caption = h("p", { class: "caption" });
   #note = h("p", { class: "note", hidden: true });
   #bars = h("ol", { class: "bars" });
   #settings = h("div");
+  #refused = h("p", { class: "note refused", role: "alert", hidden: true });
   #form;
   #about = h("p", { class: "about" });
 
@@ -57,6 +58,7 @@ export class Panel {
       this.#note,
       this.#bars,
       this.#settings,
+      this.#refused,
     );
     this.stage("Waiting");
   }
@@ -100,6 +102,12 @@ export class Panel {
     const form = !description.hasCard || this.corrected || assumed.length > 0;
     if (!this.#settings.firstChild || !ofAnswer) this.#form = form && settingsForm(description, (card) => this.onsettings?.(card));
     this.#settings.replaceChildren(...(assumed.length > 0 ? [assumedList(assumed)] : []), ...(this.#form ? [this.#form] : []));
+  }
+
+  /** Says why settings were not taken; those before them still hold. */
+  refuseSettings(error) {
+    this.#refused.textContent = error ? `These settings do not fit the model, and the former ones stay: ${sentence(error)}` : "";
+    this.#refused.hidden = !error;
   }
 
   /** The model waits for an image. */
@@ -180,7 +188,11 @@ export class Panel {
       const rest = this.explained !== undefined && shown.indexOf(this.explained) >= SHOWN_OF_MANY ? [this.explained] : [];
       shown = [...shown.slice(0, SHOWN_OF_MANY), ...rest];
     }
-    this.#bars.replaceChildren(...shown.map((index) => this.#barOf(index, index === predicted)));
+    // Whoever chose a class with the keyboard stays on it.
+    const focused = this.#bars.contains(this.#bars.getRootNode().activeElement) ? this.#bars.getRootNode().activeElement.dataset.code : undefined;
+    const bars = shown.map((index) => this.#barOf(index, index === predicted));
+    this.#bars.replaceChildren(...bars);
+    if (focused !== undefined) bars.find((bar) => bar.firstChild.dataset.code === focused)?.firstChild.focus();
   }
 
   #barOf(index, predicted) {

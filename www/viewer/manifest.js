@@ -1,0 +1,43 @@
+import { named } from "./download.js";
+
+/**
+ * The models that a site offers: `[{ name, url, cardUrl }]` of a manifest `[{ "name": …, "file": …, "card": … }]`.
+ *
+ * Files are names relative to the manifest, such as `Model #2.onnx`, or URLs with a scheme. A site without a manifest has no
+ * models and is none the worse; one whose manifest cannot be used is told what is wrong.
+ */
+export async function manifest(url, { signal } = {}) {
+  const name = named(url);
+  let response;
+  try {
+    response = await fetch(url, { signal });
+  } catch {
+    if (signal?.aborted) throw signal.reason;
+    throw new Error(`The list of models (${name}) could not be loaded: check the connection.`);
+  }
+  // A server for pages of one address sends its page for whatever is missing.
+  const page = /^text\/html\b/i.test(response.headers.get("content-type") ?? "");
+  if (response.status === 404 || (response.ok && page)) return [];
+  if (!response.ok) throw new Error(`The list of models (${name}) could not be loaded: the server answered ${response.status}.`);
+  const text = await response.text();
+  let listed;
+  try {
+    listed = JSON.parse(text);
+  } catch (error) {
+    throw new Error(`The list of models (${name}) is not JSON: ${error.message}`);
+  }
+  if (!Array.isArray(listed)) throw new Error(`The list of models (${name}) is no list: it has the form [{ "name": …, "file": … }].`);
+  return listed.map((entry, index) => {
+    for (const key of ["name", "file"]) {
+      if (typeof entry?.[key] !== "string" || entry[key] === "") throw new Error(`Model ${index + 1} in the list of models (${name}) has no "${key}".`);
+    }
+    return { name: entry.name, url: resolved(entry.file, url), cardUrl: entry.card && resolved(entry.card, url) };
+  });
+}
+
+/** A file's name is no URL yet: `#` and `%` are letters in it. */
+function resolved(file, base) {
+  const isUrl = /^[a-z][a-z0-9+.-]*:\/\//i.test(file);
+  const path = isUrl ? file : file.split("/").map(encodeURIComponent).join("/");
+  return new URL(path, base).href;
+}

@@ -1,0 +1,122 @@
+import { download, named } from "./download.js";
+import { aborted, anyOf, unless } from "./jobs.js";
+import { Model } from "./model.js";
+import { Panel } from "./panel.js";
+import { cancelled, megabytes } from "./words.js";
+
+/**
+ * The place of one model, from its file to its answers.
+ *
+ *     waiting → loading → preparing → ready
+ *
+ * A file that is there already is prepared at once. From each state it may come to `failed`, from which it can be tried again,
+ * and to `removed`, from which nothing leads on. The state stands in the panel's `data-state`.
+ */
+export class Slot {
+  /** `url` and `cardUrl`, or `blob` and `card` (a JSON text): what the model is made from. */
+  source;
+  state = "waiting";
+  #life = new AbortController();
+  #model;
+
+  constructor(name, source) {
+    this.name = name;
+    this.source = source;
+    this.panel = new Panel(name);
+    this.#to("waiting");
+  }
+
+  /** Aborted when the model is removed. */
+  get life() {
+    return this.#life.signal;
+  }
+
+  get ready() {
+    return this.state === "ready";
+  }
+
+  get model() {
+    return this.#model;
+  }
+
+  /** Downloads the file, if it is not there yet. `say(words)` is told how far it is. */
+  async load(signal, say) {
+    if (this.source.blob) return;
+    this.#to("loading");
+    await this.#attempt(async () => {
+      const { url, cardUrl } = this.source;
+      const until = anyOf([signal, this.life]);
+      const progress = (done, total) => {
+        this.panel.stage(`Loading ${megabytes(done, total)}`, total ? done / total : null);
+        say(megabytes(done, total), { quiet: done > 0 });
+      };
+      const card = cardUrl && (await notAPage(await download(cardUrl, { signal: until }), cardUrl).text());
+      const blob = await notAPage(await download(url, { signal: until, progress }), url);
+      this.source = { ...this.source, blob, card };
+    });
+  }
+
+  /**
+   * Opens the model. `program` is a promise of the compiled module; `card`, where given, takes the place of the source's own. If
+   * the model cannot be opened with it, the former one stays and the error tells why.
+   */
+  async prepare(program, signal, card = this.source.card) {
+    const { panel } = this;
+    const former = this.source.card;
+    const again = this.ready;
+    this.#to("preparing");
+    panel.clear();
+    panel.stage("Preparing", null);
+    await this.#attempt(async () => {
+      const until = anyOf([signal, this.life]);
+      const module = await unless(until, program);
+      this.#model ??= new Model(module);
+      let refused;
+      try {
+        panel.describe(await this.#model.open(this.source.blob, { card, signal: until }));
+        this.source.card = card;
+      } catch (error) {
+        if (!again || until.aborted) throw error;
+        refused = error;
+        panel.describe(await this.#model.open(this.source.blob, { card: former, signal: until }));
+      }
+      this.#to("ready");
+      panel.refuseSettings(refused);
+    });
+  }
+
+  remove() {
+    this.#to("removed");
+    this.#life.abort(aborted("removed"));
+    this.#model?.close();
+    this.panel.element.remove();
+  }
+
+  async #attempt(work) {
+    try {
+      await work();
+    } catch (error) {
+      if (this.state !== "removed") {
+        // What broke on the way may come through the next time; a file that is no model stays none.
+        const retry = this.state === "loading" || cancelled(error);
+        this.#to("failed");
+        this.panel.fail(error, { retry });
+      }
+      throw error;
+    }
+  }
+
+  #to(state) {
+    if (this.state === "removed") throw aborted("removed");
+    this.state = state;
+    this.panel.element.dataset.state = state;
+  }
+}
+
+/** A sign-in page, or the page that a server sends for whatever is missing, comes with status 200. */
+function notAPage(blob, url) {
+  if (/^text\/html\b/i.test(blob.type)) {
+    throw new Error(`In place of ${named(url)} the server sent a web page: it may lack the file, or want you to sign in.`);
+  }
+  return blob;
+}
