@@ -127,9 +127,6 @@ pub fn differentiate(model: Model, options: &Options) -> Result<Model, AutodiffE
     Ok(model)
 }
 
-/// How many nodes an error lists.
-const NAMES_TOLD: usize = 30;
-
 /// The value of that name, or the first output of the node of that name.
 fn resolve(model: &Model, name: &str) -> Result<String, AutodiffError> {
     let nodes = &model.graph().node;
@@ -143,12 +140,11 @@ fn resolve(model: &Model, name: &str) -> Result<String, AutodiffError> {
     node.and_then(|node| node.output.first().cloned())
         .ok_or_else(|| {
             // Deep layers, the ones that are asked for, stand at the end; a large model has thousands.
-            let known = nodes.iter().rev().take(NAMES_TOLD).rev();
-            let known = known.map(crate::onnx::node_name).collect::<Vec<_>>();
+            let known = nodes.iter().rev().map(crate::onnx::node_name).collect();
             OnnxError::NoSuch {
                 kind: "node or value",
                 name: name.to_owned(),
-                known: format!("… {}", known.join(", ")),
+                known,
             }
             .into()
         })

@@ -7,8 +7,8 @@ use tract_onnx::prelude::*;
 use super::barrier::kept_apart;
 use super::prepare::{prepared, told};
 use super::watch::{NotANumber, watched};
-use super::{Engine, EngineError, Outputs, require_numbers};
-use crate::onnx::{Model, require_finite};
+use super::{Engine, EngineError, Outputs, contained, require_numbers};
+use crate::onnx::{Footprint, Model, require_finite};
 
 pub(super) const NAME: &str = "tract";
 
@@ -21,6 +21,7 @@ pub struct TractEngine {
     inputs: Vec<String>,
     outputs: Vec<String>,
     plans: HashMap<Vec<Vec<usize>>, Arc<TypedRunnableModel>>,
+    footprint: Footprint,
 }
 
 /// Plans kept at a time; each holds its own packed copy of the weights.
@@ -33,6 +34,7 @@ impl TractEngine {
     /// Where tract cannot read an operator.
     pub fn new(model: &Model) -> Result<Self, EngineError> {
         Ok(Self {
+            footprint: Footprint::of(model)?,
             model: parse(model.clone())?,
             inputs: model.inputs().iter().map(|i| i.name.clone()).collect(),
             outputs: model.outputs().iter().map(|o| o.name.clone()).collect(),
@@ -45,12 +47,17 @@ impl TractEngine {
         if let Some(plan) = self.plans.get(&shapes) {
             return Ok(plan.clone());
         }
+        let named = self.inputs.iter().map(|name| &name[..]);
+        let fed: Vec<_> = named.zip(shapes.iter().map(|shape| &shape[..])).collect();
+        self.footprint.admit(&fed)?;
         let mut model = self.model.clone();
-        for (index, shape) in shapes.iter().enumerate() {
-            let fact = InferenceFact::dt_shape(f32::datum_type(), shape);
-            model.set_input_fact(index, fact).map_err(load_error)?;
-        }
-        let plan = optimise(model)?;
+        let plan = contained(NAME, || {
+            for (index, shape) in shapes.iter().enumerate() {
+                let fact = InferenceFact::dt_shape(f32::datum_type(), shape);
+                model.set_input_fact(index, fact).map_err(load_error)?;
+            }
+            optimise(model)
+        })?;
         if self.plans.len() >= PLANS {
             self.plans.clear();
         }
@@ -63,12 +70,14 @@ impl TractEngine {
 pub(super) fn parse(model: Model) -> Result<InferenceModel, EngineError> {
     require_finite(&model)?;
     let model = prepared(model)?;
-    tract_onnx::onnx()
-        .with_ignore_output_shapes(true)
-        .with_ignore_value_info(true)
-        .parse(model.proto(), None)
-        .map(|parsed| parsed.model)
-        .map_err(load_error)
+    contained(NAME, || {
+        tract_onnx::onnx()
+            .with_ignore_output_shapes(true)
+            .with_ignore_value_info(true)
+            .parse(model.proto(), None)
+            .map(|parsed| parsed.model)
+            .map_err(load_error)
+    })
 }
 
 /// From a graph whose inputs have a shape to a plan with packed weights.
@@ -169,7 +178,8 @@ impl Engine for TractEngine {
             .iter()
             .map(|value| Tensor::from(value.to_owned()).into())
             .collect();
-        let results = self.plan(shapes)?.run(tensors).map_err(run_error)?;
+        let plan = self.plan(shapes)?;
+        let results = contained(NAME, || plan.run(tensors).map_err(run_error))?;
         let mut outputs = Outputs::new();
         for (name, value) in self.outputs.iter().zip(results) {
             // Integer outputs are of no use to attribution, but a model may have them beside its logits.

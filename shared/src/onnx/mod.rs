@@ -38,7 +38,7 @@ pub(crate) use normalise::least_opset;
 pub use precision::{single_precision, speaks_single_precision};
 pub use raise::raise_opset;
 pub(crate) use scope::reads;
-pub use shape::{Dim, Entry, Shape, Shapes, Window, broadcast, infer_shapes, window};
+pub use shape::{Dim, Entry, Footprint, Shape, Shapes, Window, broadcast, infer_shapes, window};
 pub use tensor::{float_tensor, floats, int_tensor, ints, set_floats, tensor_shape, typed_tensor};
 pub use tract_onnx::pb;
 pub(crate) use types::{Types, declared_type, is_floating};
