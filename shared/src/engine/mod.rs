@@ -4,7 +4,9 @@
 //! browser; the trainer implements it for ONNX Runtime and for libtorch.
 
 mod barrier;
+mod optimiser;
 mod prepare;
+mod sharing;
 mod tape;
 mod tract;
 mod watch;

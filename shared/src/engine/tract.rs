@@ -3,8 +3,11 @@ use std::sync::Arc;
 
 use ndarray::ArrayViewD;
 use tract_onnx::prelude::*;
+use tract_onnx::tract_core::optim::Optimizer;
+use tract_onnx::tract_core::runtime::RunOptions;
 
 use super::barrier::kept_apart;
+use super::optimiser;
 use super::prepare::{prepared, told};
 use super::watch::{NotANumber, watched};
 use super::{Engine, EngineError, Outputs, contained, require_numbers};
@@ -83,15 +86,29 @@ pub(super) fn parse(model: Model) -> Result<InferenceModel, EngineError> {
 /// From a graph whose inputs have a shape to a plan with packed weights.
 pub(super) fn optimise(model: InferenceModel) -> Result<Arc<TypedRunnableModel>, EngineError> {
     let unknown = unknown_operator(&model);
+    let declutter = Optimizer::declutter();
     let typed = model
         .into_typed()
         .and_then(kept_apart)
-        .and_then(TypedModel::into_decluttered)
+        .and_then(|model| optimiser::optimise(model, &declutter))
         .map_err(|error| unknown.unwrap_or_else(|| load_error(error)))?;
     watched(typed)
-        .and_then(TypedModel::into_optimized)
-        .and_then(|m| m.into_runnable())
+        .and_then(|model| optimiser::optimise(model, &declutter))
+        .and_then(|model| optimiser::optimise(model, &Optimizer::codegen()))
+        .and_then(runnable)
         .map_err(load_error)
+}
+
+/// From here on the order of the nodes is taken as it comes: to look for the one that takes the least memory needs the square of
+/// their number in time and memory. The gradient of a ResNet-152 has 2,000.
+const MOST_ORDERED: usize = 6_000;
+
+fn runnable(model: TypedModel) -> TractResult<Arc<TypedRunnableModel>> {
+    let options = RunOptions {
+        skip_order_opt_ram: model.nodes.len() > MOST_ORDERED,
+        ..RunOptions::default()
+    };
+    model.into_runnable_with_options(&options)
 }
 
 /// What is to be said where a model does not load and holds an operator that tract does not have.

@@ -17,6 +17,7 @@ mod model;
 mod normalise;
 mod precision;
 mod raise;
+mod rounds;
 mod scope;
 mod shape;
 mod tensor;

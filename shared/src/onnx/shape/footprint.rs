@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::pb::{AttributeProto, GraphProto, NodeProto};
+use super::super::rounds::nodes_run;
 use super::super::scope::reads;
 use super::super::{Attributes, Model, OnnxError, node_name};
 use super::{Dim, Shapes, given, infer_node, window};
@@ -22,8 +23,6 @@ const PER_WEIGHT_BYTE: usize = 16;
 const MOST_WORK: usize = 1 << 41;
 /// How often the nodes in the bodies of one loop may run, where the file says how often that is.
 const MOST_ROUNDS: usize = 10_000_000;
-/// A number of rounds from here on means "until the condition ends it".
-const UNTIL: i64 = 1 << 48;
 /// `Trilu` counts diagonals from the main one; ONNX Runtime crashes where that number is near the end of its integers.
 const FARTHEST_DIAGONAL: i64 = 1 << 31;
 /// Bytes per element: values are float32 by far the most.
@@ -147,20 +146,22 @@ fn judge_operands(node: &NodeProto, known: &Shapes) -> Result<(), OnnxError> {
             }
             _ => Ok(()),
         },
-        "Loop" => match rounds(node, known, &|name| {
-            known.constant(name).map(<[i64]>::to_vec)
-        }) {
-            runs if runs > MOST_ROUNDS => Err(Model::node_error(
-                node,
-                "its rounds, with those of loops within it, would not come to an end",
-            )),
-            _ => Ok(()),
-        },
+        "Loop" if nodes_run(node, &|name| constant_of(known, name)) > MOST_ROUNDS => {
+            let why = "its rounds, with those of loops within it, would not come to an end";
+            Err(Model::node_error(node, why))
+        }
         op if SIZED.contains(&op) && is_boundless(node, known) => Err(Model::node_error(
             node,
-            "what it makes is larger than can be counted",
+            "the sizes that it is given are negative or beyond all bounds",
         )),
         _ => Ok(()),
+    }
+}
+
+fn constant_of(known: &Shapes, name: &str) -> Option<i64> {
+    match known.constant(name) {
+        Some(&[value]) => Some(value),
+        _ => None,
     }
 }
 
@@ -179,38 +180,6 @@ fn is_boundless(node: &NodeProto, known: &Shapes) -> bool {
     };
     let made = node.output.first().and_then(|name| known.numbers(name));
     made.is_none() && node.input.iter().enumerate().all(is_told)
-}
-
-/// How often nodes run in the bodies of a loop whose number of rounds is known.
-fn rounds(node: &NodeProto, known: &Shapes, constant: &dyn Fn(&str) -> Option<Vec<i64>>) -> usize {
-    let trips = match node
-        .input
-        .first()
-        .and_then(|name| constant(name))
-        .as_deref()
-    {
-        Some(&[trips]) if (0..UNTIL).contains(&trips) => usize::try_from(trips).unwrap_or(1),
-        _ => 1,
-    };
-    let body = node
-        .attribute
-        .iter()
-        .find_map(|attribute| attribute.g.as_ref());
-    let Some(body) = body else { return trips };
-    let own: HashMap<&str, Vec<i64>> = body
-        .initializer
-        .iter()
-        .filter_map(|tensor| {
-            let values = super::super::ints(tensor).ok()?;
-            (values.len() == 1).then(|| (&tensor.name[..], values.into_iter().collect()))
-        })
-        .collect();
-    let within = |name: &str| own.get(name).cloned().or_else(|| constant(name));
-    let inner = body.node.iter().map(|node| match &node.op_type[..] {
-        "Loop" => rounds(node, known, &within),
-        _ => 1,
-    });
-    trips.saturating_mul(inner.fold(0, usize::saturating_add).max(1))
 }
 
 /// What a node needs beside its result, in bytes: the padded input of a window, the intermediate of a contraction of several.
