@@ -2,7 +2,6 @@
 //! value, which is the square of their number, and makes one of constants that are equal. Copies are shared by a few readers each.
 
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::internal::*;
 use tract_onnx::tract_core::ops::konst::Const;
 
 /// So many nodes may read the same copy.
