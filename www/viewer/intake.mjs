@@ -1,5 +1,5 @@
 import { draw, h, icon } from "./dom.mjs";
-import { sentence } from "./words.mjs";
+import { sentence, visible } from "./words.mjs";
 
 /** Files above this are not read: no image or model that a browser can work on is larger. */
 const LARGEST = 2 ** 30;
@@ -87,7 +87,7 @@ export class Intake {
 
   /** Shows which image is open, and what is odd about its file. */
   showImage(name, { width, height, note }, pixels, phantom) {
-    this.#name.textContent = name;
+    this.#name.textContent = visible(name);
     this.#size.textContent = `${width}×${height} pixels`;
     this.#note.textContent = note ? sentence(note) : "";
     draw(this.#thumbnail, pixels);

@@ -21,8 +21,9 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "hostile")]
 struct Arguments {
-    /// The binary to try
-    program: PathBuf,
+    /// The binary to try [default: the one that is built beside this]
+    #[arg(long, value_name = "BINARY")]
+    program: Option<PathBuf>,
     /// How long, in seconds
     #[arg(long, default_value_t = 60)]
     seconds: u64,
@@ -39,8 +40,13 @@ struct Arguments {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let program = arguments.program.canonicalize();
-    let program = program.with_context(|| arguments.program.display().to_string())?;
+    let program = match arguments.program {
+        Some(program) => program,
+        None => std::env::current_exe()?.with_file_name("pellucid"),
+    };
+    let program = program
+        .canonicalize()
+        .with_context(|| program.display().to_string())?;
     let end = Instant::now() + Duration::from_secs(arguments.seconds);
     let mut tally = judge::Tally::default();
     let mut seed = arguments.seed;

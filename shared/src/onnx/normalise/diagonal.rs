@@ -48,8 +48,7 @@ fn bring(graph: &mut GraphProto, outer: &HashMap<String, i64>, names: &mut Names
 
 /// The one integer of a tensor, if it is out of reach.
 fn beyond(tensor: &TensorProto) -> Option<i64> {
-    let count: i64 = tensor.dims.iter().product();
-    if count != 1 || tensor.dims.len() > 1 {
+    if !matches!(tensor.dims[..], [] | [1]) {
         return None;
     }
     let k = ints(tensor).ok()?.first().copied()?;
