@@ -3,7 +3,7 @@
 //!
 //! Arrows run one way: [`onnx`] knows nobody; [`zoo`], [`autodiff`] and [`card`] know `onnx`; [`engine`] knows `onnx`;
 //! [`attribution`] knows `engine`, `autodiff` and `card`; [`contract`] knows `card` and `attribution`; [`render`] and
-//! [`metrics`] know only arrays.
+//! [`metrics`] know only arrays. [`said`], how names stand in messages, and [`guard`], where panics end, are for all.
 
 pub mod attribution;
 pub mod autodiff;
@@ -12,10 +12,12 @@ pub mod card;
 pub mod contract;
 pub mod engine;
 pub mod files;
+pub mod guard;
 pub mod image;
 pub mod kind;
 pub mod metrics;
 pub mod onnx;
 pub mod phantom;
 pub mod render;
+pub mod said;
 pub mod zoo;

@@ -1,6 +1,8 @@
 //! Errors as one sentence.
 
-/// The error and its causes in one line, without the C++ stack that libtorch appends to what it says.
+use pellucid_shared::said;
+
+/// The error and its causes in one short line, without the C++ stack that libtorch appends to what it says.
 #[must_use]
 pub(crate) fn sentence(error: &anyhow::Error) -> String {
     let mut parts: Vec<String> = vec![];
@@ -12,11 +14,11 @@ pub(crate) fn sentence(error: &anyhow::Error) -> String {
             .unwrap_or_default();
         let line = said.split_whitespace().collect::<Vec<_>>().join(" ");
         // A wrapper that shows its cause by itself says it once.
-        if !parts.last().is_some_and(|last| last.ends_with(&line)) {
+        if !parts.iter().any(|said| said.contains(&line)) {
             parts.push(line);
         }
     }
-    parts.join(": ")
+    said::sentence(&parts.join(": "))
 }
 
 #[cfg(test)]
@@ -37,7 +39,11 @@ mod tests {
             sentence(&error),
             "step 3: node `conv1` (Conv) failed: CUDA out of memory. Tried to allocate 2 GiB."
         );
-        let twice = anyhow!("cause").context("it failed: cause");
-        assert_eq!(sentence(&twice), "it failed: cause");
+        let twice = anyhow!("cause").context("it failed: cause, twice");
+        assert_eq!(sentence(&twice), "it failed: cause, twice");
+        let odd = anyhow!("no class `\u{1b}[2J{}`", "x".repeat(10_000));
+        let odd = sentence(&odd);
+        assert!(odd.starts_with("no class `\\u{1b}[2Jxxx"), "{odd}");
+        assert!(odd.len() < 1_000);
     }
 }

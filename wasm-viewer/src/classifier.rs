@@ -7,6 +7,7 @@ use pellucid_shared::card::{Card, Class, Norm, Training};
 use pellucid_shared::contract::{Assumption, Contract, Wishes};
 use pellucid_shared::engine::TractTape;
 use pellucid_shared::onnx::Model;
+use pellucid_shared::said;
 use serde::Serialize;
 
 use crate::ViewerError;
@@ -136,9 +137,9 @@ impl Classifier {
     pub fn describe(&self) -> Result<Description, ViewerError> {
         let contract = &self.contract;
         let class = |(index, class): (usize, &Class)| ClassDescription {
-            code: class.code.clone(),
+            code: said::reason(&class.code).to_string(),
             title: if contract.named {
-                class.title().to_owned()
+                said::reason(class.title()).to_string()
             } else {
                 format!("Class {index}")
             },
@@ -146,7 +147,9 @@ impl Classifier {
         let card = contract.card.as_ref();
         let training = card.and_then(|card| card.training.as_ref());
         Ok(Description {
-            name: card.map(|card| card.name.clone()).unwrap_or_default(),
+            name: card
+                .map(|card| said::reason(&card.name).to_string())
+                .unwrap_or_default(),
             classes: contract.classes.iter().enumerate().map(class).collect(),
             named: contract.named,
             size: contract.input.preprocessing.size,
@@ -236,7 +239,7 @@ fn training_line(training: &Training) -> String {
         ));
     }
     parts.retain(|part| !part.is_empty());
-    parts.join(" · ")
+    said::reason(&parts.join(" · ")).to_string()
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 import { draw, h, icon } from "./dom.js";
-import { sentence } from "./words.js";
+import { sentence, visible } from "./words.js";
 
 /** Files above this are not read: no image or model that a browser can work on is larger. */
 const LARGEST = 2 ** 30;
@@ -113,7 +113,7 @@ export class Intake {
 
   /** Shows which image is open, and what is odd about its file. `source` is what `onimage` was given. */
   showImage(name, { width, height, note }, pixels, source) {
-    this.#name.textContent = name;
+    this.#name.textContent = visible(name);
     this.#size.textContent = `${width}×${height} pixels`;
     this.#note.textContent = note ? sentence(note) : "";
     draw(this.#thumbnail, pixels);
@@ -150,7 +150,7 @@ export class Intake {
     const name = (image) => image.name || "Pasted image";
     if (images.length > 1 || this.#pile.childElementCount > 0) {
       const entries = images.map((image) => {
-        const button = h("button", { type: "button", "aria-pressed": "false", title: name(image), onclick: () => this.onimage?.(image, name(image)) }, name(image));
+        const button = h("button", { type: "button", "aria-pressed": "false", title: visible(name(image)), onclick: () => this.onimage?.(image, name(image)) }, visible(name(image)));
         button.source = image;
         return h("li", {}, button);
       });

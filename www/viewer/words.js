@@ -1,6 +1,11 @@
+/** Text of other people's, such as a file's name, with what controls or turns the text around it spelled out. */
+export function visible(text) {
+  return String(text).replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
+}
+
 /** An error's message as one sentence: a capital at its start, a full stop at its end. */
 export function sentence(error) {
-  const text = String(error?.message ?? error).trim();
+  const text = visible(String(error?.message ?? error).trim().replaceAll("\n", " "));
   const ended = /[.!?]$/.test(text) ? text : `${text}.`;
   return ended.charAt(0).toUpperCase() + ended.slice(1);
 }

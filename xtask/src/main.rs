@@ -5,6 +5,7 @@ mod checkout;
 mod demo;
 mod deps;
 mod gpu;
+mod hostile;
 mod process;
 mod progress;
 mod reference;
@@ -33,6 +34,7 @@ enum Chore {
     Site(site::Arguments),
     Bench(bench::Arguments),
     Gpu(gpu::Arguments),
+    Hostile(hostile::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Chore::Site(arguments) => site::run(&arguments).map(done),
         Chore::Bench(arguments) => bench::run(&arguments).map(done),
         Chore::Gpu(arguments) => gpu::run(&arguments).map(done),
+        Chore::Hostile(arguments) => hostile::run(&arguments).map(done),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

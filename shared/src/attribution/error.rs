@@ -1,6 +1,7 @@
 use crate::autodiff::AutodiffError;
 use crate::engine::EngineError;
 use crate::onnx::OnnxError;
+use crate::said;
 
 /// Why a network could not be explained.
 #[derive(Debug, thiserror::Error)]
@@ -15,14 +16,16 @@ pub enum AttributionError {
         classes: usize,
     },
     /// The model wants something beside the image.
-    #[error("the model has {} inputs ({}): only a model with one image input can be explained", names.len(), names.join(", "))]
+    #[error("the model has {} inputs ({}): only a model with one image input can be explained", names.len(), said::names(names.iter().map(|name| &name[..])))]
     Inputs {
         /// The names of its inputs.
         names: Vec<String>,
     },
     /// The input is no image, or the output no row of logits.
     #[error(
-        "the model's {kind} `{name}` has the shape [{shape}]: a classifier of images has {wanted}"
+        "the model's {kind} `{}` has the shape [{}]: a classifier of images has {wanted}",
+        said::name(name),
+        said::name(shape)
     )]
     NotAClassifier {
         /// `input` or `output`.
@@ -35,7 +38,7 @@ pub enum AttributionError {
         wanted: &'static str,
     },
     /// The given tensor does not fit the model's input.
-    #[error("the input is {given:?}, but the model takes [{wanted}]")]
+    #[error("the input is {given:?}, but the model takes [{}]", said::name(wanted))]
     Input {
         /// The shape given.
         given: Vec<usize>,
@@ -44,7 +47,8 @@ pub enum AttributionError {
     },
     /// The graph fixes how many images it takes at once.
     #[error(
-        "the model's input `{input}` takes {batch} images at a time: open its batch (`pellucid differentiate --batch dynamic`), or export it again with one of open size"
+        "the model's input `{}` takes {batch} images at a time: open its batch (`pellucid differentiate --batch dynamic`), or export it again with one of open size",
+        said::name(input)
     )]
     Batch {
         /// The input's name.
@@ -53,7 +57,10 @@ pub enum AttributionError {
         batch: usize,
     },
     /// The engine's answer has another shape than the graph promises.
-    #[error("{engine} returned `{output}` in the shape {shape:?}, not {wanted:?}")]
+    #[error(
+        "{engine} returned `{}` in the shape {shape:?}, not {wanted:?}",
+        said::name(output)
+    )]
     Answer {
         /// The engine's name.
         engine: &'static str,
@@ -76,7 +83,7 @@ pub enum AttributionError {
     /// The network's answer is no number.
     #[error(
         "the network's answer to {place} is no number (NaN or infinite): nothing follows from it{}",
-        node.as_ref().map_or_else(String::new, |node| format!("; it begins before node `{node}`"))
+        node.as_ref().map_or_else(String::new, |node| format!("; it begins before node `{}`", said::name(node)))
     )]
     NotNumbers {
         /// The image, or one that the method makes of it.
@@ -112,13 +119,19 @@ pub enum AttributionError {
     )]
     NoFeatureMap,
     /// There is no such value and no such node.
-    #[error("the network has no value and no node named `{name}`: `pellucid inspect` lists them")]
+    #[error(
+        "the network has no value and no node named `{}`: `pellucid inspect` lists them",
+        said::name(name)
+    )]
     NoSuchFeatures {
         /// The name asked for.
         name: String,
     },
     /// The value asked for is no feature map.
-    #[error("`{name}` has the shape {shape:?}: a feature map is [N, C, h, w]")]
+    #[error(
+        "`{}` has the shape {shape:?}: a feature map is [N, C, h, w]",
+        said::name(name)
+    )]
     NotSpatial {
         /// The value's name.
         name: String,
@@ -127,7 +140,8 @@ pub enum AttributionError {
     },
     /// CAM needs a head of global average pooling and one linear layer.
     #[error(
-        "CAM is for networks that end in global average pooling and one linear layer, but {why}: Grad-CAM has no such limit"
+        "CAM is for networks that end in global average pooling and one linear layer, but {}: Grad-CAM has no such limit",
+        said::reason(why)
     )]
     NoLinearHead {
         /// What is otherwise.

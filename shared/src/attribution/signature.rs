@@ -38,7 +38,7 @@ impl Signature {
         let output = match (output, &outputs[..]) {
             (None, [one]) => model.output(Some(one))?,
             (None, _) => {
-                let known = outputs.join(", ");
+                let known = outputs.iter().map(|&name| name.to_owned()).collect();
                 return Err(OnnxError::Ambiguous {
                     kind: "output",
                     known,

@@ -1,7 +1,8 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::activity::active_values;
 use super::bounds::Room;
+use super::order::beside_their_values;
 use super::steps::decomposed;
 use super::sweep::Sweep;
 use super::{
@@ -61,6 +62,7 @@ pub fn differentiate(model: Model, options: &Options) -> Result<Model, AutodiffE
         });
     }
 
+    let own = model.graph().node.len();
     let (model, steps) = decomposed(model, &active)?;
     let nodes: Vec<NodeProto> = steps.iter().map(|step| step.node.clone()).collect();
     let mut sweep = Sweep {
@@ -74,6 +76,7 @@ pub fn differentiate(model: Model, options: &Options) -> Result<Model, AutodiffE
         features: features.clone(),
         features_grad: None,
         room: Room::default(),
+        declared: HashSet::new(),
         cotangents: HashMap::from([(output.name.clone(), vec![COTANGENT.to_owned()])]),
         builder: GraphBuilder::edit(model),
     };
@@ -115,6 +118,7 @@ pub fn differentiate(model: Model, options: &Options) -> Result<Model, AutodiffE
         hand_out(&mut sweep.builder, value, declared);
     }
     prune(&mut sweep.builder);
+    beside_their_values(sweep.builder.graph_mut(), own);
     let mut model = sweep.builder.finish()?;
     let rounds = |node: &NodeProto| quantization::rule(node, options.quantized).is_some();
     if nodes.iter().any(rounds) {
@@ -126,9 +130,6 @@ pub fn differentiate(model: Model, options: &Options) -> Result<Model, AutodiffE
     }
     Ok(model)
 }
-
-/// How many nodes an error lists.
-const NAMES_TOLD: usize = 30;
 
 /// The value of that name, or the first output of the node of that name.
 fn resolve(model: &Model, name: &str) -> Result<String, AutodiffError> {
@@ -143,12 +144,11 @@ fn resolve(model: &Model, name: &str) -> Result<String, AutodiffError> {
     node.and_then(|node| node.output.first().cloned())
         .ok_or_else(|| {
             // Deep layers, the ones that are asked for, stand at the end; a large model has thousands.
-            let known = nodes.iter().rev().take(NAMES_TOLD).rev();
-            let known = known.map(crate::onnx::node_name).collect::<Vec<_>>();
+            let known = nodes.iter().rev().map(crate::onnx::node_name).collect();
             OnnxError::NoSuch {
                 kind: "node or value",
                 name: name.to_owned(),
-                known: format!("… {}", known.join(", ")),
+                known,
             }
             .into()
         })
@@ -196,6 +196,9 @@ fn prune(builder: &mut GraphBuilder) {
     graph
         .initializer
         .retain(|tensor| !tensor.name.starts_with(PREFIX) || read.contains(&tensor.name));
+    graph
+        .value_info
+        .retain(|value| !value.name.starts_with(PREFIX) || read.contains(&value.name));
 }
 
 /// How the names of everything that belongs to the gradient begin.

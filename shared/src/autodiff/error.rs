@@ -1,4 +1,5 @@
 use crate::onnx::OnnxError;
+use crate::said;
 
 /// Why a model could not be differentiated.
 #[derive(Debug, thiserror::Error)]
@@ -10,7 +11,7 @@ pub enum AutodiffError {
     /// The gradient flows through operators that no rule is known for; every such node is named.
     #[error(
         "the gradient flows through operators that cannot be differentiated yet: {}{}",
-        nodes.iter().map(|(op, node)| format!("{op} (node `{node}`)")).collect::<Vec<_>>().join(", "),
+        said::list(nodes.iter().map(|(op, node)| format!("{} (node `{}`)", said::name(op), said::name(node)))),
         if nodes.iter().any(|(op, _)| op == "QuantizeLinear") {
             ": rounding has no slope, and `--quantized straight-through` takes it for the identity"
         } else {
@@ -23,7 +24,9 @@ pub enum AutodiffError {
     },
     /// No differentiable path leads from the input to the output.
     #[error(
-        "the output `{output}` does not depend on the input `{input}` through floating-point operations: name another input or output"
+        "the output `{}` does not depend on the input `{}` through floating-point operations: name another input or output",
+        said::name(output),
+        said::name(input)
     )]
     NoPath {
         /// The input's name.
@@ -33,7 +36,9 @@ pub enum AutodiffError {
     },
     /// The rule needs a shape that the graph leaves open.
     #[error(
-        "node `{node}`: the gradient needs the shape of `{value}`, which the graph leaves open: export the model with a fixed image size"
+        "node `{}`: the gradient needs the shape of `{}`, which the graph leaves open: export the model with a fixed image size",
+        said::name(node),
+        said::name(value)
     )]
     OpenShape {
         /// The node whose rule it is.
@@ -42,7 +47,7 @@ pub enum AutodiffError {
         value: String,
     },
     /// The model's input or output is of a type that has no gradient, or a rule meets an unusual form of an operator.
-    #[error("`{what}`: {why}")]
+    #[error("`{}`: {}", said::name(what), said::reason(why))]
     Unsupported {
         /// The input, output or node.
         what: String,
@@ -51,8 +56,9 @@ pub enum AutodiffError {
     },
     /// Another rule than the exact one was asked for `Relu`, and no activation on the way is one.
     #[error(
-        "{rule} passes the gradient through Relu, ReLU6 and max(x, 0) in another way, and the network has none of them on the way to `{output}`{}: the result would be the plain gradient",
-        if others.is_empty() { String::new() } else { format!(" (its activations are {})", others.join(", ")) }
+        "{rule} passes the gradient through Relu, ReLU6 and max(x, 0) in another way, and the network has none of them on the way to `{}`{}: the result would be the plain gradient",
+        said::name(output),
+        if others.is_empty() { String::new() } else { format!(" (its activations are {})", said::names(others.iter().map(|other| &other[..]))) }
     )]
     NoActivation {
         /// The rule's method.
@@ -63,6 +69,6 @@ pub enum AutodiffError {
         others: Vec<String>,
     },
     /// A name that the result needs is taken: the model probably holds its gradient already.
-    #[error("the model already has a value named `{0}`: is it differentiated already?")]
+    #[error("the model already has a value named `{}`: is it differentiated already?", said::name(.0))]
     Taken(String),
 }

@@ -35,6 +35,7 @@ mod linear;
 mod movement;
 mod normalization;
 mod options;
+mod order;
 mod p_norm;
 mod padding;
 mod pooling;

@@ -130,7 +130,7 @@ pub struct Metric {
 #[non_exhaustive]
 pub enum CardError {
     /// The text is not JSON, or lacks a field that the schema demands.
-    #[error("the model card is not as docs/model-file.md describes it: {0}")]
+    #[error("the model card is not as docs/model-file.md describes it: {}", crate::said::reason(.0))]
     Malformed(String),
     /// A newer program wrote the card.
     #[error(
@@ -141,7 +141,7 @@ pub enum CardError {
         found: u64,
     },
     /// A field's value makes no sense.
-    #[error("the model card is not usable: {0}")]
+    #[error("the model card is not usable: {}", crate::said::reason(.0))]
     Invalid(String),
 }
 

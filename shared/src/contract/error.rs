@@ -1,20 +1,23 @@
 use crate::attribution::AttributionError;
 use crate::card::CardError;
 use crate::onnx::OnnxError;
+use crate::said;
 
 /// Why no contract could be made of what is known of a model.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContractError {
     /// The model wants something beside the image.
-    #[error("the model has {} inputs ({}): only a model with one image input can be explained", names.len(), names.join(", "))]
+    #[error("the model has {} inputs ({}): only a model with one image input can be explained", names.len(), said::names(names.iter().map(|name| &name[..])))]
     Inputs {
         /// The names of its inputs.
         names: Vec<String>,
     },
     /// The input is no image.
     #[error(
-        "the model's input `{name}` has the shape [{shape}]: a classifier of images has [N, C, H, W] or [N, H, W, C] with 1 or 3 channels C"
+        "the model's input `{}` has the shape [{}]: a classifier of images has [N, C, H, W] or [N, H, W, C] with 1 or 3 channels C",
+        said::name(name),
+        said::name(shape)
     )]
     NoImage {
         /// The input's name.
@@ -23,7 +26,10 @@ pub enum ContractError {
         shape: String,
     },
     /// The input is of another type than images are.
-    #[error("the model's input `{name}` is of type {kind}: export the model for float32 images")]
+    #[error(
+        "the model's input `{}` is of type {kind}: export the model for float32 images",
+        said::name(name)
+    )]
     Type {
         /// The input's name.
         name: String,
@@ -32,7 +38,9 @@ pub enum ContractError {
     },
     /// What is told of the input does not fit the graph.
     #[error(
-        "the model's input `{name}` has the shape [{shape}], which is not {told}: correct the {option}"
+        "the model's input `{}` has the shape [{}], which is not {told}: correct the {option}",
+        said::name(name),
+        said::name(shape)
     )]
     Contradiction {
         /// The input's name.
@@ -67,13 +75,13 @@ pub enum ContractError {
         width: usize,
     },
     /// Several outputs, and no telling which is meant.
-    #[error("the model has {} outputs ({}): name the one with a score per class (--output on the command line, or `output.name` in its card)", names.len(), names.join(", "))]
+    #[error("the model has {} outputs ({}): name the one with a score per class (--output on the command line, or `output.name` in its card)", names.len(), said::names(names.iter().map(|name| &name[..])))]
     Outputs {
         /// Their names.
         names: Vec<String>,
     },
     /// There is no such value.
-    #[error("the model has no output or value `{name}`: its outputs are {}", outputs.join(", "))]
+    #[error("the model has no output or value `{}`: its outputs are {}", said::name(name), said::names(outputs.iter().map(|name| &name[..])))]
     NoSuchOutput {
         /// The name asked for.
         name: String,
@@ -82,7 +90,9 @@ pub enum ContractError {
     },
     /// The value has no number per class.
     #[error(
-        "the model's output `{name}` has the shape [{shape}]: a classifier has [N, K], [N, K, 1, 1] or [K] with a fixed number K of scores"
+        "the model's output `{}` has the shape [{}]: a classifier has [N, K], [N, K, 1, 1] or [K] with a fixed number K of scores",
+        said::name(name),
+        said::name(shape)
     )]
     NoScores {
         /// The value's name.
@@ -92,7 +102,8 @@ pub enum ContractError {
     },
     /// The value holds no floating-point numbers: a number of the class, say.
     #[error(
-        "the model's output `{name}` is of type {kind}, and scores are floating-point numbers: name a value before it (--output on the command line, or `output.name` in its card)"
+        "the model's output `{}` is of type {kind}, and scores are floating-point numbers: name a value before it (--output on the command line, or `output.name` in its card)",
+        said::name(name)
     )]
     NoFloats {
         /// The value's name.

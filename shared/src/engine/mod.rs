@@ -4,7 +4,9 @@
 //! browser; the trainer implements it for ONNX Runtime and for libtorch.
 
 mod barrier;
+mod optimiser;
 mod prepare;
+mod sharing;
 mod tape;
 mod tract;
 mod watch;
@@ -13,7 +15,9 @@ use std::collections::BTreeMap;
 
 use ndarray::{ArrayD, ArrayViewD};
 
+use crate::guard::guarded;
 use crate::onnx::OnnxError;
+use crate::said;
 pub use tape::TractTape;
 pub use tract::TractEngine;
 
@@ -37,7 +41,7 @@ pub trait Engine {
 #[non_exhaustive]
 pub enum EngineError {
     /// The runtime cannot make the graph runnable.
-    #[error("{engine} cannot load the model: {why}")]
+    #[error("{engine} cannot load the model: {}", said::reason(why))]
     Load {
         /// The engine's name.
         engine: &'static str,
@@ -45,33 +49,57 @@ pub enum EngineError {
         why: String,
     },
     /// The runtime failed while running.
-    #[error("{engine} failed on the model: {why}")]
+    #[error("{engine} failed on the model: {}", said::reason(why))]
     Run {
         /// The engine's name.
         engine: &'static str,
         /// What the runtime said.
         why: String,
     },
+    /// The runtime meets something in the graph that it was not made for.
+    #[error(
+        "{engine} cannot compute this model: it fails inside ({}): use another engine, or another model",
+        said::reason(why)
+    )]
+    Fault {
+        /// The engine's name.
+        engine: &'static str,
+        /// What it failed with.
+        why: String,
+    },
     /// The model cannot be run as it is.
     #[error(transparent)]
     Model(#[from] OnnxError),
     /// What the graph is fed is no number.
-    #[error("what the network is fed as `{0}` holds values that are NaN or infinite")]
+    #[error("what the network is fed as `{}` holds values that are NaN or infinite", said::name(.0))]
     Input(String),
     /// The graph computes something that is no number.
     #[error(
-        "the network computes what is no number (NaN, or beyond all bounds) before its node `{node}`: its weights, or the numbers it is fed, are not as they should be"
+        "the network computes what is no number (NaN, or beyond all bounds) before its node `{}`: its weights, or the numbers it is fed, are not as they should be",
+        said::name(node)
     )]
     NotANumber {
         /// The node that reads it.
         node: String,
     },
     /// The graph has an input that the caller did not give.
-    #[error("the model's input `{0}` was not given")]
+    #[error("the model's input `{}` was not given", said::name(.0))]
     MissingInput(String),
     /// The graph lacks an output that the caller needs.
-    #[error("the model has no output `{0}`")]
+    #[error("the model has no output `{}`", said::name(.0))]
     MissingOutput(String),
+}
+
+/// Runs a part of an engine; what it panics on is an error.
+pub(crate) fn contained<T>(
+    engine: &'static str,
+    work: impl FnOnce() -> Result<T, EngineError>,
+) -> Result<T, EngineError> {
+    let why = |panicked: crate::guard::Panicked| EngineError::Fault {
+        engine,
+        why: panicked.0,
+    };
+    guarded(work).map_err(why)?
 }
 
 /// Refuses to feed what is no number: whatever came of it would mean nothing.

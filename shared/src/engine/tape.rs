@@ -5,9 +5,9 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_core::model::TypedSimpleState;
 
 use super::tract::{NAME, load_error, optimise, parse, run_error};
-use super::{EngineError, require_numbers};
+use super::{EngineError, contained, require_numbers};
 use crate::autodiff::{COTANGENT, GRAD};
-use crate::onnx::Model;
+use crate::onnx::{Footprint, Model};
 
 /// A differentiated network on tract that remembers its forward pass.
 ///
@@ -63,6 +63,7 @@ impl TractTape {
     ) -> Result<Self, EngineError> {
         let inputs: Vec<String> = model.inputs().iter().map(|i| i.name.clone()).collect();
         let outputs: Vec<String> = model.outputs().iter().map(|o| o.name.clone()).collect();
+        let mut footprint = Footprint::of(&model)?;
         let mut parsed = parse(model)?;
         let position = |names: &[String], name: &str| names.iter().position(|n| n == name);
         let image =
@@ -72,12 +73,23 @@ impl TractTape {
         let direction = position(&inputs, COTANGENT).zip(position(&outputs, GRAD));
 
         let cotangent = direction.map(|(cotangent, _)| (cotangent, output_shape));
-        for (index, shape) in [(image, input_shape)].into_iter().chain(cotangent) {
-            let fact = InferenceFact::dt_shape(f32::datum_type(), shape);
-            parsed.set_input_fact(index, fact).map_err(load_error)?;
-        }
-        let plan = optimise(parsed)?;
-        Self::schedule(&plan, image, output, direction).map_err(load_error)
+        let fed: Vec<_> = [(image, input_shape)]
+            .into_iter()
+            .chain(cotangent)
+            .collect();
+        let named: Vec<_> = fed
+            .iter()
+            .map(|&(index, shape)| (&inputs[index][..], shape))
+            .collect();
+        footprint.admit(&named)?;
+        contained(NAME, || {
+            for (index, shape) in fed {
+                let fact = InferenceFact::dt_shape(f32::datum_type(), shape);
+                parsed.set_input_fact(index, fact).map_err(load_error)?;
+            }
+            let plan = optimise(parsed)?;
+            Self::schedule(&plan, image, output, direction).map_err(load_error)
+        })
     }
 
     /// Sorts the plan's nodes into the steps of the two halves.
@@ -139,7 +151,7 @@ impl TractTape {
     pub fn forward(&mut self, image: ArrayViewD<'_, f32>) -> Result<ArrayD<f32>, EngineError> {
         self.progress = Progress::Nothing;
         require_numbers("image", &image)?;
-        let output = self.record(image).map_err(run_error)?;
+        let output = contained(NAME, || self.record(image).map_err(run_error))?;
         self.progress = Progress::Forward;
         Ok(output)
     }
@@ -171,7 +183,9 @@ impl TractTape {
             });
         }
         let started = std::mem::replace(&mut self.progress, Progress::Nothing);
-        let grad = gradient(&mut self.state, backward, started, cotangent).map_err(run_error)?;
+        let grad = contained(NAME, || {
+            gradient(&mut self.state, backward, started, cotangent).map_err(run_error)
+        })?;
         self.progress = Progress::Once;
         Ok(grad)
     }

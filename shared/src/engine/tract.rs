@@ -3,12 +3,15 @@ use std::sync::Arc;
 
 use ndarray::ArrayViewD;
 use tract_onnx::prelude::*;
+use tract_onnx::tract_core::optim::Optimizer;
+use tract_onnx::tract_core::runtime::RunOptions;
 
 use super::barrier::kept_apart;
+use super::optimiser;
 use super::prepare::{prepared, told};
 use super::watch::{NotANumber, watched};
-use super::{Engine, EngineError, Outputs, require_numbers};
-use crate::onnx::{Model, require_finite};
+use super::{Engine, EngineError, Outputs, contained, require_numbers};
+use crate::onnx::{Footprint, Model, require_finite};
 
 pub(super) const NAME: &str = "tract";
 
@@ -21,6 +24,7 @@ pub struct TractEngine {
     inputs: Vec<String>,
     outputs: Vec<String>,
     plans: HashMap<Vec<Vec<usize>>, Arc<TypedRunnableModel>>,
+    footprint: Footprint,
 }
 
 /// Plans kept at a time; each holds its own packed copy of the weights.
@@ -33,6 +37,7 @@ impl TractEngine {
     /// Where tract cannot read an operator.
     pub fn new(model: &Model) -> Result<Self, EngineError> {
         Ok(Self {
+            footprint: Footprint::of(model)?,
             model: parse(model.clone())?,
             inputs: model.inputs().iter().map(|i| i.name.clone()).collect(),
             outputs: model.outputs().iter().map(|o| o.name.clone()).collect(),
@@ -45,12 +50,17 @@ impl TractEngine {
         if let Some(plan) = self.plans.get(&shapes) {
             return Ok(plan.clone());
         }
+        let named = self.inputs.iter().map(|name| &name[..]);
+        let fed: Vec<_> = named.zip(shapes.iter().map(|shape| &shape[..])).collect();
+        self.footprint.admit(&fed)?;
         let mut model = self.model.clone();
-        for (index, shape) in shapes.iter().enumerate() {
-            let fact = InferenceFact::dt_shape(f32::datum_type(), shape);
-            model.set_input_fact(index, fact).map_err(load_error)?;
-        }
-        let plan = optimise(model)?;
+        let plan = contained(NAME, || {
+            for (index, shape) in shapes.iter().enumerate() {
+                let fact = InferenceFact::dt_shape(f32::datum_type(), shape);
+                model.set_input_fact(index, fact).map_err(load_error)?;
+            }
+            optimise(model)
+        })?;
         if self.plans.len() >= PLANS {
             self.plans.clear();
         }
@@ -63,26 +73,42 @@ impl TractEngine {
 pub(super) fn parse(model: Model) -> Result<InferenceModel, EngineError> {
     require_finite(&model)?;
     let model = prepared(model)?;
-    tract_onnx::onnx()
-        .with_ignore_output_shapes(true)
-        .with_ignore_value_info(true)
-        .parse(model.proto(), None)
-        .map(|parsed| parsed.model)
-        .map_err(load_error)
+    contained(NAME, || {
+        tract_onnx::onnx()
+            .with_ignore_output_shapes(true)
+            .with_ignore_value_info(true)
+            .parse(model.proto(), None)
+            .map(|parsed| parsed.model)
+            .map_err(load_error)
+    })
 }
 
 /// From a graph whose inputs have a shape to a plan with packed weights.
 pub(super) fn optimise(model: InferenceModel) -> Result<Arc<TypedRunnableModel>, EngineError> {
     let unknown = unknown_operator(&model);
+    let declutter = Optimizer::declutter();
     let typed = model
         .into_typed()
         .and_then(kept_apart)
-        .and_then(TypedModel::into_decluttered)
+        .and_then(|model| optimiser::optimise(model, &declutter))
         .map_err(|error| unknown.unwrap_or_else(|| load_error(error)))?;
     watched(typed)
-        .and_then(TypedModel::into_optimized)
-        .and_then(|m| m.into_runnable())
+        .and_then(|model| optimiser::optimise(model, &declutter))
+        .and_then(|model| optimiser::optimise(model, &Optimizer::codegen()))
+        .and_then(runnable)
         .map_err(load_error)
+}
+
+/// From here on the order of the nodes is taken as it comes: to look for the one that takes the least memory needs the square of
+/// their number in time and memory. The gradient of a ResNet-152 has 2,000.
+const MOST_ORDERED: usize = 6_000;
+
+fn runnable(model: TypedModel) -> TractResult<Arc<TypedRunnableModel>> {
+    let options = RunOptions {
+        skip_order_opt_ram: model.nodes.len() > MOST_ORDERED,
+        ..RunOptions::default()
+    };
+    model.into_runnable_with_options(&options)
 }
 
 /// What is to be said where a model does not load and holds an operator that tract does not have.
@@ -169,7 +195,8 @@ impl Engine for TractEngine {
             .iter()
             .map(|value| Tensor::from(value.to_owned()).into())
             .collect();
-        let results = self.plan(shapes)?.run(tensors).map_err(run_error)?;
+        let plan = self.plan(shapes)?;
+        let results = contained(NAME, || plan.run(tensors).map_err(run_error))?;
         let mut outputs = Outputs::new();
         for (name, value) in self.outputs.iter().zip(results) {
             // Integer outputs are of no use to attribution, but a model may have them beside its logits.

@@ -1,19 +1,20 @@
 use std::path::PathBuf;
 
 use crate::kind::FileKind;
+use crate::said;
 
 /// Why a graph could not be read, checked, built or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OnnxError {
     /// The bytes are no protobuf message of type `ModelProto`, or hold no graph.
-    #[error("this is not an ONNX model: {0}")]
+    #[error("this is not an ONNX model: {}", said::reason(.0))]
     NotOnnx(String),
     /// The bytes are those of something else.
     #[error("this is {}", .0.instead_of_a_model())]
     Foreign(FileKind),
     /// The file could not be read or written.
-    #[error("{path}: {source}")]
+    #[error("{}: {source}", said::name(&path.display().to_string()))]
     File {
         /// Which file.
         path: PathBuf,
@@ -33,10 +34,10 @@ pub enum OnnxError {
         newest: i64,
     },
     /// The graph breaks a rule of the ONNX specification.
-    #[error("the graph is not valid ONNX: {0}")]
+    #[error("the graph is not valid ONNX: {}", said::reason(.0))]
     Invalid(String),
     /// A tensor's data do not fit its type and shape, or are of a type that is not supported here.
-    #[error("tensor `{name}`: {why}")]
+    #[error("tensor `{}`: {}", said::name(name), said::reason(why))]
     Tensor {
         /// The tensor's name.
         name: String,
@@ -45,7 +46,8 @@ pub enum OnnxError {
     },
     /// A model that is to be run has weights that are NaN or infinite.
     #[error(
-        "the weights `{name}` are broken: {bad} of their {elements} values are NaN or infinite, as after a training that diverged"
+        "the weights `{}` are broken: {bad} of their {elements} values are NaN or infinite, as after a training that diverged",
+        said::name(name)
     )]
     NotNumbers {
         /// The tensor's name.
@@ -57,11 +59,17 @@ pub enum OnnxError {
     },
     /// A tensor's data lie in another file, and only the model's bytes were given.
     #[error(
-        "tensor `{0}` keeps its data in another file, which is not at hand here: save the model as one file (onnx.save with save_as_external_data=False)"
+        "tensor `{}` keeps its data in another file, which is not at hand here: save the model as one file (onnx.save with save_as_external_data=False)",
+        said::name(.0)
     )]
     External(String),
     /// A tensor's data lie in another file that cannot be used.
-    #[error("tensor `{tensor}` keeps its data in the file `{file}`: {why}")]
+    #[error(
+        "tensor `{}` keeps its data in the file `{}`: {}",
+        said::name(tensor),
+        said::name(file),
+        said::reason(why)
+    )]
     ExternalData {
         /// The tensor's name.
         tensor: String,
@@ -71,7 +79,12 @@ pub enum OnnxError {
         why: String,
     },
     /// A node has an attribute of the wrong type, or lacks one it needs, or its inputs' shapes do not fit.
-    #[error("node `{node}` ({op}): {why}")]
+    #[error(
+        "node `{}` ({}): {}",
+        said::name(node),
+        said::name(op),
+        said::reason(why)
+    )]
     Node {
         /// The node's name, or its first output's where it has none.
         node: String,
@@ -80,9 +93,25 @@ pub enum OnnxError {
         /// What is wrong.
         why: String,
     },
+    /// Running the graph would take more memory than an input and weights of their size have any use for.
+    #[error(
+        "node `{}` ({}) would need about {} of memory, far more than this input and these weights call for: the model is damaged, or its sizes are not meant so",
+        said::name(node), said::name(op), amount(*bytes)
+    )]
+    TooLarge {
+        /// The node's name, or its first output's where it has none.
+        node: String,
+        /// Its operator.
+        op: String,
+        /// What is held when it has run, at least.
+        bytes: usize,
+    },
     /// The batch cannot be set: a node holds to the one that the model was exported with.
     #[error(
-        "the batch cannot be set, since node `{node}` ({op}) holds to that of the export: {why}: export the model with a dynamic batch (torch.onnx.export with dynamic_shapes, or dynamic_axes of the older exporter)"
+        "the batch cannot be set, since node `{}` ({}) holds to that of the export: {}: export the model with a dynamic batch (torch.onnx.export with dynamic_shapes, or dynamic_axes of the older exporter)",
+        said::name(node),
+        said::name(op),
+        said::reason(why)
     )]
     FixedBatch {
         /// The node's name, or its first output's where it has none.
@@ -93,24 +122,32 @@ pub enum OnnxError {
         why: String,
     },
     /// The batch cannot be set: the inputs do not say what it is.
-    #[error("the batch cannot be set: {0}")]
+    #[error("the batch cannot be set: {}", said::reason(.0))]
     NoBatch(String),
     /// The graph has no input, output or initializer of that name.
-    #[error("the model has no {kind} named `{name}`; it has: {known}")]
+    #[error("the model has no {kind} named `{}`; it has: {}", said::name(name), said::names(known.iter().map(|name| &name[..])))]
     NoSuch {
         /// `input`, `output`, `initializer` or `value`.
         kind: &'static str,
         /// The name asked for.
         name: String,
         /// The names there are.
-        known: String,
+        known: Vec<String>,
     },
     /// The caller must choose between several inputs or outputs.
-    #[error("the model has {} {kind}s ({known}): name one", known.split(", ").count())]
+    #[error("the model has {} {kind}s ({}): name one", known.len(), said::names(known.iter().map(|name| &name[..])))]
     Ambiguous {
         /// `input` or `output`.
         kind: &'static str,
         /// The names there are.
-        known: String,
+        known: Vec<String>,
     },
+}
+
+/// An amount of memory for people.
+fn amount(bytes: usize) -> String {
+    match bytes as f64 / 1e9 {
+        many if many < 1e6 => format!("{many:.1} GB"),
+        _ => "a million GB and more".to_owned(),
+    }
 }

@@ -150,13 +150,7 @@ fn choose<'a>(
     values: Vec<&'a ValueInfoProto>,
     name: Option<&str>,
 ) -> Result<&'a ValueInfoProto, OnnxError> {
-    let known = || {
-        values
-            .iter()
-            .map(|v| &v.name[..])
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
+    let known = || values.iter().map(|v| v.name.clone()).collect();
     match (name, &values[..]) {
         (Some(name), _) => values
             .iter()

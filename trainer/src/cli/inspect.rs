@@ -11,6 +11,7 @@ use pellucid_shared::card::{Card, Channels, Input, Scores};
 use pellucid_shared::contract::{Contract, ContractError, Wishes};
 use pellucid_shared::onnx::pb::{TensorProto, ValueInfoProto, tensor_proto::DataType, type_proto};
 use pellucid_shared::onnx::{Model, declared_shape, tensor_shape};
+use pellucid_shared::said;
 use serde::Serialize;
 
 use super::model;
@@ -29,6 +30,10 @@ pub struct Args {
     #[arg(long)]
     json: bool,
 }
+
+/// Operators that the text lists, and classes and metrics of the card; JSON has all.
+const MOST_OPERATORS: usize = 250;
+const MOST_CLASSES: usize = 1_000;
 
 #[derive(Serialize)]
 struct Report {
@@ -142,14 +147,21 @@ impl Report {
             "format",
             &format!(
                 "opset {}, IR version {}, written by {}",
-                self.opset, self.ir_version, self.producer
+                self.opset,
+                self.ir_version,
+                said::name(&self.producer)
             ),
         );
         for (kind, values) in [("input", &self.inputs), ("output", &self.outputs)] {
             for value in values {
                 line(
                     kind,
-                    &format!("{} {} {}", value.name, value.r#type, value.shape),
+                    &format!(
+                        "{} {} {}",
+                        said::name(&value.name),
+                        value.r#type,
+                        said::reason(&value.shape)
+                    ),
                 );
             }
         }
@@ -169,14 +181,17 @@ impl Report {
             name,
             count,
             gradient,
-        } in &self.operators
+        } in self.operators.iter().take(MOST_OPERATORS)
         {
             let remark = if *gradient {
                 ""
             } else {
                 "  (no gradient flows through it)"
             };
-            line("", &format!("{count:>5} {name}{remark}"));
+            line("", &format!("{count:>5} {}{remark}", said::name(name)));
+        }
+        if let Some(more) = self.operators.len().checked_sub(MOST_OPERATORS + 1) {
+            line("", &format!("and {} other operators", more + 1));
         }
         line("gradient", &self.gradient.text());
         match (&self.contract, &self.contract_error) {
@@ -234,18 +249,23 @@ fn describe_contract(contract: &Contract, line: &mut impl FnMut(&str, &str)) {
 }
 
 fn describe(card: &Card, line: &mut impl FnMut(&str, &str)) {
+    let mut named = None;
     line(
         "card",
         if card.name.is_empty() {
             "(without a name)"
         } else {
-            &card.name
+            named.get_or_insert(said::name(&card.name).to_string())
         },
     );
-    for (index, class) in card.classes.iter().enumerate() {
+    for (index, class) in card.classes.iter().take(MOST_CLASSES).enumerate() {
         line(
             if index == 0 { "classes" } else { "" },
-            &format!("{index} {} {}", class.code, class.name),
+            &format!(
+                "{index} {} {}",
+                said::name(&class.code),
+                said::name(&class.name)
+            ),
         );
     }
     if let Some(training) = &card.training {
@@ -272,7 +292,7 @@ fn describe(card: &Card, line: &mut impl FnMut(&str, &str)) {
         );
         line("", &attack);
     }
-    for (index, (name, metric)) in card.metrics.iter().enumerate() {
+    for (index, (name, metric)) in card.metrics.iter().take(MOST_CLASSES).enumerate() {
         let note = if metric.note.is_empty() {
             String::new()
         } else {

@@ -5,6 +5,7 @@ mod ball;
 pub mod bench;
 #[cfg(feature = "torch")]
 pub mod check;
+mod crash;
 pub mod differentiate;
 pub mod evaluate;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
+use pellucid_shared::guard::{guarded, hush_panics};
 
 /// Trains image classifiers that can be seen through, and looks through them.
 #[derive(Debug, Parser)]
@@ -89,6 +91,8 @@ impl Command {
 /// Parses the command line and runs the command.
 #[must_use]
 pub fn main() -> ExitCode {
+    crash::say_it();
+    hush_panics();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),
@@ -97,7 +101,28 @@ pub fn main() -> ExitCode {
     if arguments.command.computes_on_torch() {
         crate::torch::let_waiting_threads_sleep();
     }
-    let result = match arguments.command {
+    let result = guarded(|| run(arguments.command)).unwrap_or_else(|panicked| {
+        Err(anyhow::anyhow!(
+            "this is a case that pellucid was not made for ({panicked}): please report it with the file at hand"
+        ))
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads our output has seen enough, as in `pellucid inspect model.onnx | head`.
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => match error.downcast_ref::<clap::Error>() {
+            Some(error) => usage(error),
+            None => {
+                eprintln!("error: {}", crate::sentence::sentence(&error));
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+/// Runs the command.
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
         #[cfg(feature = "torch")]
         Command::Train(args) => train::run(*args),
         Command::Evaluate(args) => evaluate::run(*args),
@@ -114,18 +139,6 @@ pub fn main() -> ExitCode {
         Command::Bench(args) => bench::run(args),
         #[cfg(feature = "torch")]
         Command::BenchWorker(args) => bench::run_worker(args),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads our output has seen enough, as in `pellucid inspect model.onnx | head`.
-        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => match error.downcast_ref::<clap::Error>() {
-            Some(error) => usage(error),
-            None => {
-                eprintln!("error: {}", crate::sentence::sentence(&error));
-                ExitCode::FAILURE
-            }
-        },
     }
 }
 

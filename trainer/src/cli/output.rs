@@ -4,11 +4,16 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use pellucid_shared::files;
+use pellucid_shared::{files, said};
 use serde::Serialize;
 
-/// Writes text to standard output. Unlike `println!`, a reader that has gone away is an error and no panic.
+/// Writes text to standard output, with what steers a terminal made visible. Unlike `println!`, a reader that has gone away is
+/// an error and no panic.
 pub(super) fn print(text: &str) -> Result<()> {
+    write_out(&said::visible(text))
+}
+
+fn write_out(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()?;
@@ -17,13 +22,14 @@ pub(super) fn print(text: &str) -> Result<()> {
 
 /// Writes a value as indented JSON to standard output.
 pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
-    print(&format!("{}\n", serde_json::to_string_pretty(value)?))
+    let json = serde_json::to_string_pretty(value)?;
+    write_out(&format!("{}\n", said::visible_json(&json)))
 }
 
 /// Says on standard error what the user should know although the job went well.
 pub(super) fn note(text: &str) {
     // Nothing is lost but the note where standard error is closed.
-    let _ = writeln!(io::stderr(), "note: {text}");
+    let _ = writeln!(io::stderr(), "note: {}", said::sentence(text));
 }
 
 /// Whether the reader of standard output has gone away.

@@ -4,12 +4,13 @@ use std::sync::OnceLock;
 
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 use ort::environment::Environment;
+use ort::logging::LogLevel;
 use ort::session::builder::SessionBuilder;
 use ort::session::{Session, SessionInputValue};
 use ort::value::TensorRef;
 use pellucid_shared::engine::{Engine, EngineError, Outputs, require_numbers};
 use pellucid_shared::onnx::{
-    MOST_BYTES, Model, require_finite, single_precision, speaks_single_precision,
+    Footprint, MOST_BYTES, Model, require_finite, single_precision, speaks_single_precision,
 };
 
 use super::library;
@@ -20,6 +21,8 @@ const NAME: &str = "ONNX Runtime";
 pub struct OrtEngine {
     session: Session,
     inputs: Vec<String>,
+    /// What a run takes; not known of a file that was opened without being read here.
+    footprint: Option<Footprint>,
 }
 
 impl OrtEngine {
@@ -32,18 +35,27 @@ impl OrtEngine {
         if !speaks_single_precision(model) {
             return Self::new(&single_precision(model.clone())?, threads);
         }
+        let footprint = Some(Footprint::of(model)?);
         if model.encoded_len() <= MOST_BYTES {
             let bytes = model.to_bytes();
-            return Self::commit(threads, |builder| builder.commit_from_memory(&bytes));
+            let engine = Self::commit(threads, |builder| builder.commit_from_memory(&bytes))?;
+            return Ok(Self {
+                footprint,
+                ..engine
+            });
         }
         // It takes models beyond protobuf's limit from files only.
         let folder = tempfile::tempdir().map_err(load_error)?;
         let path = folder.path().join("model.onnx");
         model.save(&path).map_err(load_error)?;
-        Self::from_file(&path, threads)
+        let engine = Self::from_file(&path, threads)?;
+        Ok(Self {
+            footprint,
+            ..engine
+        })
     }
 
-    /// Loads a model file, and what of its weights lies in files beside it.
+    /// Loads a model file that this program wrote, and what of its weights lies in files beside it.
     ///
     /// # Errors
     /// As [`OrtEngine::new`].
@@ -63,12 +75,16 @@ impl OrtEngine {
         let mut builder = builder
             // Waiting threads sleep: the machine stays usable, and other engines run beside this one.
             .with_intra_op_spinning(false)
+            .map_err(load_error)?
+            // What it has to say comes back as an error.
+            .with_log_level(LogLevel::Fatal)
             .map_err(load_error)?;
         let session = load(&mut builder).map_err(load_error)?;
         let inputs = session.inputs().iter().map(|i| i.name().to_owned());
         Ok(Self {
             inputs: inputs.collect(),
             session,
+            footprint: None,
         })
     }
 }
@@ -81,11 +97,13 @@ fn environment() -> Result<&'static Environment, EngineError> {
         let builder = ort::init_from(&library).map_err(|error| {
             format!("{error}: run `cargo xtask deps` to bring the version that fits")
         })?;
-        builder
+        let environment = builder
             .with_name("pellucid")
             .with_telemetry(false)
             .build()
-            .map_err(|error| error.to_string())
+            .map_err(|error| error.to_string())?;
+        environment.set_log_level(LogLevel::Fatal);
+        Ok(environment)
     });
     environment.as_ref().map_err(load_error)
 }
@@ -106,9 +124,22 @@ fn run_error(error: impl std::fmt::Display) -> EngineError {
     }
 }
 
+/// What ONNX Runtime says, in one line, without the places in its source and the heads of its own log.
 fn one_line(error: impl std::fmt::Display) -> String {
     let text = error.to_string();
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let said = text.split("Stacktrace:").next().unwrap_or_default();
+    let said = said.rsplit("Status Message: ").next().unwrap_or_default();
+    let is_place =
+        |word: &&str| !(word.starts_with("/onnxruntime_src/") || word.contains("onnxruntime::"));
+    let words = said.split_whitespace().filter(is_place);
+    let said = words.collect::<Vec<_>>().join(" ");
+    match text
+        .split_once("Name:'")
+        .and_then(|(_, rest)| rest.split_once('\''))
+    {
+        Some((node, _)) if said.len() < text.len() => format!("it stops at node `{node}` ({said})"),
+        _ => said,
+    }
 }
 
 impl Engine for OrtEngine {
@@ -128,6 +159,13 @@ impl Engine for OrtEngine {
                 Ok((name, value.shape().to_vec(), value.as_standard_layout()))
             })
             .collect::<Result<Vec<_>, EngineError>>()?;
+        if let Some(footprint) = &mut self.footprint {
+            let fed: Vec<_> = contiguous
+                .iter()
+                .map(|(name, shape, _)| (&name[..], &shape[..]))
+                .collect();
+            footprint.admit(&fed)?;
+        }
         let mut feeds: Vec<(Cow<'_, str>, SessionInputValue<'_>)> = vec![];
         for (name, shape, values) in &contiguous {
             let values = values.as_slice().unwrap_or_default();

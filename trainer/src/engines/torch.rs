@@ -1,7 +1,7 @@
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 use pellucid_shared::autodiff::{COTANGENT, GRAD};
 use pellucid_shared::engine::{Engine, EngineError, Outputs, require_numbers};
-use pellucid_shared::onnx::{Model, OnnxError, require_finite, single_precision};
+use pellucid_shared::onnx::{Footprint, Model, OnnxError, require_finite, single_precision};
 use tch::{Device, Kind, Tensor};
 
 use crate::torch::{Mode, Network};
@@ -14,6 +14,7 @@ pub struct TorchEngine {
     network: Network,
     input: String,
     output: String,
+    footprint: Footprint,
 }
 
 impl TorchEngine {
@@ -39,6 +40,7 @@ impl TorchEngine {
             network,
             input: model.input(None)?.name.clone(),
             output: model.output(None)?.name.clone(),
+            footprint: Footprint::of(model)?,
         })
     }
 
@@ -91,14 +93,24 @@ impl Engine for TorchEngine {
         let image =
             given(&self.input).ok_or_else(|| EngineError::MissingInput(self.input.clone()))?;
         require_numbers(&self.input, image)?;
+        self.footprint.admit(&[(&self.input, image.shape())])?;
         self.answer(image, given(COTANGENT))
-            .map_err(|why| EngineError::Run { engine: NAME, why })
+            .map_err(|why| EngineError::Run {
+                engine: NAME,
+                why: without_stack(&why),
+            })
     }
 }
 
 fn load_error(why: String) -> EngineError {
-    let engine = NAME;
+    let (engine, why) = (NAME, without_stack(&why));
     EngineError::Load { engine, why }
+}
+
+/// What libtorch says, without the C++ stack that it appends.
+fn without_stack(why: &str) -> String {
+    let said = why.split("\nException raised from").next();
+    said.unwrap_or_default().trim_end().to_owned()
 }
 
 fn to_tensor(array: &ArrayViewD<'_, f32>, device: Device) -> Result<Tensor, String> {

@@ -7,6 +7,7 @@ pub(crate) mod tools;
 use crate::checkout::Checkout;
 use crate::deps;
 use crate::gpu;
+use crate::hostile;
 use crate::process::{self, Programs};
 use crate::reference;
 use crate::stages::Stages;
@@ -47,6 +48,8 @@ enum Stage {
     Deny,
     /// every Rust test of the workspace
     Rust,
+    /// a minute of damaged and hostile files
+    Hostile,
     /// the differentiator against ONNX's node tests and PyTorch's networks, in float64
     Gradients,
     /// the documentation: its links and its examples
@@ -121,6 +124,7 @@ impl Stage {
                 cargo("nextest run --workspace")
             }
             Self::Rust => cargo("test --workspace --lib --bins --tests"),
+            Self::Hostile => hostile::for_a_minute(checkout, programs),
             Self::Gradients => {
                 cargo("build --example differentiate")?;
                 reference::check(checkout, programs)

@@ -22,6 +22,11 @@ impl Room {
         }
     }
 
+    /// How many nodes may still be copied.
+    pub(super) fn nodes(&self) -> usize {
+        self.nodes
+    }
+
     /// Counts a call, which may be of a function without nodes; `None` where there is no room left.
     pub(super) fn call(&mut self) -> Option<()> {
         self.nodes = self.nodes.checked_sub(1)?;

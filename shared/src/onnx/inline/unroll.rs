@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use super::super::pb::{
     AttributeProto, GraphProto, NodeProto, TensorProto, tensor_proto::DataType,
 };
+use super::super::rounds::nodes_run;
 use super::super::scope::Names;
 use super::super::{AttributeValue, Attributes, Model, OnnxError, Shapes, int_tensor, node_name};
 use super::identity;
@@ -25,7 +26,15 @@ pub(super) fn iterations(node: &NodeProto, shapes: &Shapes, room: &mut Room) -> 
     let starts = condition.is_empty() || shapes.constant(condition).is_some_and(|c| c == [1]);
     let body = Attributes(node).graph("body").ok().flatten()?;
     let passed_on = passes_on(body, &body.input.get(1)?.name, &body.output.first()?.name);
-    let constant = starts && passed_on && (1..=MOST_ITERATIONS).contains(&trips);
+    // A loop within that is too long for it will stay, and no gradient passes that: copies around it would be of no use.
+    let known = |name: &str| match shapes.constant(name) {
+        Some(&[value]) => Some(value),
+        _ => None,
+    };
+    let constant = starts
+        && passed_on
+        && (1..=MOST_ITERATIONS).contains(&trips)
+        && nodes_run(node, &known) <= room.nodes();
     (constant && room.take_rounds(body, trips as usize, &node_name(node))).then_some(trips)
 }
 

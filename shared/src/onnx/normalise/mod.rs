@@ -3,6 +3,7 @@
 //! What is left as it is here is judged by [`check`](super::check) afterwards, so that no rule has to complain.
 
 mod declared;
+mod diagonal;
 mod functions;
 mod imports;
 mod names;
@@ -26,6 +27,7 @@ pub(super) fn normalised(mut proto: ModelProto) -> Result<Model, OnnxError> {
     if let Some(graph) = &mut proto.graph {
         order::sort(graph);
         names::make_unique(graph);
+        diagonal::within_reach(graph);
     }
     let model = Model::from_proto(proto)?;
     pooling::raised(declared::without_stale(model)?)

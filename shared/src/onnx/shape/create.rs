@@ -65,6 +65,18 @@ fn range_length(site: &Site<'_>) -> Dim {
         let length = (span.max(0) + step - 1) / step;
         return usize::try_from(length).map_or(Dim::Unknown, Dim::Known);
     }
+    let float = |index| {
+        let values = site.floats(index)?;
+        values.first().copied().map(f64::from)
+    };
+    if let (Some(start), Some(limit), Some(step)) = (float(0), float(1), float(2)) {
+        let length = ((limit - start) / step).ceil().max(0.0);
+        // Beyond this, floats skip integers.
+        return match length < 9e15 {
+            true => Dim::Known(length as usize),
+            false => Dim::Unknown,
+        };
+    }
     // From zero in steps of one: as many as the limit says.
     let limit = site.entries(1);
     match (number(0), limit.as_deref(), number(2)) {

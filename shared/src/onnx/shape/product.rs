@@ -65,7 +65,10 @@ pub(super) fn einsum(site: &Site<'_>) -> Inferred {
         .chars()
         .find(|&c| !c.is_ascii_alphabetic() && c != ',')
     {
-        return Err(site.error(format!("`equation` holds `{odd}`, which is no letter")));
+        return Err(site.error(format!(
+            "`equation` holds `{}`, which is no letter",
+            odd.escape_debug()
+        )));
     }
     let terms: Vec<&str> = left.split(',').collect();
     if terms.len() != site.node.input.len() {
@@ -117,6 +120,10 @@ pub(super) fn einsum(site: &Site<'_>) -> Inferred {
         open.chars().chain(once).collect::<String>()
     };
     let right = right.map_or_else(implicit, str::to_owned);
+    let mut seen = std::collections::HashSet::new();
+    if !right.chars().filter(|&c| c != '.').all(|c| seen.insert(c)) {
+        return Err(site.error("`equation` has a letter twice on the right"));
+    }
     let (before, after) = right.split_once("...").unwrap_or((&right, ""));
     let dims = |letters: &str| {
         letters

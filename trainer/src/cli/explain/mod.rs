@@ -1,6 +1,7 @@
 //! `pellucid explain`.
 
 mod method;
+mod npy;
 mod report;
 mod subject;
 

@@ -7,6 +7,7 @@ use pellucid_shared::attribution;
 use pellucid_shared::card::Scores;
 use pellucid_shared::contract::{Answer as Reading, Contract};
 use pellucid_shared::render::{Flag, Normalised};
+use pellucid_shared::said;
 use serde::Serialize;
 
 use super::super::feed::assumed_lines;
@@ -181,21 +182,20 @@ impl Report {
                 named.push(explained);
             }
         }
-        let width = |text: fn(&Answer) -> &str| {
-            let lengths = named
-                .iter()
-                .map(|&i| text(&self.classes[i]).chars().count());
-            lengths.max().unwrap_or(0)
+        let shown = |text: fn(&Answer) -> &str| -> Vec<String> {
+            let texts = named.iter().map(|&i| said::name(text(&self.classes[i])));
+            texts.map(|text| text.to_string()).collect()
         };
-        let (codes, names) = (width(|a| &a.code), width(|a| &a.name));
+        let width = |texts: &[String]| texts.iter().map(|t| t.chars().count()).max().unwrap_or(0);
+        let (codes, names) = (shown(|a| &a.code), shown(|a| &a.name));
+        let (code_width, name_width) = (width(&codes), width(&names));
         let mut text = String::new();
-        for &index in &named {
+        for ((&index, code), name) in named.iter().zip(&codes).zip(&names) {
             let Answer {
-                code,
-                name,
                 score,
                 logit,
                 probability,
+                ..
             } = &self.classes[index];
             let mark = if index == target {
                 "  ← explained"
@@ -212,7 +212,7 @@ impl Report {
             };
             let _ = writeln!(
                 text,
-                "{share}{code:<codes$}  {name:<names$}  {number}{mark}"
+                "{share}{code:<code_width$}  {name:<name_width$}  {number}{mark}"
             );
         }
         if order.len() > named.len() {

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use ndarray::{Array3, Array4, ArrayViewD, Axis, Ix4};
-use ndarray_npy::ViewNpyExt;
+use ndarray::{Array3, Array4, Axis, Ix4};
 use pellucid_shared::attribution::PixelSpace;
 use pellucid_shared::card::Layout;
 use pellucid_shared::contract::Contract;
 use pellucid_shared::image::{Decoded, RgbImage, crop_and_resize, decode_noted};
 
 use super::super::output::note;
+use super::npy::floats;
 
 /// What the network is fed.
 pub(super) struct Subject {
@@ -73,14 +73,13 @@ pub(super) fn own_layout(map: Array3<f32>, layout: Layout) -> Array3<f32> {
     }
 }
 
-/// A float32 tensor of four axes. Viewed in place, so that a header that lies about the size allocates nothing.
+/// A float32 tensor of four axes.
 fn tensor(bytes: &[u8]) -> Result<Array4<f32>> {
     let wanted = "a float32 tensor of the network's own shape, such as [1, 3, H, W], is needed: numpy.save(path, x.astype('float32'))";
-    let view =
-        ArrayViewD::<f32>::view_npy(bytes).map_err(|error| anyhow::anyhow!("{error}: {wanted}"))?;
-    let shape = view.shape().to_vec();
-    view.into_dimensionality::<Ix4>()
-        .map(|view| view.to_owned())
+    let array = floats(bytes).map_err(|error| anyhow::anyhow!("{error}: {wanted}"))?;
+    let shape = array.shape().to_vec();
+    array
+        .into_dimensionality::<Ix4>()
         .map_err(|_| anyhow::anyhow!("the tensor has the shape {shape:?}: {wanted}"))
 }
 

@@ -1,0 +1,63 @@
+//! `cargo xtask hostile`: damaged and hostile files out of chance, given to the command line.
+
+use crate::checkout::Checkout;
+use crate::process::{self, Programs};
+use anyhow::Result;
+use std::path::PathBuf;
+
+/// Give `pellucid` damaged and hostile models, pictures, arrays, cards and labels, and judge its answers.
+///
+/// Each case is a small valid file with a few things changed. A fault is an answer by panic, abort or signal, after more than 10 s of
+/// processor time, with more than 2 GB, in more than a kilobyte, or with control characters; a half-written file; a gradient that does
+/// not load though its source does; scores on which two engines differ. Faults are told with the case's number, which makes it again.
+#[derive(clap::Args, Clone, Debug)]
+#[command(
+    after_help = "Examples:\n  cargo xtask hostile                         ten minutes from case 0 on\n  cargo xtask hostile --seed 1000000 --seconds 36000 \
+                  --keep faults\n  cargo xtask hostile --seed 417 --cases 1    one case again"
+)]
+pub(crate) struct Arguments {
+    /// How long, in seconds.
+    #[arg(long, default_value_t = 600)]
+    seconds: u64,
+    /// The first case.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// At most so many cases.
+    #[arg(long)]
+    cases: Option<u64>,
+    /// Keep the files of cases at fault in this folder.
+    #[arg(long, value_name = "FOLDER")]
+    keep: Option<PathBuf>,
+}
+
+/// Builds the program and the cases, and tries them.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let (checkout, programs) = (Checkout::here()?, Programs::on_path());
+    let mut words = vec![
+        format!("--seconds={}", arguments.seconds),
+        format!("--seed={}", arguments.seed),
+    ];
+    words.extend(arguments.cases.map(|cases| format!("--cases={cases}")));
+    if let Some(folder) = &arguments.keep {
+        words.push(format!("--keep={}", folder.display()));
+    }
+    carry_out(&checkout, &programs, &words)
+}
+
+/// The stage of `cargo xtask test`: a minute of the same cases each time.
+pub(crate) fn for_a_minute(checkout: &Checkout, programs: &Programs) -> Result<()> {
+    carry_out(checkout, programs, &["--seconds=60".to_owned()])
+}
+
+fn carry_out(checkout: &Checkout, programs: &Programs, words: &[String]) -> Result<()> {
+    let remedy = "install Rust through rustup";
+    let mut build = programs.cargo(checkout);
+    process::run(
+        build.args(["build", "--bin", "pellucid", "--bin", "hostile"]),
+        remedy,
+    )?;
+    // Through cargo, which knows where the libraries lie and where its own target folder is.
+    let mut trial = programs.cargo(checkout);
+    trial.args(["run", "--quiet", "--bin", "hostile", "--"]);
+    process::run(trial.args(words), "look at the cases told above")
+}
