@@ -1,6 +1,6 @@
 //! The boundary at which a panic of a library ends: what tract or another crate panics on becomes an error.
 //!
-//! In the browser nothing is caught, since WebAssembly aborts; there the worker is replaced (`www/viewer/room.mjs`).
+//! In the browser nothing is caught, since WebAssembly aborts; there the worker is replaced (`www/viewer/room.js`).
 
 use std::any::Any;
 use std::cell::Cell;
