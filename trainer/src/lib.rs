@@ -15,6 +15,7 @@ pub mod export;
 pub mod progress;
 mod sentence;
 pub mod serve;
+pub mod stop;
 #[cfg(feature = "torch")]
 pub mod torch;
 #[cfg(feature = "torch")]

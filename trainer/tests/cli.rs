@@ -497,41 +497,6 @@ fn options_that_a_method_does_not_read_are_wrong_usage() {
     assert!(refused.contains("no feature map"), "{refused}");
 }
 
-/// Whether a process has set a handler of its own for SIGINT (signal 2).
-#[cfg(target_os = "linux")]
-fn handles_interrupts(id: u32) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
-    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-    u64::from_str_radix(caught.unwrap().trim(), 16).unwrap() & 2 != 0
-}
-
-/// Hours of masks, interrupted.
-#[cfg(target_os = "linux")]
-#[test]
-fn an_interrupted_explanation_leaves_nothing() {
-    let bench = Bench::new();
-    let before = bench.files();
-    let child = bench
-        .command("explain linear.onnx plain.png --method rise --masks 100000000 -o map.png --raw raw.npy")
-        .stderr(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    while !handles_interrupts(child.id()) {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    let id = child.id().to_string();
-    Command::new("kill").args(["-INT", &id]).status().unwrap();
-    let output = child.wait_with_output().unwrap();
-    let error = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{error}");
-    assert!(
-        error.contains("interrupted: nothing was written"),
-        "{error}"
-    );
-    assert_eq!(bench.files(), before);
-}
-
 #[test]
 fn inspect_tells_what_is_in_the_file() {
     let bench = Bench::new();

@@ -1,16 +1,24 @@
-//! Writing files so that nobody ever sees half of one.
+//! Files: written so that nobody ever sees half of one, and read only where they are files.
 //!
 //! The bytes go to a temporary file beside the target, reach the disk, and only then take the target's name. Whoever
-//! opens the target sees the old file or the new one, also when the disk fills or the power fails half-way.
+//! opens the target sees the old file or the new one, also when the disk fills or the power fails half-way. What a killed
+//! process left is removed by the next ([`sweep`]), and what a command is going to write it does not read ([`claim()`]).
 
+mod claim;
+mod read;
+mod temporary;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests;
 
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+
+pub use claim::{Claim, ClaimError, claim, is_claimed};
+pub use read::{Unreadable, open, read, read_beginning, read_text};
+use temporary::Temporary;
+pub use temporary::{abandon, sweep};
 
 /// Writes `bytes` to `path`, replacing what was there, all or nothing.
 ///
@@ -56,7 +64,7 @@ where
     let target = ordinary(path)?;
     let temporary = fill_beside(&target, fill)?;
     let result = check(&temporary.path)?;
-    temporary.rename_to(&target)?;
+    name([(temporary, target.as_path())])?;
     Ok(result)
 }
 
@@ -72,10 +80,9 @@ where
     G: FnOnce(&mut dyn Write) -> io::Result<()>,
 {
     let targets = (ordinary(first.0)?, ordinary(second.0)?);
-    let temporary = fill_beside(&targets.0, first.1)?;
+    let one = fill_beside(&targets.0, first.1)?;
     let other = fill_beside(&targets.1, second.1)?;
-    temporary.rename_to(&targets.0)?;
-    other.rename_to(&targets.1)
+    name([(one, targets.0.as_path()), (other, targets.1.as_path())])
 }
 
 /// The file to replace: where a link points to. Devices and pipes cannot be replaced.
@@ -94,7 +101,7 @@ fn replace<F>(target: &Path, fill: F) -> io::Result<()>
 where
     F: FnOnce(&mut dyn Write) -> io::Result<()>,
 {
-    fill_beside(target, fill)?.rename_to(target)
+    name([(fill_beside(target, fill)?, target)])
 }
 
 /// A temporary file beside the target whose content is whole and on disk.
@@ -105,78 +112,63 @@ where
     if target.is_dir() {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a folder"));
     }
-    let (file, temporary) = Temporary::beside(target)?;
-    let mut buffered = BufWriter::new(file);
+    let temporary = Temporary::beside(target)?;
+    let mut buffered = BufWriter::new(&temporary.file);
     fill(&mut buffered)?;
     // `into_inner` flushes; an error of the last flush must not be lost in a drop.
-    let file = buffered
+    buffered
         .into_inner()
         .map_err(io::IntoInnerError::into_error)?;
-    file.sync_all()?;
+    temporary.file.sync_all()?;
     Ok(temporary)
 }
 
-/// A file's name until its content is whole; dropped before that, it takes the file with it.
-struct Temporary {
-    path: PathBuf,
-    renamed: bool,
+/// Gives each temporary file its target's name.
+fn name<const N: usize>(files: [(Temporary, &Path); N]) -> io::Result<()> {
+    let mut files = files;
+    temporary::rename(&mut files)?;
+    files
+        .iter()
+        .try_for_each(|(_, target)| sync_folder_of(target))
 }
 
-impl Temporary {
-    /// Creates `.NAME.N.tmp` with the first N that nobody uses, so that two writers never share one.
-    fn beside(target: &Path) -> io::Result<(File, Self)> {
-        let name = target
-            .file_name()
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "names no file"))?;
-        for number in 0..1000 {
-            let mut hidden = OsString::from(".");
-            hidden.push(name);
-            hidden.push(format!(".{number}.tmp"));
-            let path = target.with_file_name(hidden);
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
-                Ok(file) => {
-                    return Ok((
-                        file,
-                        Self {
-                            path,
-                            renamed: false,
-                        },
-                    ));
-                }
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(io::Error::new(
-            io::ErrorKind::AlreadyExists,
-            "a thousand leftover .tmp files stand beside it: delete them",
-        ))
-    }
+/// Gives a file another name, replacing what bears it.
+///
+/// # Errors
+/// The operating system's.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    claim::release(from);
+    claim::release(to);
+    sync_folder_of(to)
+}
 
-    fn rename_to(mut self, target: &Path) -> io::Result<()> {
-        fs::rename(&self.path, target)?;
-        self.renamed = true;
-        sync_folder_of(target)
+/// Removes a file; one that is not there is no error.
+///
+/// # Errors
+/// The operating system's.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => {
+            claim::release(path);
+            Ok(())
+        }
     }
 }
 
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if !self.renamed {
-            // Already failing: the first error is the one to tell.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
+/// Whether files can be written into a folder: one is, and goes.
+///
+/// # Errors
+/// The operating system's.
+pub fn try_folder(folder: &Path) -> io::Result<()> {
+    Temporary::beside(&folder.join("try")).map(drop)
 }
 
 /// Makes the new name itself survive a power failure; only unix opens folders as files.
 #[cfg(unix)]
 fn sync_folder_of(target: &Path) -> io::Result<()> {
-    let folder = match target.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    match File::open(folder)?.sync_all() {
+    match fs::File::open(claim::folder_of(target))?.sync_all() {
         // Some network file systems cannot sync a folder; the file itself is safe by then.
         Err(error)
             if matches!(

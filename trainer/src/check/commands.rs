@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail, ensure};
 use ndarray::{ArrayD, Axis, Ix4};
@@ -23,6 +22,7 @@ use crate::data::{Balance, Shares, Source};
 use crate::device::DeviceChoice;
 use crate::engines::TorchEngine;
 use crate::progress::Progress;
+use crate::stop::Stop;
 use crate::train::{
     Attack, Augment, Defaults, OptimizerChoice, Recipe, Schedule, Settings, Start, train,
 };
@@ -52,7 +52,7 @@ impl<'a> Run<'a> {
             program,
         };
         let settings = run.settings()?;
-        let outcome = train(&settings, &Progress::silent(), &AtomicBool::new(false))?;
+        let outcome = train(&settings, &Progress::silent(), &Stop::new())?;
         let verified = outcome
             .verification
             .context("the training was interrupted")?;

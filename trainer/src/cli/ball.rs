@@ -2,7 +2,10 @@
 
 use pellucid_shared::card::Norm;
 
-/// A number that is 0 or more, or a fraction of two, as attacks on 8-bit images are given: `0.03`, `8/255`.
+/// Beyond the longest distance between any two images, also where somebody takes pixels for 0 to 255.
+const MOST: f64 = 1e6;
+
+/// A number from 0 to [`MOST`], or a fraction of two, as attacks on 8-bit images are given: `0.03`, `8/255`.
 pub(super) fn length(text: &str) -> Result<f64, String> {
     let number = |text: &str| text.trim().parse::<f64>().ok();
     let value = match text.split_once('/') {
@@ -13,9 +16,9 @@ pub(super) fn length(text: &str) -> Result<f64, String> {
         None => number(text),
     };
     value
-        .filter(|value| value.is_finite() && *value >= 0.0)
+        .filter(|value| (0.0..=MOST).contains(value))
         .ok_or_else(|| {
-            format!("`{text}` must be a number that is 0 or more, such as 0.03, or a fraction, such as 8/255")
+            format!("`{text}` must be a number that is 0 or more and at most {MOST}, such as 0.03, or a fraction, such as 8/255")
         })
 }
 
@@ -104,6 +107,8 @@ mod tests {
             "inf",
             "inf/inf",
             "1e308/1e-308",
+            "1e7",
+            "1e308",
             "-1",
         ] {
             let error = length(wrong).unwrap_err();

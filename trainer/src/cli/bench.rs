@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use pellucid_shared::files::is_claimed;
 use serde_json::json;
 
 use super::output::{Record, print};
-use super::quantities::{above_zero, at_least_one, at_least_two};
+use super::quantities::{MOST_BATCH, MOST_STEPS, count, seconds};
 use crate::bench::{Baseline, Mode, Plan, Workload, contest, head, work};
 use crate::device::DeviceChoice;
 
@@ -30,22 +31,22 @@ pub struct Args {
     #[arg(long, default_value_t = 224, value_parser = clap::value_parser!(u32).range(32..=1024))]
     size: u32,
     /// Images per step; several numbers are measured one after the other
-    #[arg(long, default_value = "16", value_delimiter = ',', value_parser = at_least_two)]
+    #[arg(long, default_value = "16", value_delimiter = ',', value_parser = count::<2, MOST_BATCH>)]
     batch: Vec<usize>,
     /// Steps of the attack
-    #[arg(long, default_value_t = 7, value_parser = at_least_one)]
+    #[arg(long, default_value_t = 7, value_parser = count::<1, MOST_STEPS>)]
     steps: usize,
     /// How often each takes its turn
-    #[arg(long, default_value_t = 5, value_parser = at_least_one)]
+    #[arg(long, default_value_t = 5, value_parser = count::<1, MOST_STEPS>)]
     rounds: usize,
     /// How long a turn is, about
-    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = above_zero)]
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
     turn: f64,
     /// How long one may take to be ready or to answer before it is left out
-    #[arg(long, value_name = "SECONDS", default_value = "180", value_parser = above_zero)]
+    #[arg(long, value_name = "SECONDS", default_value = "180", value_parser = seconds)]
     patience: f64,
     /// No further round begins after so long
-    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = above_zero)]
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds)]
     most: f64,
     /// A script that does the same, to be measured in turn
     #[arg(long, value_name = "SCRIPT")]
@@ -61,6 +62,13 @@ pub struct Args {
     record: Option<PathBuf>,
 }
 
+impl Args {
+    /// The file that is written to.
+    pub(super) fn outputs(&self) -> Vec<PathBuf> {
+        self.record.iter().cloned().collect()
+    }
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -68,6 +76,12 @@ pub struct Args {
 pub fn run(args: Args) -> Result<()> {
     if let Some(script) = args.baseline.as_ref().filter(|script| !script.is_file()) {
         bail!("there is no script {}: check --baseline", script.display());
+    }
+    if let Some(script) = args.baseline.as_ref().filter(|script| is_claimed(script)) {
+        bail!(
+            "{} would be written to by --record: name another file",
+            script.display()
+        );
     }
     let mut batches = args.batch;
     batches.sort_unstable();
@@ -79,9 +93,9 @@ pub fn run(args: Args) -> Result<()> {
         batches,
         steps: args.steps,
         rounds: args.rounds,
-        turn: span(args.turn),
-        patience: span(args.patience),
-        most: span(args.most),
+        turn: Duration::from_secs_f64(args.turn),
+        patience: Duration::from_secs_f64(args.patience),
+        most: Duration::from_secs_f64(args.most),
         baseline: args.baseline.map(|script| Baseline {
             interpreter: args.interpreter,
             script,
@@ -109,11 +123,6 @@ pub fn run(args: Args) -> Result<()> {
     print(&measured.notes())
 }
 
-/// Seconds as a span, an hour at the most.
-fn span(seconds: f64) -> Duration {
-    Duration::from_secs_f64(seconds.min(3600.0))
-}
-
 /// A process that `pellucid bench` measures.
 #[derive(Debug, clap::Args)]
 pub struct WorkerArgs {
@@ -121,11 +130,11 @@ pub struct WorkerArgs {
     mode: Mode,
     #[arg(long)]
     device: DeviceChoice,
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(32..=1024))]
     size: u32,
-    #[arg(long)]
+    #[arg(long, value_parser = count::<2, MOST_BATCH>)]
     batch: usize,
-    #[arg(long)]
+    #[arg(long, value_parser = count::<1, MOST_STEPS>)]
     steps: usize,
 }
 

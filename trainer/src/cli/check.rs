@@ -30,6 +30,13 @@ pub struct Args {
     json: bool,
 }
 
+impl Args {
+    /// The file that is written to.
+    pub(super) fn outputs(&self) -> Vec<PathBuf> {
+        self.record.iter().cloned().collect()
+    }
+}
+
 /// Runs the command.
 ///
 /// # Errors

@@ -1,6 +1,9 @@
 //! The last resort: ONNX Runtime and libtorch are C++, and what crashes there ends the process. It then says so in a sentence and
 //! with the exit code of a failed job, not with the shell's words for a signal.
 
+#[cfg(unix)]
+use nix::libc;
+
 /// Puts the sentence in place of the system's own way to end a process that crashes. `RUST_BACKTRACE` leaves it as it is, for
 /// debuggers and core files.
 #[cfg(unix)]

@@ -1,6 +1,5 @@
 //! `pellucid differentiate`.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -17,7 +16,8 @@ use serde::Serialize;
 
 use super::feed::assumed_lines;
 use super::model;
-use super::output::{bytes, print, print_json, protect};
+use super::output::{bytes, print, print_json};
+use super::quantities::{MOST_BATCH, nonzero};
 
 /// Add the input gradient to an ONNX model, as standard ONNX operators
 ///
@@ -72,6 +72,13 @@ pub struct Args {
     json: bool,
 }
 
+impl Args {
+    /// The files that are written; the second only where a model takes more than one can hold.
+    pub(super) fn outputs(&self) -> Vec<PathBuf> {
+        vec![self.out.clone(), data_file(&self.out)]
+    }
+}
+
 /// Reads `relu=exact|guided|deconvnet`.
 fn relu_rule(text: &str) -> Result<ReluRule, String> {
     match text {
@@ -95,9 +102,9 @@ fn batch(text: &str) -> Result<Batch, String> {
     if text == "dynamic" {
         return Ok(Batch::Open);
     }
-    let size = text.parse().ok().and_then(NonZeroUsize::new);
-    size.map(Batch::Fixed)
-        .ok_or_else(|| "write a number of images from 1 on, or dynamic".to_owned())
+    nonzero::<MOST_BATCH>(text)
+        .map(Batch::Fixed)
+        .map_err(|_| format!("write a number of images from 1 to {MOST_BATCH}, or dynamic"))
 }
 
 /// What became of the file.
@@ -182,11 +189,7 @@ fn subject(
 /// # Errors
 /// Where the model cannot be read or differentiated, or the result not written.
 pub fn run(args: Args) -> Result<()> {
-    protect(&args.model, &args.out)?;
     let (model, files) = model::load_with_files(&args.model)?;
-    for file in &files {
-        protect(file, &args.out)?;
-    }
     let nodes_before = model.graph().node.len();
     let bytes_before = model::size(&files)?;
     let model = prepared(model, args.batch, args.opset)
@@ -207,11 +210,6 @@ pub fn run(args: Args) -> Result<()> {
         result.set_metadata(DIFFERENTIATED, output.clone());
     }
     let data = (result.encoded_len() > MOST_BYTES).then(|| data_file(&args.out));
-    if let Some(data) = &data {
-        for file in &files {
-            protect(file, data)?;
-        }
-    }
     model::save(&result, &args.out)?;
 
     let shape = |value: Option<&pellucid_shared::onnx::pb::ValueInfoProto>| {

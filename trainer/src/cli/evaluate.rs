@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::ball::{length, too_large};
 use super::feed::{Feed, assumed_lines, contract};
 use super::output::{note, print, print_json};
-use super::quantities::{at_least_one, norm};
+use super::quantities::{MOST_IMAGES, MOST_STEPS, count, norm};
 use crate::data::{
     Dataset, EVALUATION_POPULATION, Examples, Part, Source, Split, TRAINING_POPULATION,
 };
@@ -52,7 +52,7 @@ pub struct Args {
     )]
     feed: Feed,
     /// At most so many images, taken evenly from the classes
-    #[arg(long, value_parser = at_least_one)]
+    #[arg(long, value_parser = count::<1, MOST_IMAGES>)]
     limit: Option<usize>,
     /// The ball of the attack: l2 or linf
     #[arg(long, default_value = "l2", value_parser = norm)]
@@ -61,13 +61,13 @@ pub struct Args {
     #[arg(long, value_parser = length, allow_negative_numbers = true)]
     epsilon: Option<f64>,
     /// Steps of the attack
-    #[arg(long, default_value_t = 20, value_parser = at_least_one)]
+    #[arg(long, default_value_t = 20, value_parser = count::<1, MOST_STEPS>)]
     steps: usize,
     /// Length of a step [default: 2.5 ε / steps]
     #[arg(long, value_parser = length, allow_negative_numbers = true)]
     step_size: Option<f64>,
     /// Attacks on each image, from other starts; the worst counts
-    #[arg(long, default_value_t = 1, value_parser = at_least_one)]
+    #[arg(long, default_value_t = 1, value_parser = count::<1, MOST_STEPS>)]
     restarts: usize,
     /// Decides the attacks' starts
     #[arg(long, default_value_t = 0)]

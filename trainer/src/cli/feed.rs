@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use pellucid_shared::card::{Card, Channels, Class, Layout, Range, Scores};
 use pellucid_shared::contract::{Assumption, Contract, Wishes};
+use pellucid_shared::files;
 use pellucid_shared::image::{Crop, Filter};
 use pellucid_shared::onnx::Model;
 
+use super::quantities::MOST_TEXT;
 use super::values::{channels, named, positive_channels};
 
 /// What a model's card would say; these go before it.
@@ -54,7 +56,7 @@ impl Feed {
     pub(super) fn wishes(&self, output: Option<&str>) -> Result<Wishes> {
         let card = match &self.card {
             Some(file) => {
-                let text = std::fs::read_to_string(file)
+                let text = files::read_text(file, MOST_TEXT)
                     .with_context(|| format!("cannot read {}", file.display()))?;
                 Some(Card::parse(&text).with_context(|| file.display().to_string())?)
             }
@@ -90,7 +92,7 @@ pub(super) fn assumed_lines(assumed: &[Assumption]) -> String {
 
 /// One class per line; blank lines at the end do not count.
 fn labels(path: &Path) -> Result<Vec<Class>> {
-    let text = std::fs::read_to_string(path)
+    let text = files::read_text(path, MOST_TEXT)
         .with_context(|| format!("cannot read the labels {}", path.display()))?;
     let classes: Vec<Class> = text
         .trim_end()

@@ -1,4 +1,5 @@
-//! The command line: one file per command. Exit code 2 for wrong usage, 1 for a failed job.
+//! The command line: one file per command. Exit code 2 for wrong usage, 1 for a failed job, 130, 143 or 129 for an interrupted
+//! one (SIGINT, SIGTERM, SIGHUP).
 
 mod ball;
 #[cfg(feature = "torch")]
@@ -15,6 +16,9 @@ pub mod explain;
 mod feed;
 pub mod inspect;
 mod interrupt;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod limits;
 mod model;
 mod output;
 pub mod pack;
@@ -26,11 +30,17 @@ pub mod serve;
 pub mod train;
 mod values;
 
+use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
+use pellucid_shared::files;
 use pellucid_shared::guard::{guarded, hush_panics};
+
+use crate::stop::Interrupted;
 
 /// Trains image classifiers that can be seen through, and looks through them.
 #[derive(Debug, Parser)]
@@ -77,6 +87,68 @@ enum Command {
     BenchWorker(bench::WorkerArgs),
 }
 
+impl Command {
+    /// Every file that the command may write over: it does not read these, whatever it is told to read.
+    fn outputs(&self) -> Vec<PathBuf> {
+        match self {
+            #[cfg(feature = "torch")]
+            Self::Train(args) => args.outputs(),
+            Self::Explain(args) => args.outputs(),
+            Self::Differentiate(args) => args.outputs(),
+            Self::Report(args) => args.outputs(),
+            #[cfg(feature = "torch")]
+            Self::Check(args) => args.outputs(),
+            #[cfg(feature = "torch")]
+            Self::Bench(args) => args.outputs(),
+            // They write into new or empty folders only.
+            Self::Phantom(_) | Self::Pack(_) => vec![],
+            // They write no file.
+            Self::Evaluate(_) | Self::Inspect(_) | Self::Serve(_) => vec![],
+            #[cfg(feature = "torch")]
+            Self::BenchWorker(_) => vec![],
+        }
+    }
+
+    /// Whether signals have an answer of the command's own, or of its parent's.
+    fn stops_by_itself(&self) -> bool {
+        match self {
+            Self::Serve(_) => true,
+            #[cfg(feature = "torch")]
+            Self::BenchWorker(_) => true,
+            _ => false,
+        }
+    }
+
+    fn run(self) -> Result<()> {
+        let outputs = self.outputs();
+        let _claim = files::claim(&outputs)?;
+        for folder in outputs.iter().filter_map(|output| output.parent()) {
+            files::sweep(folder);
+        }
+        if !self.stops_by_itself() {
+            interrupt::watch();
+        }
+        match self {
+            #[cfg(feature = "torch")]
+            Self::Train(args) => train::run(*args),
+            Self::Evaluate(args) => evaluate::run(*args),
+            Self::Explain(args) => explain::run(*args),
+            Self::Differentiate(args) => differentiate::run(args),
+            Self::Inspect(args) => inspect::run(args),
+            Self::Phantom(args) => phantom::run(args),
+            Self::Pack(args) => pack::run(args),
+            Self::Report(args) => report::run(args),
+            Self::Serve(args) => serve::run(args),
+            #[cfg(feature = "torch")]
+            Self::Check(args) => check::run(args),
+            #[cfg(feature = "torch")]
+            Self::Bench(args) => bench::run(args),
+            #[cfg(feature = "torch")]
+            Self::BenchWorker(args) => bench::run_worker(args),
+        }
+    }
+}
+
 #[cfg(feature = "torch")]
 impl Command {
     fn computes_on_torch(&self) -> bool {
@@ -101,7 +173,7 @@ pub fn main() -> ExitCode {
     if arguments.command.computes_on_torch() {
         crate::torch::let_waiting_threads_sleep();
     }
-    let result = guarded(|| run(arguments.command)).unwrap_or_else(|panicked| {
+    let result = guarded(|| arguments.command.run()).unwrap_or_else(|panicked| {
         Err(anyhow::anyhow!(
             "this is a case that pellucid was not made for ({panicked}): please report it with the file at hand"
         ))
@@ -110,36 +182,25 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads our output has seen enough, as in `pellucid inspect model.onnx | head`.
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => match error.downcast_ref::<clap::Error>() {
-            Some(error) => usage(error),
-            None => {
-                eprintln!("error: {}", crate::sentence::sentence(&error));
-                ExitCode::FAILURE
-            }
-        },
+        Err(error) => failed(&error),
     }
 }
 
-/// Runs the command.
-fn run(command: Command) -> anyhow::Result<()> {
-    match command {
-        #[cfg(feature = "torch")]
-        Command::Train(args) => train::run(*args),
-        Command::Evaluate(args) => evaluate::run(*args),
-        Command::Explain(args) => explain::run(*args),
-        Command::Differentiate(args) => differentiate::run(args),
-        Command::Inspect(args) => inspect::run(args),
-        Command::Phantom(args) => phantom::run(args),
-        Command::Pack(args) => pack::run(args),
-        Command::Report(args) => report::run(args),
-        Command::Serve(args) => serve::run(args),
-        #[cfg(feature = "torch")]
-        Command::Check(args) => check::run(args),
-        #[cfg(feature = "torch")]
-        Command::Bench(args) => bench::run(args),
-        #[cfg(feature = "torch")]
-        Command::BenchWorker(args) => bench::run_worker(args),
+/// Says what went wrong; the exit code says of what kind it is.
+fn failed(error: &anyhow::Error) -> ExitCode {
+    if let Some(error) = error.downcast_ref::<clap::Error>() {
+        return usage(error);
     }
+    let (text, code) = match error.downcast_ref::<Interrupted>() {
+        Some(Interrupted(words)) => (words.clone(), ExitCode::from(interrupt::exit_code())),
+        None => (
+            format!("error: {}", crate::sentence::sentence(error)),
+            ExitCode::FAILURE,
+        ),
+    };
+    // Where standard error is closed, the exit code is all that is left to say.
+    let _ = writeln!(io::stderr(), "{text}");
+    code
 }
 
 /// Prints help or what is wrong with the command line.

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use pellucid_shared::{files, said};
 use serde::Serialize;
 
@@ -77,21 +77,6 @@ impl Record {
     }
 }
 
-/// Refuses an output that would replace an input, under whatever name or link.
-pub(super) fn protect(input: &Path, output: &Path) -> Result<()> {
-    let same = match (input.canonicalize(), output.canonicalize()) {
-        (Ok(input), Ok(output)) => input == output,
-        _ => input == output,
-    };
-    if same {
-        bail!(
-            "{} would be overwritten by its own result: write to another file",
-            input.display()
-        );
-    }
-    Ok(())
-}
-
 /// A size for people: decimal units, as disks and file managers state it.
 pub(super) fn bytes(count: u64) -> String {
     match count {
@@ -105,17 +90,6 @@ pub(super) fn bytes(count: u64) -> String {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_input_is_known_under_every_name() {
-        let folder = tempfile::tempdir().unwrap();
-        let model = folder.path().join("model.onnx");
-        std::fs::write(&model, b"x").unwrap();
-        std::fs::create_dir(folder.path().join("sub")).unwrap();
-        assert!(protect(&model, &folder.path().join("sub/../model.onnx")).is_err());
-        assert!(protect(&model, &model).is_err());
-        assert!(protect(&model, &folder.path().join("other.onnx")).is_ok());
-    }
 
     #[test]
     fn sizes_read_well() {

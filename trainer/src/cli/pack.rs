@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use pellucid_shared::image::Preprocessing;
 
+use super::interrupt;
 use super::output::{bytes, note, print};
 use crate::data::{Dataset, Source, TRAINING_POPULATION, pack};
 use crate::progress::Progress;
@@ -50,7 +51,14 @@ pub fn run(args: Args) -> Result<()> {
         .most
         .map_or(u64::MAX, |megabytes| 1_000_000 * u64::from(megabytes));
     let how = Preprocessing::square(args.size);
-    let packed = pack(&dataset, &args.out, &how, most, &Progress::visible())?;
+    let packed = pack(
+        &dataset,
+        &args.out,
+        &how,
+        most,
+        &Progress::visible(),
+        interrupt::stop(),
+    )?;
     dataset.notes.take().iter().for_each(|told| note(told));
     if !packed.left_out.is_empty() {
         let list = args.out.join("left-out.txt");

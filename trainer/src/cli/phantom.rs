@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use pellucid_shared::phantom::{Class, MAX_SIZE, MIN_SIZE, PhantomOptions, Shortcut, ShortcutKind};
 
+use super::interrupt;
 use super::output::print;
 use super::quantities::share;
 use crate::data::write_phantoms;
@@ -67,7 +68,13 @@ pub fn run(args: Args) -> Result<()> {
         }),
         ..PhantomOptions::new(args.size, args.seed)
     };
-    write_phantoms(&args.out, args.count, &options, &Progress::visible())?;
+    write_phantoms(
+        &args.out,
+        args.count,
+        &options,
+        &Progress::visible(),
+        interrupt::stop(),
+    )?;
     print(&format!(
         "{} phantoms are in {}.\n",
         args.count,

@@ -16,8 +16,8 @@ use pellucid_shared::render::{
 use serde::Serialize;
 
 use super::feed::{Feed, assumed_lines, contract};
-use super::output::{note, print, print_json, protect, write};
-use super::quantities::at_least_one;
+use super::output::{note, print, print_json, write};
+use super::quantities::{MOST_IMAGES, count};
 use super::values::percent;
 use crate::data::{
     Dataset, EVALUATION_POPULATION, Item, Notes, Part, Source, Split, TRAINING_POPULATION,
@@ -48,7 +48,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE.csv")]
     split: Option<PathBuf>,
     /// How many images at most, drawn evenly from the classes
-    #[arg(long, default_value_t = 6, value_parser = at_least_one)]
+    #[arg(long, default_value_t = 6, value_parser = count::<1, MOST_IMAGES>)]
     count: usize,
     /// Leave the images out: maps with the lesion's outline only, for data whose licence forbids showing them
     #[arg(long)]
@@ -70,6 +70,13 @@ pub struct Args {
         next_help_heading = "What every model takes and gives (where card and graph do not say it)"
     )]
     feed: Feed,
+}
+
+impl Args {
+    /// The files that are written.
+    pub(super) fn outputs(&self) -> Vec<PathBuf> {
+        self.output.iter().cloned().collect()
+    }
 }
 
 /// A model that is asked for its gradient: a row of the picture.
@@ -140,9 +147,6 @@ impl Serialize for Inside {
 /// # Errors
 /// Where a model's classes have no names, the models know different classes, or an image cannot be read.
 pub fn run(args: Args) -> Result<()> {
-    for model in &args.models {
-        args.output.iter().try_for_each(|out| protect(model, out))?;
-    }
     let mut subjects = args
         .models
         .iter()
@@ -165,6 +169,7 @@ pub fn run(args: Args) -> Result<()> {
         "the models know different classes: compare models of one task"
     );
     let dataset = choose_items(&args, &classes)?;
+    check_room(&args, &subjects, dataset.items.len())?;
     let mut columns = vec![];
     for item in &dataset.items {
         let column = column(item, &dataset.notes, &mut subjects, &args);
@@ -244,6 +249,27 @@ fn choose_items(args: &Args, classes: &[String]) -> Result<Dataset> {
         "no image is left to draw: the split has no test image"
     );
     Ok(dataset)
+}
+
+/// Pixels of the whole picture, at the most: half a gigabyte, and as much again while it is put together.
+const MOST_PIXELS: u64 = 200_000_000;
+
+/// Whether the picture fits into the memory, before hours are spent on it.
+fn check_room(args: &Args, subjects: &[Subject], images: usize) -> Result<()> {
+    let sides = subjects.iter().map(|subject| {
+        let side = subject.contract.input.preprocessing.size;
+        u64::from(side * (args.side / side).max(1)) + 12
+    });
+    let side = sides.max().unwrap_or(0);
+    // Beside a map per model the image and, for phantoms, what decides its class.
+    let rows = subjects.len() as u64 + if args.maps_only { 0 } else { 2 };
+    let most = MOST_PIXELS / (side * side * rows).max(1);
+    ensure!(
+        args.output.is_none() || images as u64 <= most,
+        "a picture of {images} images at --side {} would have more than {MOST_PIXELS} pixels: choose --count {most} or less, a smaller --side, or no -o",
+        args.side
+    );
+    Ok(())
 }
 
 /// The pictures of one image, from top to bottom; none where nothing is written.

@@ -10,21 +10,24 @@ use super::ball::{length, too_large};
 use super::interrupt;
 use super::output::{note, print};
 use super::quantities::{
-    above_zero, architecture, at_least_one, at_least_two, at_least_zero, norm, share,
+    MOST_BATCH, MOST_EPOCHS, MOST_IMAGES, MOST_STEPS, architecture, count, decay, minutes, norm,
+    rate, share, threads,
 };
 use crate::data::{Balance, Shares, Source};
 use crate::device::DeviceChoice;
 use crate::progress::Progress;
+use crate::stop::Interrupted;
 use crate::train::{
-    Attack, Augment, Defaults, OptimizerChoice, Outcome, Recipe, Schedule, Settings, Start, train,
-    usual_size,
+    Attack, Augment, Defaults, OptimizerChoice, Outcome, Recipe, Schedule, Settings, Start,
+    outputs, train, usual_size,
 };
 
 /// Trains a classifier, on clean images or against an attack.
 ///
 /// OUT then holds best.onnx (the best network by validation, with its model card, verified on libtorch, ONNX Runtime
-/// and tract), latest.onnx, log.jsonl (a line per epoch), split.csv and settings.json. Ctrl-C ends after the step at
-/// hand and keeps what was reached.
+/// and tract), latest.onnx, log.jsonl (a line per epoch), split.csv and settings.json. Until it is verified, the best
+/// network is called unverified.onnx. Ctrl-C, SIGTERM and SIGHUP end after the step at hand and keep what was reached in
+/// latest.onnx (exit code 130, 143, 129); a second one ends at once.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   A small network on phantoms, in minutes on a CPU, standard and robust:
@@ -40,7 +43,7 @@ pub struct Args {
     /// The folder of the run
     #[arg(long, short)]
     out: PathBuf,
-    /// Replaces a run that is in the folder
+    /// Replaces a run that is in the folder, once the new one is verified; until then the new one is in OUT/unfinished
     #[arg(long)]
     overwrite: bool,
     /// What to call the model [default: such as "robust resnet18"]
@@ -73,22 +76,22 @@ pub struct Args {
     seed: u64,
 
     /// Epochs at most [default: 50, resnet-small 15]
-    #[arg(long, value_parser = at_least_one)]
+    #[arg(long, value_parser = count::<1, MOST_EPOCHS>)]
     epochs: Option<usize>,
     /// Images per step [default: 16, resnet-small 32]
-    #[arg(long, value_parser = at_least_two)]
+    #[arg(long, value_parser = count::<2, MOST_BATCH>)]
     batch: Option<usize>,
     /// Learning rate [default: 0.0003, resnet-small 0.003]
-    #[arg(long, value_parser = above_zero, allow_negative_numbers = true)]
+    #[arg(long, value_parser = rate, allow_negative_numbers = true)]
     lr: Option<f64>,
     /// Epochs in which the head alone learns, before the rest [default: 10 with --init and --arch, else 0]
-    #[arg(long)]
+    #[arg(long, value_parser = count::<0, MOST_EPOCHS>)]
     head_epochs: Option<usize>,
     /// Images per step in these
-    #[arg(long, default_value_t = 32, value_parser = at_least_two)]
+    #[arg(long, default_value_t = 32, value_parser = count::<2, MOST_BATCH>)]
     head_batch: usize,
     /// Learning rate in these
-    #[arg(long, default_value = "0.001", value_parser = above_zero, allow_negative_numbers = true)]
+    #[arg(long, default_value = "0.001", value_parser = rate, allow_negative_numbers = true)]
     head_lr: f64,
     /// After the head's epochs, only layers whose names begin so learn, such as layer4,fc [default: all]
     #[arg(long, value_delimiter = ',')]
@@ -97,13 +100,13 @@ pub struct Args {
     #[arg(long, default_value = "adam")]
     optimizer: OptimizerChoice,
     /// Weight decay
-    #[arg(long, default_value = "0.0005", value_parser = at_least_zero, allow_negative_numbers = true)]
+    #[arg(long, default_value = "0.0005", value_parser = decay, allow_negative_numbers = true)]
     weight_decay: f64,
     /// How the learning rate falls: plateau, cosine or constant [default: plateau, resnet-small cosine]
     #[arg(long)]
     schedule: Option<Schedule>,
     /// Stops after so many epochs without a better validation; 0: never
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, value_parser = count::<0, MOST_EPOCHS>)]
     early_stop: usize,
     /// How training images are altered: paper (colours, flips, turns), flips or none
     #[arg(long, default_value = "paper")]
@@ -120,7 +123,7 @@ pub struct Args {
     #[arg(long, value_parser = length, allow_negative_numbers = true)]
     epsilon: Option<f64>,
     /// Steps of the attack [default: 7, resnet-small 3]
-    #[arg(long, value_parser = at_least_one)]
+    #[arg(long, value_parser = count::<1, MOST_STEPS>)]
     steps: Option<usize>,
     /// Length of a step [default: 1.4 ε / steps, which is ε / 5 at seven steps]
     #[arg(long, value_parser = length, allow_negative_numbers = true)]
@@ -129,18 +132,28 @@ pub struct Args {
     #[arg(long, value_parser = share, allow_negative_numbers = true)]
     ramp: Option<f64>,
     /// The most validation images that are attacked after every epoch
-    #[arg(long, default_value_t = 200, value_parser = at_least_one)]
+    #[arg(long, default_value_t = 200, value_parser = count::<1, MOST_IMAGES>)]
     validation_images: usize,
 
     /// Where to compute: auto, cpu or cuda
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
     /// Threads of the CPU [default: one per core]
-    #[arg(long, value_parser = at_least_one)]
+    #[arg(long, value_parser = threads)]
     threads: Option<usize>,
     /// Stops after the epoch that passes this many minutes
-    #[arg(long, value_parser = above_zero, allow_negative_numbers = true)]
+    #[arg(long, value_parser = minutes, allow_negative_numbers = true)]
     max_minutes: Option<f64>,
+}
+
+impl Args {
+    /// The files that may be written.
+    pub(super) fn outputs(&self) -> Vec<PathBuf> {
+        // Folders are made, and files that are not there cannot be lost.
+        let mut outputs = outputs(&self.out);
+        outputs.retain(|file| file.exists());
+        outputs
+    }
 }
 
 /// The ball of the attack, if any.
@@ -166,8 +179,8 @@ pub fn run(args: Args) -> Result<()> {
         note(&told);
     }
     let progress = Progress::visible();
-    let outcome = train(&settings, &progress, interrupt::flag())?;
-    print(&report(&outcome))
+    let outcome = train(&settings, &progress, interrupt::stop())?;
+    print(&report(&outcome)?)
 }
 
 /// What there is to say of the attack's radius; where only the graph knows the size of the images, it is taken for the usual one.
@@ -180,19 +193,23 @@ fn odd_radius(settings: &Settings) -> Option<String> {
 }
 
 /// What is said at the end.
-fn report(outcome: &Outcome) -> String {
+///
+/// # Errors
+/// Where the training was interrupted, which is another exit code.
+fn report(outcome: &Outcome) -> Result<String, Interrupted> {
     let epochs = outcome.epochs.len();
     let Some(test) = &outcome.test else {
-        return format!(
-            "Interrupted after {epochs} whole epochs; latest.onnx holds the weights, and --init goes on from them.\n"
-        );
+        return Err(Interrupted(format!(
+            "interrupted after {epochs} whole epochs: {} holds the weights, and --init goes on from them",
+            outcome.latest.display()
+        )));
     };
-    format!(
+    Ok(format!(
         "{}\n{epochs} epochs in {:.1} minutes; the best network is {}.\n",
         test.to_text(&[]),
         outcome.minutes,
         outcome.best.display()
-    )
+    ))
 }
 
 fn settings(args: Args) -> Result<Settings> {
@@ -337,9 +354,27 @@ mod tests {
             (&["--adversarial", "l1"], "none, l2 or linf"),
             (&["--arch", "vgg"], "resnet18"),
             (&["--lr", "0"], "above 0"),
+            (&["--lr", "1e30"], "at most 1000"),
+            (&["--head-lr", "inf"], "at most 1000"),
+            (&["--weight-decay", "1e30"], "from 0 to 1000"),
+            (&["--max-minutes", "1e300"], "at most 1000000"),
+            (&["--epsilon", "1e30"], "at most 1000000"),
+            (&["--step-size", "1e30"], "at most 1000000"),
             (&["--balance", "0"], "auto, off"),
-            (&["--steps", "0"], "1 or more"),
-            (&["--batch", "1"], "2 or more"),
+            (&["--balance", "99999999999"], "from 1 to 10000000"),
+            (&["--steps", "0"], "from 1 to 10000"),
+            (&["--steps", "99999999999"], "from 1 to 10000"),
+            (&["--batch", "1"], "from 2 to 65536"),
+            (&["--batch", "999999999"], "from 2 to 65536"),
+            (&["--head-batch", "999999999"], "from 2 to 65536"),
+            (&["--epochs", "99999999999"], "from 1 to 1000000"),
+            (&["--head-epochs", "99999999999"], "from 0 to 1000000"),
+            (&["--early-stop", "99999999999"], "from 0 to 1000000"),
+            (&["--threads", "5000"], "whole number from 1 to"),
+            (
+                &["--validation-images", "99999999999"],
+                "from 1 to 10000000",
+            ),
             (&["--size", "8"], "32..=4096"),
         ] {
             let line = ["train", "--data", "phantom:30", "--out", "run"];

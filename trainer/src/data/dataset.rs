@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use pellucid_shared::card::Class;
+use pellucid_shared::files;
 use pellucid_shared::image::{Decoded, RgbImage, decode_noted};
 use pellucid_shared::kind::FileKind;
 use pellucid_shared::phantom::{self, PhantomOptions};
@@ -170,6 +171,9 @@ impl Dataset {
     }
 }
 
+/// A hundred megapixels of 16-bit RGBA, and some more: beyond that a file holds no image that would be read.
+pub const MOST_IMAGE_BYTES: u64 = 1 << 30;
+
 impl Picture {
     /// The pixels, upright and unscaled. A phantom is drawn at twice the `side` that it will be reduced to, so that its
     /// edges are as smooth as a photograph's. What is odd about a file that can be used is added to `notes`.
@@ -179,7 +183,7 @@ impl Picture {
     pub fn read(&self, side: u32, notes: &Notes) -> Result<RgbImage> {
         match self {
             Self::File(path) => {
-                let bytes = std::fs::read(path)
+                let bytes = files::read(path, MOST_IMAGE_BYTES)
                     .with_context(|| format!("the image {} cannot be read", path.display()))?;
                 let Decoded { image, note } = decode_noted(&bytes)
                     .with_context(|| format!("the image {} cannot be used", path.display()))?;

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::fs;
 
 use anyhow::{Context, Result};
+use pellucid_shared::files;
 use rayon::prelude::*;
 
-use super::{Item, Picture};
+use super::{Item, MOST_IMAGE_BYTES, Picture};
 
 /// Gives groups that share an image file, byte for byte, one name, so that no image is both trained on and tested on.
 ///
@@ -49,7 +50,7 @@ fn identical(items: &[Item], indices: &[usize]) -> Result<Vec<(usize, usize)>> {
         let Picture::File(path) = &items[index].picture else {
             continue;
         };
-        let bytes = fs::read(path)
+        let bytes = files::read(path, MOST_IMAGE_BYTES)
             .with_context(|| format!("the image {} cannot be read", path.display()))?;
         match first.get(&bytes) {
             Some(&earlier) => pairs.push((earlier, index)),

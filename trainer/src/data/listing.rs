@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use pellucid_shared::files;
 use pellucid_shared::kind::FileKind;
 
 /// The endings of files that are taken for images.
@@ -117,11 +118,7 @@ pub(super) fn is_unread_image(path: &Path) -> bool {
 
 /// What the file is by its first bytes.
 pub(super) fn beginning(path: &Path) -> Option<FileKind> {
-    use std::io::Read;
-    let mut bytes = vec![];
-    let file = fs::File::open(path).ok()?;
-    file.take(512).read_to_end(&mut bytes).ok()?;
-    FileKind::of(&bytes)
+    FileKind::of(&files::read_beginning(path, 512).ok()?)
 }
 
 /// What follows the last full stop of the name, in lower case; a number is no ending (`ISIC.0024306`).

@@ -1,14 +1,14 @@
 //! What is known about where to look.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use ndarray::Array2;
+use pellucid_shared::files;
 use pellucid_shared::image::{Preprocessing, RgbImage, decode_mask, preprocess_mask};
 use pellucid_shared::phantom::{PhantomOptions, generate};
 
-use super::{Item, Picture};
+use super::{Item, MOST_IMAGE_BYTES, Picture};
 
 /// An item's masks as the network sees the image: `[size, size]`, true inside.
 #[derive(Debug, Default)]
@@ -42,7 +42,8 @@ impl Item {
 
 fn read(path: &Path, image: &RgbImage, how: &Preprocessing) -> Result<Array2<bool>> {
     let place = path.display();
-    let bytes = fs::read(path).with_context(|| format!("the mask {place} cannot be read"))?;
+    let bytes = files::read(path, MOST_IMAGE_BYTES)
+        .with_context(|| format!("the mask {place} cannot be read"))?;
     let mask = decode_mask(&bytes).with_context(|| format!("the mask {place} cannot be used"))?;
     ensure!(
         same_shape(mask.dimensions(), image.dimensions()),
@@ -72,6 +73,8 @@ fn same_shape((width, height): (u32, u32), (other_width, other_height): (u32, u3
     clippy::print_stderr
 )]
 mod tests {
+    use std::fs;
+
     use super::super::testing::{png, real_data};
     use super::super::{Dataset, Notes};
     use super::*;

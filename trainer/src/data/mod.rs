@@ -25,7 +25,7 @@ mod table;
 #[cfg(test)]
 mod testing;
 
-pub use dataset::{Dataset, Item, Picture};
+pub use dataset::{Dataset, Item, MOST_IMAGE_BYTES, Picture};
 pub use examples::Examples;
 pub use masks::Masks;
 pub use notes::Notes;

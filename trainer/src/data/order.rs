@@ -21,6 +21,9 @@ pub enum Balance {
     Total(usize),
 }
 
+/// Images that an epoch shows at the most: their order is kept in memory.
+const MOST_SHOWN: usize = 10_000_000;
+
 impl FromStr for Balance {
     type Err = String;
 
@@ -28,9 +31,9 @@ impl FromStr for Balance {
         match (text, text.parse()) {
             ("auto", _) => Ok(Self::Auto),
             ("off", _) => Ok(Self::Off),
-            (_, Ok(total)) if total > 0 => Ok(Self::Total(total)),
+            (_, Ok(total)) if (1..=MOST_SHOWN).contains(&total) => Ok(Self::Total(total)),
             _ => Err(format!(
-                "`{text}` is no balance: auto, off or a number of images"
+                "`{text}` is no balance: auto, off or a number of images from 1 to {MOST_SHOWN}"
             )),
         }
     }
@@ -120,7 +123,7 @@ mod tests {
     fn the_command_line_form() {
         assert_eq!("2400".parse(), Ok(Balance::Total(2400)));
         assert_eq!("auto".parse(), Ok(Balance::Auto));
-        for wrong in ["0", "-1", "on"] {
+        for wrong in ["0", "-1", "on", "10000001", "99999999999"] {
             assert!(wrong.parse::<Balance>().is_err());
         }
     }

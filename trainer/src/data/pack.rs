@@ -6,13 +6,15 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use image::codecs::jpeg::JpegEncoder;
+use pellucid_shared::files;
 use pellucid_shared::image::{Preprocessing, crop_and_resize};
 use rayon::prelude::*;
 
 use super::ham10000::CLASSES;
 use super::layout::{Entry, IMAGES, TABLE, table, write};
-use super::{Dataset, Item, Notes, Picture};
+use super::{Dataset, Item, MOST_IMAGE_BYTES, Notes, Picture};
 use crate::progress::Progress;
+use crate::stop::Stop;
 
 /// JPEG's quality for images that are made smaller.
 const QUALITY: u8 = 92;
@@ -37,13 +39,15 @@ pub struct Packed {
 /// be new or empty.
 ///
 /// # Errors
-/// Where an image cannot be used, the folder holds something, or a file cannot be written; the folder is then removed.
+/// Where an image cannot be used, the folder holds something, or a file cannot be written; the folder is then removed. The same where
+/// `stop` asks: [`Interrupted`](crate::stop::Interrupted).
 pub fn pack(
     dataset: &Dataset,
     folder: &Path,
     preprocessing: &Preprocessing,
     most: u64,
     progress: &Progress,
+    stop: &Stop,
 ) -> Result<Packed> {
     check_codes(dataset)?;
     let place = folder.display();
@@ -51,8 +55,10 @@ pub fn pack(
     fs::create_dir_all(folder).with_context(|| format!("{place} cannot be made"))?;
     let empty = fs::read_dir(folder)?.next().is_none();
     ensure!(empty, "{place} is not empty: choose a new folder");
+    // Half a data set is not to stay.
+    let _held = stop.hold();
     fs::create_dir(&images).with_context(|| format!("{} cannot be made", images.display()))?;
-    let packed = fill(dataset, folder, preprocessing, most, progress);
+    let packed = fill(dataset, folder, preprocessing, most, progress, stop);
     if packed.is_err() {
         // The first error is the one to tell.
         let _ = fs::remove_dir_all(folder);
@@ -83,6 +89,7 @@ fn fill(
     preprocessing: &Preprocessing,
     most: u64,
     progress: &Progress,
+    stop: &Stop,
 ) -> Result<Packed> {
     let order = in_turn(dataset);
     let bar = progress.bar("packing", order.len());
@@ -91,6 +98,7 @@ fn fill(
         let encoded: Vec<Vec<u8>> = chunk
             .par_iter()
             .map(|&item| {
+                stop.check()?;
                 bar.inc(1);
                 encode(item, preprocessing, &dataset.notes)
             })
@@ -146,7 +154,7 @@ fn encode(item: &Item, preprocessing: &Preprocessing, notes: &Notes) -> Result<V
     let size = preprocessing.size;
     let whole = item.picture.read(size, notes)?;
     if let Picture::File(path) = &item.picture {
-        let bytes = fs::read(path)
+        let bytes = files::read(path, MOST_IMAGE_BYTES)
             .with_context(|| format!("the image {} cannot be read", path.display()))?;
         let is_jpeg = image::guess_format(&bytes).is_ok_and(|f| f == image::ImageFormat::Jpeg);
         if is_jpeg && whole.dimensions() == (size, size) {
@@ -182,6 +190,7 @@ mod tests {
                 &how,
                 most,
                 &Progress::silent(),
+                &Stop::new(),
             )
         };
         let all = pack(&dataset, "all", u64::MAX).unwrap();

@@ -15,6 +15,7 @@ use serde_json::json;
 use super::ham10000::MASKS;
 use super::layout::{Entry, IMAGES, TABLE, table, write};
 use crate::progress::Progress;
+use crate::stop::Stop;
 
 /// The pixels that decide each image's class.
 const CAUSES: &str = "masks_cause";
@@ -27,19 +28,23 @@ const MANIFEST: &str = "manifest.json";
 /// planted objects and a manifest that tells how to draw them again. The folder must be new or empty.
 ///
 /// # Errors
-/// Where the folder holds something, or a file cannot be written; the folder is then empty again.
+/// Where the folder holds something, or a file cannot be written; the folder is then empty again. The same where `stop` asks:
+/// [`Interrupted`](crate::stop::Interrupted).
 pub fn write_phantoms(
     folder: &Path,
     count: u64,
     options: &PhantomOptions,
     progress: &Progress,
+    stop: &Stop,
 ) -> Result<()> {
     let place = folder.display();
     let written = || format!("phantoms cannot be written into {place}");
     fs::create_dir_all(folder).with_context(written)?;
     let empty = fs::read_dir(folder).with_context(written)?.next().is_none();
     ensure!(empty, "{place} is not empty: choose a new folder");
-    let result = fill(folder, count, options, progress);
+    // Half a data set is not to stay.
+    let _held = stop.hold();
+    let result = fill(folder, count, options, progress, stop);
     if result.is_err() {
         for name in FOLDERS {
             // The first error is the one to tell.
@@ -52,7 +57,13 @@ pub fn write_phantoms(
     result.with_context(written)
 }
 
-fn fill(folder: &Path, count: u64, options: &PhantomOptions, progress: &Progress) -> Result<()> {
+fn fill(
+    folder: &Path,
+    count: u64,
+    options: &PhantomOptions,
+    progress: &Progress,
+    stop: &Stop,
+) -> Result<()> {
     for name in FOLDERS {
         if name != SHORTCUTS || options.shortcut.is_some() {
             fs::create_dir(folder.join(name))?;
@@ -62,6 +73,7 @@ fn fill(folder: &Path, count: u64, options: &PhantomOptions, progress: &Progress
     let rows: Vec<Row> = (0..count)
         .into_par_iter()
         .map(|index| {
+            stop.check()?;
             let phantom = generate(index, options);
             let row = Row::of(index, &phantom, options);
             row.write(folder, &phantom)?;
@@ -166,7 +178,14 @@ mod tests {
             }),
             ..PhantomOptions::new(48, 3)
         };
-        write_phantoms(folder.path(), 6, &options, &Progress::silent()).unwrap();
+        write_phantoms(
+            folder.path(),
+            6,
+            &options,
+            &Progress::silent(),
+            &Stop::new(),
+        )
+        .unwrap();
         let source = format!("ham10000:{}", folder.path().display());
         let dataset = Dataset::open(&source.parse().unwrap(), None, 0).unwrap();
         assert_eq!(dataset.counts(), [2, 2, 2]);
@@ -192,7 +211,14 @@ mod tests {
         let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
         let drawn: PhantomOptions = serde_json::from_value(manifest["options"].clone()).unwrap();
         assert_eq!(drawn, options);
-        let error = write_phantoms(folder.path(), 6, &options, &Progress::silent()).unwrap_err();
+        let error = write_phantoms(
+            folder.path(),
+            6,
+            &options,
+            &Progress::silent(),
+            &Stop::new(),
+        )
+        .unwrap_err();
         assert!(error.to_string().contains("not empty"), "{error}");
     }
 }

@@ -1,12 +1,15 @@
 //! Tables of text as people keep them: between commas, tabs or Excel's semicolons, in any of the encodings in use.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use pellucid_shared::files;
 
 /// What may stand between two fields.
 const DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
+
+/// A row for each of ten million images, and some more.
+const MOST_BYTES: u64 = 1 << 30;
 
 /// A table with named columns.
 pub(super) struct Table {
@@ -33,7 +36,8 @@ impl Row {
 impl Table {
     pub(super) fn read(path: &Path) -> Result<Self> {
         let place = path.display();
-        let bytes = fs::read(path).with_context(|| format!("the table {place} cannot be read"))?;
+        let bytes = files::read(path, MOST_BYTES)
+            .with_context(|| format!("the table {place} cannot be read"))?;
         Self::parse(path, &text(&bytes))
     }
 

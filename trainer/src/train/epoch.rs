@@ -1,7 +1,5 @@
 //! One pass over the training images.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use anyhow::{Result, ensure};
 use indicatif::ProgressBar;
 use tch::{Kind, Tensor};
@@ -12,6 +10,7 @@ use super::random::{Purpose, step_seed};
 use super::step::{Learnt, learn};
 use super::{Attack, Augment};
 use crate::data::{Balance, Examples, epoch_order};
+use crate::stop::Stop;
 use crate::torch::Network;
 
 /// How images are shown in a pass.
@@ -27,7 +26,7 @@ pub(super) struct Pass<'a> {
     /// The attack grows to its full size over so many steps, of which `steps_before` are done.
     pub(super) ramp: f64,
     pub(super) steps_before: usize,
-    pub(super) interrupted: &'a AtomicBool,
+    pub(super) stop: &'a Stop,
 }
 
 /// Mean loss and accuracy of the images as the network saw them.
@@ -59,7 +58,7 @@ impl Pass<'_> {
     }
 
     /// Shows every batch once; `rate` gives the learning rate of a step. Stops after the step in which it is
-    /// interrupted.
+    /// asked to.
     pub(super) fn run(
         &self,
         network: &Network,
@@ -91,7 +90,7 @@ impl Pass<'_> {
             sums += Tensor::f_stack(&step_sums, 0)?;
             count += indices.len();
             bar.inc(1);
-            let stop = self.interrupted.load(Ordering::Relaxed);
+            let stop = self.stop.is_asked();
             if stop || step % GLANCE == 0 || step + 1 == batches.len() {
                 seen = Seen {
                     loss: sums.f_double_value(&[0])? / count as f64,

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use pellucid_shared::card::{Class, Scores};
 use pellucid_shared::contract::{Contract, Wishes};
+use pellucid_shared::files;
 use pellucid_shared::image::Preprocessing;
 use pellucid_shared::kind::FileKind;
-use pellucid_shared::onnx::{Model, floats, set_floats, tensor_shape};
+use pellucid_shared::onnx::{MOST_BYTES, Model, floats, set_floats, tensor_shape};
 use pellucid_shared::zoo::{Architecture, Blueprint, build};
 use safetensors::{Dtype, SafeTensors};
 
@@ -178,7 +179,8 @@ fn read_weights(file: &Path) -> Result<Weights> {
         });
         return Ok(floats.collect());
     }
-    let bytes = std::fs::read(file).with_context(|| format!("{place} cannot be read"))?;
+    let bytes =
+        files::read(file, MOST_BYTES as u64).with_context(|| format!("{place} cannot be read"))?;
     let tensors = SafeTensors::deserialize(&bytes).with_context(|| match FileKind::of(&bytes) {
         Some(kind) if kind != FileKind::Safetensors => {
             format!(

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use pellucid_shared::files::write_atomic;
 use serde::{Deserialize, Serialize};
 
 /// What is recorded of an epoch. Accuracies are shares, 0 to 1; the balanced ones are means over the classes.
@@ -32,7 +33,7 @@ pub struct EpochRecord {
     pub adversarial_accuracy: Option<f64>,
     /// Balanced accuracy on them.
     pub adversarial_balanced_accuracy: Option<f64>,
-    /// Whether this is the best epoch so far, whose weights `best.onnx` holds.
+    /// Whether this is the best epoch so far, whose weights `unverified.onnx` and in the end `best.onnx` hold.
     pub best: bool,
     /// How long training and validation took.
     pub seconds: f64,
@@ -70,8 +71,13 @@ pub(super) struct Log {
 impl Log {
     /// An empty log, replacing one that is there.
     pub(super) fn create(path: &Path) -> Result<Self> {
-        let file = File::create(path)
-            .with_context(|| format!("the log {} cannot be written", path.display()))?;
+        let file = write_atomic(path, b"").and_then(|()| File::options().append(true).open(path));
+        let file = file.with_context(|| {
+            format!(
+                "the log {} cannot be written: free some space",
+                path.display()
+            )
+        })?;
         Ok(Self {
             path: path.to_owned(),
             file,

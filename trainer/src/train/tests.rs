@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 use pellucid_shared::card::{Card, Norm};
 use pellucid_shared::onnx::Model;
@@ -13,6 +12,7 @@ use super::*;
 use crate::data::{Balance, Shares};
 use crate::device::DeviceChoice;
 use crate::progress::Progress;
+use crate::stop::Stop;
 
 /// Two epochs of the small network on 30 phantoms at 32 pixels.
 fn settings(out: &Path) -> Settings {
@@ -58,7 +58,7 @@ fn settings(out: &Path) -> Settings {
 }
 
 fn run(settings: &Settings) -> anyhow::Result<Outcome> {
-    train(settings, &Progress::silent(), &AtomicBool::new(false))
+    train(settings, &Progress::silent(), &Stop::new())
 }
 
 fn weights(path: &Path) -> Model {
@@ -218,10 +218,17 @@ fn the_heads_stage_and_the_chosen_layers_change_nothing_else() {
 fn an_interrupted_run_keeps_the_latest_weights() {
     let folder = tempfile::tempdir().unwrap();
     let settings = settings(&folder.path().join("a"));
-    let outcome = train(&settings, &Progress::silent(), &AtomicBool::new(true)).unwrap();
+    let stop = Stop::new();
+    stop.ask();
+    let outcome = train(&settings, &Progress::silent(), &stop).unwrap();
     assert!(outcome.epochs.is_empty() && outcome.test.is_none());
+    assert!(!outcome.best.exists());
     // One step was taken: the weights are no longer those of the seed.
     let latest = settings.out.join("latest.onnx");
+    assert_eq!(outcome.latest, latest);
+    // They were not measured.
+    let card = Card::from_model(&weights(&latest)).unwrap().unwrap();
+    assert!(card.metrics.is_empty(), "{:?}", card.metrics);
     let fresh = pellucid_shared::zoo::build(&pellucid_shared::zoo::Blueprint::new(
         Architecture::ResnetSmall,
         3,
@@ -262,12 +269,41 @@ fn what_cannot_be_trained_is_told_before_anything_is_written() {
             "ε is -1",
         ),
         (with(&|s| s.split = Some("/none.csv".into())), "/none.csv"),
+        (
+            with(&|s| s.trainable = vec!["fc".into(), "zz".into()]),
+            "--trainable zz names no layer",
+        ),
     ] {
         assert!(error.contains(reason), "{error}");
     }
     assert!(!out.exists());
     let diverging = with(&|s| s.whole.learning_rate = 1e30);
     assert!(diverging.contains("choose a lower --lr"), "{diverging}");
+    assert!(!out.exists());
+}
+
+/// What shows only in the first step.
+#[test]
+fn a_training_that_diverges_leaves_the_run_that_it_was_to_replace() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = settings(folder.path());
+    run(&good).unwrap();
+    let files = || {
+        let names = fs::read_dir(folder.path()).unwrap();
+        let mut names: Vec<_> = names.map(|entry| entry.unwrap().path()).collect();
+        names.sort();
+        let read = |path: std::path::PathBuf| (fs::read(&path).ok(), path);
+        names.into_iter().map(read).collect::<Vec<_>>()
+    };
+    let before = files();
+    let mut next = Settings {
+        overwrite: true,
+        ..good
+    };
+    next.whole.learning_rate = 1e30;
+    let error = run(&next).unwrap_err().to_string();
+    assert!(error.contains("choose a lower --lr"), "{error}");
+    assert!(files() == before);
 }
 
 /// What adversarial training is for. Seen: 56 % of attacked images told rightly by the robust network, none by the

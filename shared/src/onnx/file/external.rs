@@ -11,6 +11,7 @@ use super::super::pb::{
     GraphProto, ModelProto, NodeProto, TensorProto, tensor_proto::DataLocation,
 };
 use super::super::tensor::byte_length;
+use crate::files;
 
 /// What to do where the place of the data is at fault.
 const RESAVE: &str = "keep it beside the model, or save the model as one file (onnx.save with save_as_external_data=False)";
@@ -170,15 +171,12 @@ impl Store<'_> {
 }
 
 fn open(path: &Path) -> Result<DataFile, String> {
-    // Asked before it is opened: opening a pipe would wait for its writer.
-    let there = fs::metadata(path).map_err(|e| e.to_string())?;
-    if !there.is_file() {
-        return Err("that is no ordinary file".into());
-    }
+    let file = files::open(path).map_err(|e| e.to_string())?;
+    let length = file.metadata().map_err(|e| e.to_string())?.len();
     Ok(DataFile {
-        file: File::open(path).map_err(|e| e.to_string())?,
-        length: there.len(),
-        unclaimed: there.len(),
+        file,
+        length,
+        unclaimed: length,
     })
 }
 

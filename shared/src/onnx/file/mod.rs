@@ -61,7 +61,7 @@ impl Model {
         if let Some(folder) = FileKind::of_folder(path) {
             return Err(OnnxError::Foreign(folder));
         }
-        let bytes = std::fs::read(path).map_err(|source| file_error(path, source))?;
+        let bytes = files::read(path, MOST_BYTES as u64).map_err(|why| unreadable(path, why))?;
         let mut proto = decode(&bytes)?;
         // Weights within the message were copied out of it; two copies are enough.
         drop(bytes);
@@ -111,6 +111,17 @@ fn decode(bytes: &[u8]) -> Result<ModelProto, OnnxError> {
     }
     wire::check_memory(bytes)?;
     ModelProto::decode(bytes).map_err(|e| OnnxError::NotOnnx(e.to_string()))
+}
+
+/// What is too large for a model may still be told for what it is.
+fn unreadable(path: &Path, source: std::io::Error) -> OnnxError {
+    if source.kind() == std::io::ErrorKind::FileTooLarge {
+        let beginning = files::read_beginning(path, 512).unwrap_or_default();
+        if let Some(other) = FileKind::of(&beginning).filter(|kind| *kind != FileKind::Onnx) {
+            return OnnxError::Foreign(other);
+        }
+    }
+    file_error(path, source)
 }
 
 fn file_error(path: &Path, source: std::io::Error) -> OnnxError {

@@ -157,7 +157,7 @@ fn what_lies_elsewhere_or_does_not_fit_is_refused_with_the_reason() {
             "leads out of the model's folder",
         ),
         (&[location("missing.bin")], "copy it there too"),
-        (&[location(".")], "no ordinary file"),
+        (&[location(".")], "it is a folder, not a file"),
         (
             &[inside, ("offset", "12")],
             "go beyond the file, which has 24",

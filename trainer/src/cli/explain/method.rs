@@ -9,6 +9,7 @@ use pellucid_shared::attribution::{
     Paths, Rise, Rule, ScoreCam, SmoothGrad, Statistic, Weighting,
 };
 
+use super::super::quantities::{MOST_BATCH, nonzero};
 use super::super::values::{share, unit};
 
 /// How an attribution is computed.
@@ -61,17 +62,24 @@ impl Name {
     }
 }
 
+/// Noisy copies, paths or masks: beyond that a mean has all its digits.
+const MOST_SAMPLES: usize = 1_000_000;
+/// Points of an integral, whose places are computed first.
+const MOST_POINTS: usize = 10_000;
+/// A side of any network's input.
+const MOST_SIDE: usize = 4096;
+
 /// Options of the methods; each says which methods read it.
 #[derive(Debug, Args)]
 pub(super) struct Parameters {
     /// Noisy copies or paths: smoothgrad, smoothgrad-squared, vargrad (50), expected-gradients (200)
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = nonzero::<MOST_SAMPLES>)]
     samples: Option<NonZeroUsize>,
     /// Strength of the noise as a share of the image's range: smoothgrad, smoothgrad-squared, vargrad (0.15)
     #[arg(long, value_name = "SHARE", value_parser = share)]
     sigma: Option<f32>,
     /// Points of the integral: integrated-gradients (50)
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = nonzero::<MOST_POINTS>)]
     steps: Option<NonZeroUsize>,
     /// How they lie: integrated-gradients
     #[arg(long, value_enum, value_name = "RULE")]
@@ -82,16 +90,16 @@ pub(super) struct Parameters {
     #[arg(long = "baseline", value_name = "BASELINE")]
     baselines: Vec<Baseline>,
     /// Side of the window in pixels of the network's input: occlusion (two ninths of the input's side)
-    #[arg(long, value_name = "PIXELS")]
+    #[arg(long, value_name = "PIXELS", value_parser = nonzero::<MOST_SIDE>)]
     window: Option<NonZeroUsize>,
     /// How far it moves: occlusion (half the window)
-    #[arg(long, value_name = "PIXELS")]
+    #[arg(long, value_name = "PIXELS", value_parser = nonzero::<MOST_SIDE>)]
     stride: Option<NonZeroUsize>,
     /// How many masks: rise (2000)
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = nonzero::<MOST_SAMPLES>)]
     masks: Option<NonZeroUsize>,
     /// Cells of a mask along a side: rise (7)
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = nonzero::<MOST_SIDE>)]
     cells: Option<NonZeroUsize>,
     /// Share of the cells that are visible: rise (0.5)
     #[arg(long, value_name = "0..1", value_parser = unit)]
@@ -103,7 +111,7 @@ pub(super) struct Parameters {
     #[arg(long, default_value_t = 0)]
     pub(super) seed: u64,
     /// Images that the network is run on at a time; memory grows with it
-    #[arg(long, value_name = "IMAGES", default_value = "8")]
+    #[arg(long, value_name = "IMAGES", default_value = "8", value_parser = nonzero::<MOST_BATCH>)]
     pub(super) batch: NonZeroUsize,
 }
 

@@ -7,14 +7,11 @@ mod subject;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use ndarray::{Array4, Axis};
 use ndarray_npy::WriteNpyExt;
-use pellucid_shared::attribution::{
-    Attribution, AttributionError, Explainer, Job, Map, Method, Target,
-};
+use pellucid_shared::attribution::{Attribution, Explainer, Job, Map, Method, Target};
 use pellucid_shared::autodiff::Quantized;
 use pellucid_shared::card::{Class, Layout, position};
 use pellucid_shared::image::encode_png;
@@ -27,9 +24,9 @@ use self::report::Report;
 use self::subject::{Subject, own_layout};
 use super::differentiate::quantized;
 use super::feed::{Feed, contract};
-use super::output::{note, print, print_json, protect, write};
+use super::model;
+use super::output::{note, print, print_json, write};
 use super::values::{named, percent, unit};
-use super::{interrupt, model};
 use crate::device::DeviceChoice;
 use crate::engines::{EngineKind, explainer};
 use crate::progress;
@@ -121,6 +118,13 @@ pub struct Args {
     draw: Draw,
 }
 
+impl Args {
+    /// The files that are written.
+    pub(super) fn outputs(&self) -> Vec<PathBuf> {
+        self.out.iter().chain(&self.raw).cloned().collect()
+    }
+}
+
 #[cfg(feature = "torch")]
 impl Args {
     pub(super) fn computes_on_torch(&self) -> bool {
@@ -154,10 +158,6 @@ struct Draw {
 /// Where a file cannot be read, does not fit, or cannot be written; where an option does not go with the method.
 pub fn run(args: Args) -> Result<()> {
     args.parameters.check(args.method)?;
-    for out in args.out.iter().chain(&args.raw) {
-        protect(&args.model, out)?;
-        protect(&args.image, out)?;
-    }
     let model = model::load(&args.model)?;
     let wishes = args.feed.wishes(args.output.as_deref())?;
     let contract = contract(&model, &args.model, &wishes)?;
@@ -205,7 +205,10 @@ pub fn run(args: Args) -> Result<()> {
     }
 }
 
-/// Runs the method with a bar on the terminal, until it is done or Ctrl-C is pressed.
+/// Numbers of the images that a network is run on at a time, at the most: two gigabytes.
+const MOST_NUMBERS: usize = 1 << 29;
+
+/// Runs the method with a bar on the terminal.
 fn explain(
     args: &Args,
     explainer: &mut Explainer,
@@ -214,31 +217,27 @@ fn explain(
 ) -> Result<Attribution> {
     let (_, _, height, width) = subject.tensor.dim();
     let method: Method = args.parameters.method(args.method, height.min(width));
-    let interrupted = interrupt::flag();
+    let most = (MOST_NUMBERS / subject.tensor.len().max(1)).max(1);
+    let batch = args.parameters.batch.get();
+    ensure!(
+        batch <= most,
+        "--batch {batch} images of {height}×{width} do not fit: choose at most {most}"
+    );
     let progress = progress::Progress::visible();
     let bar = progress.bar(&args.method.text(), 0);
     let mut tell = |progress: pellucid_shared::attribution::Progress| {
         bar.set_length(progress.total as u64);
         bar.set_position(progress.done as u64);
-        if interrupted.load(Ordering::Relaxed) {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        ControlFlow::Continue(())
     };
     let job = Job {
         seed: args.parameters.seed,
-        batch: args.parameters.batch.get(),
+        batch,
         progress: Some(&mut tell),
     };
     let found = explainer.explain(&method, subject.tensor.view(), target, subject.space, job);
     bar.finish_and_clear();
-    match found {
-        Err(AttributionError::Cancelled) => bail!("interrupted: nothing was written"),
-        other => {
-            other.with_context(|| format!("{} on {}", args.model.display(), args.image.display()))
-        }
-    }
+    found.with_context(|| format!("{} on {}", args.model.display(), args.image.display()))
 }
 
 /// The number of the class that is meant.

@@ -7,10 +7,12 @@ use ndarray::{Array3, Array4, Axis, Ix4};
 use pellucid_shared::attribution::PixelSpace;
 use pellucid_shared::card::Layout;
 use pellucid_shared::contract::Contract;
+use pellucid_shared::files;
 use pellucid_shared::image::{Decoded, RgbImage, crop_and_resize, decode_noted};
 
 use super::super::output::note;
 use super::npy::floats;
+use crate::data::MOST_IMAGE_BYTES;
 
 /// What the network is fed.
 pub(super) struct Subject {
@@ -24,8 +26,8 @@ pub(super) struct Subject {
 
 impl Subject {
     pub(super) fn read(path: &Path, contract: &Contract) -> Result<Self> {
-        let bytes =
-            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let bytes = files::read(path, MOST_IMAGE_BYTES)
+            .with_context(|| format!("cannot read {}", path.display()))?;
         let (mean, std) = contract.input.scale();
         let space = PixelSpace::normalised(mean, std);
         if path

@@ -1,0 +1,259 @@
+//! The folder of a run and what stands in it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use pellucid_shared::files;
+
+const BEST: &str = "best.onnx";
+const LATEST: &str = "latest.onnx";
+/// The best network before it is verified.
+const UNVERIFIED: &str = "unverified.onnx";
+const LOG: &str = "log.jsonl";
+const SPLIT: &str = "split.csv";
+const SETTINGS: &str = "settings.json";
+/// Where a run is until its best network is verified, while another run's files stand in its folder.
+const UNFINISHED: &str = "unfinished";
+
+/// The folder of a run.
+#[derive(Clone, Debug)]
+pub(super) struct Folder {
+    /// The one that the user named.
+    out: PathBuf,
+    /// Where the files of this run are written: the same, or [`UNFINISHED`] within.
+    place: PathBuf,
+    /// The folders that were made for this run, the outermost first.
+    made: Vec<PathBuf>,
+}
+
+/// Every file that a training into this folder may write.
+pub(crate) fn outputs(out: &Path) -> Vec<PathBuf> {
+    let folders = [out.to_owned(), out.join(UNFINISHED)];
+    let names = [BEST, LATEST, UNVERIFIED, LOG, SPLIT, SETTINGS];
+    let files = folders
+        .iter()
+        .flat_map(|folder| names.iter().map(move |name| folder.join(name)));
+    files.collect()
+}
+
+impl Folder {
+    /// Whether a training into this folder may begin; touches nothing.
+    ///
+    /// # Errors
+    /// Where it is a file, or holds a run that must not be overwritten.
+    pub(super) fn check(path: &Path, overwrite: bool) -> Result<()> {
+        let place = path.display();
+        ensure!(
+            !path.exists() || path.is_dir(),
+            "{place} is a file and no folder: choose another --out"
+        );
+        if !overwrite && (holds_run(path) || holds_run(&path.join(UNFINISHED))) {
+            bail!("{place} holds a run already: choose another --out, or add --overwrite");
+        }
+        Ok(())
+    }
+
+    /// Makes the folder and removes what killed runs left half-written; the files of a run that is there stay.
+    pub(super) fn prepare(path: &Path) -> Result<Self> {
+        let mut folder = Self {
+            out: path.to_owned(),
+            place: path.to_owned(),
+            made: vec![],
+        };
+        if holds_run(path) {
+            folder.place = path.join(UNFINISHED);
+        }
+        let mut missing: Vec<&Path> = folder
+            .place
+            .ancestors()
+            .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+            .collect();
+        missing.reverse();
+        folder.made = missing.into_iter().map(Path::to_owned).collect();
+        let usable = fs::create_dir_all(&folder.place)
+            .and_then(|()| files::try_folder(&folder.place))
+            .with_context(|| {
+                format!(
+                    "the folder {} cannot be made or written into: choose another --out",
+                    folder.place.display()
+                )
+            });
+        if usable.is_err() {
+            folder.discard_if_empty();
+        }
+        usable?;
+        files::sweep(&folder.out);
+        files::sweep(&folder.place);
+        Ok(folder)
+    }
+
+    /// Removes the folders that were made for a run that has come to nothing; those that hold something stay.
+    pub(super) fn discard_if_empty(&self) {
+        for folder in self.made.iter().rev() {
+            // The first error is the one to tell, and a folder that is not empty stays.
+            let _ = fs::remove_dir(folder);
+        }
+    }
+
+    pub(super) fn log(&self) -> PathBuf {
+        self.place.join(LOG)
+    }
+
+    /// The best network once it is verified.
+    pub(super) fn best(&self) -> PathBuf {
+        self.place.join(BEST)
+    }
+
+    /// The best network until then.
+    pub(super) fn unverified(&self) -> PathBuf {
+        self.place.join(UNVERIFIED)
+    }
+
+    pub(super) fn latest(&self) -> PathBuf {
+        self.place.join(LATEST)
+    }
+
+    pub(super) fn split(&self) -> PathBuf {
+        self.place.join(SPLIT)
+    }
+
+    /// Where the best network is when all is done.
+    pub(super) fn published(&self) -> PathBuf {
+        self.out.join(BEST)
+    }
+
+    /// Writes `settings.json`.
+    pub(super) fn write_settings(&self, settings: &serde_json::Value) -> Result<()> {
+        let path = self.place.join(SETTINGS);
+        let text = serde_json::to_string_pretty(settings)? + "\n";
+        files::write_atomic(&path, text.as_bytes())
+            .with_context(|| format!("{} cannot be written: free some space", path.display()))
+    }
+
+    /// Once the best network is verified: its files take the places of the run that was there.
+    pub(super) fn publish(&mut self) -> Result<()> {
+        self.take_places().with_context(|| {
+            format!(
+                "the run is whole in {}, and cannot replace the one in {}",
+                self.place.display(),
+                self.out.display()
+            )
+        })
+    }
+
+    fn take_places(&mut self) -> Result<()> {
+        files::remove(&self.unverified())?;
+        if self.place == self.out {
+            return Ok(());
+        }
+        // Cut off at any point, no split stands beside a network that has learnt from its test images.
+        files::remove(&self.out.join(SPLIT))?;
+        files::remove(&self.out.join(UNVERIFIED))?;
+        for name in [BEST, LATEST, LOG, SETTINGS, SPLIT] {
+            files::rename(&self.place.join(name), &self.out.join(name))?;
+        }
+        // What somebody else put there stays.
+        let _ = fs::remove_dir(&self.place);
+        self.place.clone_from(&self.out);
+        Ok(())
+    }
+}
+
+/// Whether a folder holds a run: a network, or a line of a log. Of one that was killed before its first checkpoint nothing is
+/// worth keeping.
+fn holds_run(folder: &Path) -> bool {
+    let networks = [BEST, LATEST, UNVERIFIED];
+    let log = fs::metadata(folder.join(LOG));
+    networks.iter().any(|name| folder.join(name).exists()) || log.is_ok_and(|log| log.len() > 0)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Writes every file of a run.
+    fn fill(run: &Folder, text: &str) {
+        for path in [
+            run.unverified(),
+            run.latest(),
+            run.log(),
+            run.split(),
+            run.best(),
+        ] {
+            fs::write(path, text).unwrap();
+        }
+        run.write_settings(&text.into()).unwrap();
+    }
+
+    #[test]
+    fn a_run_stays_until_the_next_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        Folder::check(&path, false).unwrap();
+        let mut first = Folder::prepare(&path).unwrap();
+        fill(&first, "first");
+        fs::write(path.join("notes.txt"), "mine").unwrap();
+        let error = Folder::check(&path, false).unwrap_err().to_string();
+        assert!(error.contains("--overwrite"), "{error}");
+        first.publish().unwrap();
+        let whole = [
+            "best.onnx",
+            "latest.onnx",
+            "log.jsonl",
+            "notes.txt",
+            "settings.json",
+            "split.csv",
+        ];
+        assert_eq!(names(&path), whole);
+
+        Folder::check(&path, true).unwrap();
+        fs::write(path.join(".best.onnx.0.pellucid-tmp"), "half").unwrap();
+        let mut second = Folder::prepare(&path).unwrap();
+        fill(&second, "second");
+        for name in [BEST, LATEST, LOG, SPLIT] {
+            assert_eq!(fs::read_to_string(path.join(name)).unwrap(), "first");
+        }
+        second.publish().unwrap();
+        assert_eq!(names(&path), whole);
+        for name in [BEST, LATEST, LOG, SPLIT] {
+            assert_eq!(fs::read_to_string(path.join(name)).unwrap(), "second");
+        }
+        assert_eq!(second.latest(), path.join(LATEST));
+    }
+
+    #[test]
+    fn what_died_before_its_first_checkpoint_is_no_run() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [LOG, SPLIT, SETTINGS] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        Folder::check(folder.path(), false).unwrap();
+        fs::write(folder.path().join(LOG), "{}\n").unwrap();
+        assert!(Folder::check(folder.path(), false).is_err());
+    }
+
+    #[test]
+    fn a_run_that_comes_to_nothing_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b");
+        Folder::prepare(&path).unwrap().discard_if_empty();
+        assert!(names(folder.path()).is_empty());
+        // A run that is there, and what the user made, stay.
+        fs::write(folder.path().join(BEST), "first").unwrap();
+        let second = Folder::prepare(folder.path()).unwrap();
+        assert_eq!(names(folder.path()), [BEST, UNFINISHED]);
+        second.discard_if_empty();
+        assert_eq!(names(folder.path()), [BEST]);
+    }
+}
