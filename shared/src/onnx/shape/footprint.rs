@@ -41,9 +41,7 @@ const SIZED: &[&str] = &[
     "MaxPool",
     "Pad",
     "Range",
-    "Resize",
     "Tile",
-    "Upsample",
 ];
 
 /// Operators without a rule of shapes that make as many elements as the numbers in their inputs say.
@@ -182,10 +180,10 @@ fn constant_of(known: &Shapes, name: &str) -> Option<i64> {
 
 /// Whether the size of what a node makes follows from numbers that are known, and is none.
 fn is_boundless(node: &NodeProto, known: &Shapes) -> bool {
-    // From which input on it is values that count: sizes, repeats, pads, scales.
+    // From which input on it is values that count: sizes, repeats, pads.
     let from = match &node.op_type[..] {
         "ConstantOfShape" | "Range" => 0,
-        "Expand" | "Pad" | "Resize" | "Tile" | "Upsample" => 1,
+        "Expand" | "Pad" | "Tile" => 1,
         _ => usize::MAX,
     };
     let is_told = |(index, name): (usize, &String)| {
