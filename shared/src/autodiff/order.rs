@@ -45,3 +45,86 @@ pub(super) fn beside_their_values(graph: &mut GraphProto, first: usize) {
     }
     graph.node.extend(rest);
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::super::{Options, differentiate};
+    use crate::engine::{Engine, TractEngine};
+    use crate::onnx::pb::NodeProto;
+    use crate::onnx::{Dim, GraphBuilder, Model, declared_shape};
+
+    /// `count` activations in a row, and a mean behind them.
+    fn chain(count: usize) -> Model {
+        let mut graph = GraphBuilder::new("chain");
+        let shape = [
+            Dim::Named("N".into()),
+            Dim::Known(3),
+            Dim::Known(4),
+            Dim::Known(4),
+        ];
+        let mut value = graph.input("image", &shape);
+        for _ in 0..count {
+            value = graph.node("Relu", "relu", &[&value], []);
+        }
+        let pooled = graph.node("GlobalAveragePool", "pool", &[&value], []);
+        let logits = graph.node("Flatten", "logits", &[&pooled], []);
+        graph.output(&logits, None);
+        graph.finish().unwrap()
+    }
+
+    #[test]
+    fn masks_stand_behind_their_activations_and_open_cotangents_are_declared() {
+        let model = differentiate(chain(3), &Options::default()).unwrap();
+        let nodes = &model.graph().node;
+        let activations = nodes.iter().enumerate();
+        for (place, activation) in activations.filter(|(_, node)| node.op_type == "Relu") {
+            // Until the model's next node.
+            let behind = nodes[place + 1..]
+                .iter()
+                .take_while(|node| node.name.starts_with("grad/"));
+            let reads = |node: &NodeProto| node.input.contains(&activation.output[0]);
+            let mut masks = behind.filter(|node| node.op_type == "Greater" && reads(node));
+            assert!(masks.next().is_some(), "behind {}", activation.name);
+        }
+        let masked: Vec<_> = nodes
+            .iter()
+            .filter(|node| node.op_type == "Where")
+            .collect();
+        assert_eq!(masked.len(), 3);
+        let image = declared_shape(model.inputs()[0]).unwrap();
+        // What comes out last is the graph's output, which is declared anyway.
+        for node in &masked[..2] {
+            let declared = model
+                .graph()
+                .value_info
+                .iter()
+                .find(|v| v.name == node.output[0]);
+            assert_eq!(declared_shape(declared.unwrap()).unwrap(), image);
+        }
+    }
+
+    /// More readers of one zero than share a copy of it.
+    #[test]
+    fn a_long_chain_has_the_gradient_of_a_short_one() {
+        let image = ndarray::Array::from_shape_fn((2, 3, 4, 4), |(n, c, y, x)| {
+            [-1.0, 0.5, 2.0][(n + c + y + x) % 3]
+        });
+        let cotangent = ndarray::arr2(&[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+        let model = differentiate(chain(150), &Options::default()).unwrap();
+        let mut engine = TractEngine::new(&model).unwrap();
+        let fed = [
+            ("image", image.view().into_dyn()),
+            ("cotangent", cotangent.view().into_dyn()),
+        ];
+        let grad = engine.run(&fed).unwrap().remove("grad").unwrap();
+        for ((n, c, y, x), &value) in image.indexed_iter() {
+            let right = if value > 0.0 {
+                cotangent[[n, c]] / 16.0
+            } else {
+                0.0
+            };
+            assert!((grad[[n, c, y, x]] - right).abs() < 1e-6, "{n} {c} {y} {x}");
+        }
+    }
+}

@@ -111,7 +111,7 @@ fn trips(count: i64) -> TensorProto {
     trips
 }
 
-/// 256 times 256 times two nodes: what has no room stays a loop, and is named.
+/// 256 times 256 times two nodes: what has no room with the loops in it stays a loop, and is named.
 #[test]
 fn loops_within_loops_that_grow_too_long_stay_loops() {
     let nodes = vec![
@@ -121,9 +121,11 @@ fn loops_within_loops_that_grow_too_long_stay_loops() {
     let inner = repeated("inner", "trips", "a", "c", nodes);
     let outer = repeated("outer", "trips", "x", "y", vec![inner]);
     let error = gradient(model(&[1, 2], vec![outer], vec![trips(256)])).unwrap_err();
-    // Every one of them is named, so the sentence is long.
     assert!(matches!(error, AutodiffError::NoRule { .. }), "{error}");
-    assert!(error.to_string().contains("Loop (node `outer/inner"));
+    assert!(
+        error.to_string().ends_with("Loop (node `outer`)"),
+        "{error}"
+    );
 }
 
 /// 256 times 390 times 256 rounds that do nothing: each has its number all the same.

@@ -34,6 +34,9 @@ pub(super) fn resize(site: &Site<'_>) -> Inferred {
             return Err(site.error(format!("its scale {scale} is not a positive number")));
         }
         shape[axis] = scaled(&input[axis], scale);
+        if input[axis].known().is_some() && shape[axis] == Dim::Unknown {
+            return Err(site.error(format!("its scale {scale} makes an axis beyond all bounds")));
+        }
     }
     one(shape)
 }
