@@ -1,17 +1,17 @@
-"""Makes a corpus of whole networks as PyTorch's two exporters write them, with the gradient of PyTorch's autograd: what the lists
-of families in `models.py` and `timm_models.py` share.
+"""Makes a corpus of whole networks as PyTorch's two exporters write them, with the gradient of PyTorch's autograd: what the
+lists of families in `models.py` and `timm_models.py` share.
 
-Every list writes `index.json`; for every network a folder with `image.npy`, `cotangent.npy` (float32), `logits.npy` and `grad.npy`
-(float64: the whole network computed so); and for every exporter `torchscript.onnx` and `dynamo.onnx` in it. Weights are random.
+Every list writes `index.json`; for every network a folder with `image.npy`, `cotangent.npy` (float32), `logits.npy` and
+`grad.npy` (float64: the whole network computed so); and for every exporter `torchscript.onnx` and `dynamo.onnx` in it. Weights are random.
 
 The image is chosen: two engines round differently, and where a pre-activation is nearly zero they end up on different sides of
 a ReLU, after which their gradients are rightly different. Of several images the one is taken whose gradient changes least when
 the image is moved by the relative distance `NUDGE`, several times what rounding does.
 
-Autograd is not trusted either: its gradient is held to central differences of the network's own forward pass (`slopes.py`), to 1e-5.
-In PyTorch 2.11 the one of a batch normalization is wrong on a CPU where its only image becomes tokens: `[1, C, H, W]` is flattened
-and transposed, the cotangent comes back with the strides of that, and is read in another order. `grad.npy` is then what autograd
-says with those cotangents laid out anew, held to the same differences; the index says how far off it was without.
+Autograd is not trusted either: its gradient is held to central differences of the network's own forward pass (`slopes.py`),
+to 1e-5. In PyTorch 2.11 that of a batch normalization is wrong on a CPU where its only image becomes tokens: `[1, C, H, W]` is
+flattened and transposed, the cotangent comes back with the strides of that, and is read in another order. `grad.npy` is then
+what autograd says with those cotangents laid out anew, held to the same differences; the index says how far it was off without.
 """
 
 import argparse
@@ -100,7 +100,8 @@ def make(name, family, folder):
     batch = 2 if family.dynamic else 1
     cotangent = rng.uniform(-1, 1, (batch, CLASSES)).astype(np.float32)
     exact = network.double()
-    image, unsteady = steady_image(exact, rng, cotangent, family.size)
+    with fresh_cotangents(exact):
+        image, unsteady = steady_image(exact, rng, cotangent, family.size)
     logits, grad, off = held_to_differences(exact, image, cotangent, rng)
     for stem, array in {"image": image, "cotangent": cotangent, "logits": logits, "grad": grad}.items():
         np.save(folder / f"{stem}.npy", np.ascontiguousarray(array))
@@ -109,7 +110,7 @@ def make(name, family, folder):
     entry |= {"exporters": [], "refused": {}}
     for exporter in (torchscript, dynamo):
         try:
-            exporter(network, torch.from_numpy(image), folder / f"{exporter.__name__}.onnx", family.dynamic)
+            exporter(network, torch.from_numpy(image), folder / f"{exporter.__name__}.onnx", family)
             entry["exporters"].append(exporter.__name__)
         except Exception as error:  # whatever an exporter raises
             entry["refused"][exporter.__name__] = f"{type(error).__name__}: {error}".split("\n")[0][:200]
@@ -204,16 +205,17 @@ def steady_image(network, rng, cotangent, size):
     return best
 
 
-def torchscript(network, image, path, dynamic):
-    axes = {"image": {0: "batch"}, "logits": {0: "batch"}} if dynamic else None
-    torch.onnx.export(
-        network, (image,), path, dynamo=False, opset_version=17,
-        input_names=["image"], output_names=["logits"], dynamic_axes=axes,
-    )  # fmt: skip
+def torchscript(network, image, path, family):
+    axes = {"image": {0: "batch"}, "logits": {0: "batch"}} if family.dynamic else None
+    with contextlib.redirect_stdout(io.StringIO()):
+        torch.onnx.export(
+            network, (image,), path, dynamo=False, opset_version=17,
+            input_names=["image"], output_names=["logits"], dynamic_axes=axes,
+        )  # fmt: skip
 
 
-def dynamo(network, image, path, dynamic):
-    shapes = ({0: torch.export.Dim("batch")},) if dynamic else None
+def dynamo(network, image, path, family):
+    shapes = ({0: torch.export.Dim("batch")},) if family.dynamic else None
     with contextlib.redirect_stdout(io.StringIO()):
         torch.onnx.export(
             network, (image,), path, dynamo=True, opset_version=20, external_data=False, verbose=False,

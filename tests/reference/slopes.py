@@ -1,7 +1,7 @@
 """A gradient held to central differences, in float64: who is right where autograd and a file disagree.
 
-A network's gradient is too long to be measured element by element. Along a direction of random signs, an error `e` of the gradient
-shows as `e · v`, whose mean square over directions is `‖e‖²`: a few directions measure its size.
+A network's gradient is too long to be measured element by element. Along a direction of random signs, an error `e` of the
+gradient shows as `e · v`, whose mean square over directions is `‖e‖²`: a few directions measure its size.
 """
 
 import numpy as np

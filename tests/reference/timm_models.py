@@ -9,14 +9,13 @@ import functools
 
 import timm
 from timm.models import ghostnet
-from timm.models.byobnet import ByoBlockCfg, ByobNet
+from timm.models.byobnet import ByoBlockCfg
 from timm.models.convmixer import ConvMixer
 from timm.models.dpn import DPN
 from timm.models.focalnet import FocalNet
 from timm.models.levit import Levit
 from timm.models.metaformer import Attention, GroupNorm1, LayerNorm2dNoBias, LayerNormNoBias, MetaFormer, SepConv
 from timm.models.mlp_mixer import Affine, GatedMlp, MlpMixer, ResBlock, SpatialGatingBlock
-from timm.models.nest import Nest
 from timm.models.resnetv2 import ResNetV2
 from timm.models.volo import VOLO
 from timm.layers import set_fused_attn
@@ -59,15 +58,15 @@ FAMILIES = {
     "nf_resnet": Family(zoo("nf_resnet26", depths=(1, 1, 1, 1), channels=(64, 96, 128, 160)), 64),
     "nfnet": Family(zoo("dm_nfnet_f0", depths=(1, 1, 1, 1), channels=(32, 64, 96, 96), group_size=16), 64, dynamic=True),
     "tf_efficientnetv2": Family(zoo("tf_efficientnetv2_b0", channel_multiplier=0.35), 64),
-    "mobilenetv4": Family(zoo("mobilenetv4_conv_small_035"), 64),
+    "mobilenetv4": Family(zoo("mobilenetv4_conv_small_035"), 32),
     "mobileone": Family(
         zoo("mobileone_s0", blocks=blocks("one", (24, 48, 64, 96), block_kwargs={"num_conv_branches": 4}), stem_chs=24), 64
     ),
     "fastvit": Family(zoo("fastvit_t8", embed_dims=(16, 32, 64, 128), layers=(1, 1, 2, 1)), 64),
     "repvgg": Family(zoo("repvgg_a0", blocks=blocks("rep", (24, 48, 64, 96)), stem_chs=24), 64, dynamic=True),
-    "ghostnetv2": Family(of(ghostnet._create_ghostnet, "ghostnetv2_100", 0.5, version="v2"), 64),
-    "hrnet": Family(zoo("hrnet_w18_small"), 64),
-    "dla": Family(zoo("dla46_c"), 64),
+    "ghostnetv2": Family(of(ghostnet._create_ghostnet, "ghostnetv2_100", 0.35, version="v2"), 64, calm=True),
+    "hrnet": Family(zoo("hrnet_w18_small"), 32, calm=True),
+    "dla": Family(zoo("dla46_c"), 32, calm=True),
     "dpn": Family(
         of(DPN, k_sec=(1, 1, 2, 1), inc_sec=(4, 4, 8, 12), k_r=32, groups=8, num_init_features=16, small=True), 64
     ),
@@ -75,8 +74,8 @@ FAMILIES = {
     "resnest": Family(zoo("resnest14d", channels=FOUR), 64),
     "sknet": Family(zoo("skresnet18", channels=FOUR), 64),
     "cspnet": Family(zoo("cs3darknet_s"), 64),
-    "vovnet": Family(zoo("ese_vovnet19b_slim_dw"), 64),
-    "rexnet": Family(zoo("rexnet_100", width_mult=0.5), 64),
+    "vovnet": Family(zoo("ese_vovnet19b_slim_dw"), 32),
+    "rexnet": Family(zoo("rexnet_100", width_mult=0.5), 32),
     "convnextv2": Family(zoo("convnextv2_atto", dims=(16, 24, 32, 48), depths=(1, 1, 2, 1)), 64, dynamic=True),
     "convmixer": Family(of(ConvMixer, 64, 4, kernel_size=9, patch_size=7), 56),
     "inception_next": Family(zoo("inception_next_atto", depths=(1, 1, 2, 1)), 64),
@@ -118,7 +117,6 @@ FAMILIES = {
     ),
     # Transformers.
     "deit": Family(zoo("deit_tiny_distilled_patch16_224", img_size=64, depth=3, embed_dim=96), 64, dynamic=True),
-    "beit": Family(unfused(zoo("beit_base_patch16_224", img_size=64, depth=3, embed_dim=96, num_heads=3)), 64),
     "eva": Family(unfused(zoo("eva02_tiny_patch14_224", img_size=56, depth=3, embed_dim=96)), 56),
     "cait": Family(zoo("cait_xxs24_224", img_size=64, depth=3, embed_dim=64), 64),
     "xcit": Family(zoo("xcit_nano_12_p16_224", img_size=64, depth=3, embed_dim=64), 64),
@@ -131,7 +129,6 @@ FAMILIES = {
     "davit": Family(zoo("davit_tiny", embed_dims=(24, 32, 48, 64), num_heads=(2, 2, 4, 4), depths=(1, 1, 2, 1)), 64),
     "hiera": Family(unfused(zoo("hiera_tiny_224", img_size=(64, 64), embed_dim=24, num_heads=1, stages=(1, 1, 2, 1))), 64),
     "volo": Family(of(VOLO, (1, 1, 2, 1), img_size=64, embed_dims=(48, 64, 64, 64), num_heads=(2, 4, 4, 4)), 64),
-    "nest": Family(unfused(of(Nest, 64, drop_path_rate=0.0, embed_dims=(24, 48, 96), num_heads=(1, 2, 4), depths=(1, 1, 2))), 64),
 }  # fmt: skip
 
 
