@@ -2,7 +2,8 @@
 lists of families in `models.py` and `timm_models.py` share.
 
 Every list writes `index.json`; for every network a folder with `image.npy`, `cotangent.npy` (float32), `logits.npy` and
-`grad.npy` (float64: the whole network computed so); and for every exporter `torchscript.onnx` and `dynamo.onnx` in it. Weights are random.
+`grad.npy` (float64: the whole network computed so); and for every exporter `torchscript.onnx` and `dynamo.onnx` in it. Weights
+are random.
 
 The image is chosen: two engines round differently, and where a pre-activation is nearly zero they end up on different sides of
 a ReLU, after which their gradients are rightly different. Of several images the one is taken whose gradient changes least when

@@ -123,7 +123,7 @@ FAMILIES = {
     "pit": Family(zoo("pit_ti_224", img_size=64, base_dims=[16, 16, 16], depth=[1, 2, 1]), 64),
     "crossvit": Family(zoo("crossvit_tiny_240", img_size=120, embed_dim=[32, 64], num_heads=[2, 2]), 120),
     "twins": Family(
-        unfused(zoo("twins_svt_small", img_size=64, embed_dims=[32, 48, 64, 96], depths=[2, 2, 2, 2], num_heads=[2, 2, 4, 4])), 64
+        unfused(zoo("twins_svt_small", img_size=64, embed_dims=[32, 48, 64, 96], depths=[2] * 4, num_heads=[2, 2, 4, 4])), 64
     ),
     "pvt_v2": Family(zoo("pvt_v2_b0", embed_dims=(16, 32, 80, 128), depths=(1, 1, 2, 1)), 64),
     "davit": Family(zoo("davit_tiny", embed_dims=(24, 32, 48, 64), num_heads=(2, 2, 4, 4), depths=(1, 1, 2, 1)), 64),
