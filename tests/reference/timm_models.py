@@ -113,7 +113,8 @@ FAMILIES = {
            mlp_layer=GatedMlp), 64
     ),
     "resmlp": Family(
-        of(MlpMixer, img_size=64, patch_size=16, num_blocks=3, embed_dim=64, mlp_ratio=4, block_layer=ResBlock, norm_layer=Affine), 64
+        of(MlpMixer, img_size=64, patch_size=16, num_blocks=3, embed_dim=64, mlp_ratio=4, block_layer=ResBlock,
+           norm_layer=Affine), 64
     ),
     # Transformers.
     "deit": Family(zoo("deit_tiny_distilled_patch16_224", img_size=64, depth=3, embed_dim=96), 64, dynamic=True),
