@@ -64,7 +64,7 @@ FAMILIES = {
     ),
     "fastvit": Family(zoo("fastvit_t8", embed_dims=(16, 32, 64, 128), layers=(1, 1, 2, 1)), 64),
     "repvgg": Family(zoo("repvgg_a0", blocks=blocks("rep", (24, 48, 64, 96)), stem_chs=24), 64, dynamic=True),
-    "ghostnetv2": Family(of(ghostnet._create_ghostnet, "ghostnetv2_100", 0.35, version="v2"), 64, calm=True),
+    "ghostnetv2": Family(of(ghostnet._create_ghostnet, "ghostnetv2_100", 0.5, version="v2"), 64),
     "hrnet": Family(zoo("hrnet_w18_small"), 32, calm=True),
     "dla": Family(zoo("dla46_c"), 32, calm=True),
     "dpn": Family(
