@@ -74,7 +74,7 @@ FAMILIES = {
     "resnest": Family(zoo("resnest14d", channels=FOUR), 64),
     "sknet": Family(zoo("skresnet18", channels=FOUR), 64),
     "cspnet": Family(zoo("cs3darknet_s"), 64),
-    "vovnet": Family(zoo("ese_vovnet19b_slim_dw"), 32),
+    "vovnet": Family(zoo("ese_vovnet19b_slim_dw"), 64),
     "rexnet": Family(zoo("rexnet_100", width_mult=0.5), 32),
     "convnextv2": Family(zoo("convnextv2_atto", dims=(16, 24, 32, 48), depths=(1, 1, 2, 1)), 64, dynamic=True),
     "convmixer": Family(of(ConvMixer, 64, 4, kernel_size=9, patch_size=7), 56),
