@@ -1,6 +1,6 @@
 //! The reference values that `cargo xtask reference` makes (tests/reference), and the engines' answers to them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -42,13 +42,18 @@ pub struct NodeCase {
     pub reason: Option<String>,
 }
 
-/// One of torchvision's networks.
+/// One of a zoo's networks.
 #[derive(Deserialize)]
 pub struct NetworkCase {
     /// Its folder.
     pub name: String,
     /// `torchscript`, `dynamo`: those that could export it.
     pub exporters: Vec<String>,
+    /// What the other exporters said.
+    pub refused: BTreeMap<String, String>,
+    /// How far PyTorch's autograd is off differences of the network's own forward pass, relative; the gradient that is compared
+    /// with is the one that differences confirm.
+    pub autograd_off: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -98,12 +103,12 @@ pub fn nodes() -> Result<Corpus<NodeCase>> {
     open_corpus("nodes", |index: NodeIndex| index.cases)
 }
 
-/// The whole networks.
+/// The whole networks of a zoo: `models` for torchvision's, `timm`.
 ///
 /// # Errors
 /// Where they have not been made, or the index cannot be read.
-pub fn networks() -> Result<Corpus<NetworkCase>> {
-    open_corpus("models", |index: NetworkIndex| index.models)
+pub fn networks(zoo: &str) -> Result<Corpus<NetworkCase>> {
+    open_corpus(zoo, |index: NetworkIndex| index.models)
 }
 
 fn open_corpus<Index: DeserializeOwned, Entry>(

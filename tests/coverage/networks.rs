@@ -18,12 +18,23 @@ const NETWORK: f64 = 1e-4;
 
 #[test]
 fn networks() {
-    let corpus = corpus::networks().unwrap();
+    hold("models", "networks");
+}
+
+#[test]
+fn timm() {
+    hold("timm", "timm");
+}
+
+/// Holds the table `title` of the documentation to a zoo's networks.
+fn hold(zoo: &str, title: &str) {
+    let corpus = corpus::networks(zoo).unwrap();
     let mut table = "| network | exporter | ONNX Runtime | tract | remarks |\n| --- | --- | --- | --- | --- |\n".to_owned();
     let mut wrong = vec![];
     for case in &corpus.entries {
         for exporter in &case.exporters {
-            let (cells, remarks) = network(&corpus, &case.name, exporter, &mut wrong);
+            let (cells, mut remarks) = network(&corpus, &case.name, exporter, &mut wrong);
+            remarks.extend(case.autograd_off.map(held_to_differences));
             let _ = writeln!(
                 table,
                 "| {} | {exporter} | {} | {} | {} |",
@@ -33,9 +44,25 @@ fn networks() {
                 remarks.join("; ")
             );
         }
+        for (exporter, why) in &case.refused {
+            let why = short(why);
+            let _ = writeln!(
+                table,
+                "| {} | {exporter} | – | – | PyTorch does not export it: {why} |",
+                case.name
+            );
+        }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    document::hold("networks", &table).unwrap();
+    document::hold(title, &table).unwrap();
+}
+
+/// The order of magnitude alone: processors round differently.
+fn held_to_differences(off: f64) -> String {
+    format!(
+        "held to differences, which autograd is off by 1e{:.0}",
+        off.log10().floor()
+    )
 }
 
 /// A network's cells in the table, one per engine, and remarks. What is wrong is added to `wrong`.

@@ -1,11 +1,11 @@
-"""Checks the differentiator over the corpus of networks that `models.py` makes, in float64.
+"""Checks the differentiator over the corpora of networks that `models.py` and `timm_models.py` make, in float64.
 
     cargo build --example differentiate
     .pellucid/reference/bin/python tests/reference/check_models.py [--only REGEX]
 
 Every exported network is differentiated, and the differentiated graph is evaluated in float64 by ONNX's reference evaluator,
-its convolutions by PyTorch: logits and gradient must equal those of PyTorch's autograd in float64, where no rounding can flip
-a decision. What is left is the rounding of constants that the file holds in float32.
+its convolutions by PyTorch: logits and gradient must equal those of PyTorch's autograd in float64, which differences have confirmed
+and where no rounding can flip a decision. What is left is the rounding of constants that the file holds in float32.
 """
 
 import argparse
@@ -74,17 +74,19 @@ def split(pads, auto_pad, weights):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", default="", help="only networks whose name matches this regular expression")
-    parser.add_argument("--corpus", type=pathlib.Path, default=ROOT / ".pellucid/models")
+    corpora = [ROOT / ".pellucid/models", ROOT / ".pellucid/timm"]
+    parser.add_argument("--corpus", type=pathlib.Path, nargs="+", default=corpora, help="folders of networks")
     parser.add_argument("--binary", type=pathlib.Path, default=ROOT / "target/debug/examples/differentiate")
     arguments = parser.parse_args()
     failed = 0
-    for case in json.loads((arguments.corpus / "index.json").read_text())["models"]:
-        for exporter in case["exporters"]:
-            name = f"{case['name']}/{exporter}"
-            if re.search(arguments.only, name):
-                why = check(arguments.binary, arguments.corpus / case["name"], exporter)
-                failed += why.startswith("FAILED")
-                print(f"{name}: {why}", flush=True)
+    for corpus in arguments.corpus:
+        for case in json.loads((corpus / "index.json").read_text())["models"]:
+            for exporter in case["exporters"]:
+                name = f"{case['name']}/{exporter}"
+                if re.search(arguments.only, name):
+                    why = check(arguments.binary, corpus / case["name"], exporter)
+                    failed += why.startswith("FAILED")
+                    print(f"{name}: {why}", flush=True)
     sys.exit(1 if failed else 0)
 
 

@@ -1,41 +1,17 @@
-"""Makes the corpus of whole networks: torchvision's classification families as PyTorch's two exporters write them, with the
-gradient of PyTorch's autograd.
+"""Makes the corpus of torchvision's networks: its classification families, as `exported.py` says.
 
     models.py --out FOLDER [--only REGEX]
 
-writes `index.json`; for every network a folder with `image.npy`, `cotangent.npy` (float32), `logits.npy` and `grad.npy` (float64:
-the whole network computed so); and for every exporter `torchscript.onnx` and `dynamo.onnx` in it. Weights are random. Families
-whose smallest member is large are built by torchvision's own classes with fewer or narrower blocks.
-
-The image is chosen: two engines round differently, and where a pre-activation is nearly zero they end up on different sides of
-a ReLU, after which their gradients are rightly different. Of several images the one is taken whose gradient changes least when
-the image is moved by the relative distance `NUDGE`, several times what rounding does.
+Families whose smallest member is large are built by torchvision's own classes with fewer or narrower blocks.
 """
 
-import argparse
-import contextlib
 import functools
-import io
-import json
-import logging
-import pathlib
-import re
-import time
-import warnings
-import zlib
 
-import numpy as np
-import torch
 import torchvision
 from torch import nn
 from torchvision.models import convnext, densenet, efficientnet, maxvit, resnet, swin_transformer, vision_transformer
 
-CLASSES = 10
-# Float32 rounding moves an activation by some 1e-7 a layer.
-NUDGE = 3e-6
-# The gradient of a smooth network moves by about NUDGE; a flipped decision moves it by 1e-3.
-STEADY = 5e-5
-IMAGES = 8
+from exported import CLASSES, Family, main
 
 
 def zoo(name, **options):
@@ -121,117 +97,13 @@ FAMILIES = {
     ),
 }  # fmt: skip
 
-# Deep networks that statistics of a batch would make chaotic: each normalization to unit variance at random weights enlarges
-# what rounding did, until the logits' fourth digit depends on it (Yang et al., A Mean Field Theory of Batch Normalization,
-# 2019). Theirs are drawn, and their weights keep the size of activations as in He et al., Delving Deep into Rectifiers, 2015.
-CALM = {"googlenet", "inception_v3", "mnasnet0_5", "mobilenet_v2", "regnet_y_400mf", "shufflenet_v2_x0_5"}
-
-# Networks that are exported with an open batch size, and compared on a batch of two.
+# Networks that are exported with an open batch size; what `Family.calm` means.
 DYNAMIC = {"resnet18", "mobilenet_v3_small", "shufflenet_v2_x0_5", "efficientnet_b0", "convnext", "vit"}
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--out", type=pathlib.Path, required=True, help="the folder to write")
-    parser.add_argument("--only", default="", help="only families whose name matches this regular expression")
-    arguments = parser.parse_args()
-    warnings.simplefilter("ignore")
-    logging.disable(logging.WARNING)
-    entries = []
-    for name in FAMILIES:
-        if re.search(arguments.only, name):
-            start = time.monotonic()
-            entries.append(make(name, arguments.out / name))
-            print(f"{name}: {time.monotonic() - start:.0f} s {entries[-1].get('refused', '')}", flush=True)
-    index = {"torch": torch.__version__, "torchvision": torchvision.__version__, "models": entries}
-    (arguments.out / "index.json").write_text(json.dumps(index, indent=1))
-
-
-def make(name, folder):
-    """Writes one family; returns its entry in the index."""
-    folder.mkdir(parents=True, exist_ok=True)
-    seed = zlib.crc32(name.encode())
-    torch.manual_seed(seed)
-    build, size = FAMILIES[name]
-    network = trained_looking(build(), size, name in CALM)
-    rng = np.random.default_rng(seed)
-    batch = 2 if name in DYNAMIC else 1
-    cotangent = rng.uniform(-1, 1, (batch, CLASSES)).astype(np.float32)
-    exact = network.double()
-    image, unsteady = steady_image(exact, rng, cotangent, size)
-    logits, grad = autograd(exact, image, cotangent)
-    for stem, array in {"image": image, "cotangent": cotangent, "logits": logits, "grad": grad}.items():
-        np.save(folder / f"{stem}.npy", np.ascontiguousarray(array))
-    network = network.float()
-    entry = {"name": name, "size": size, "batch": batch, "unsteady": unsteady, "exporters": [], "refused": {}}
-    for exporter in (torchscript, dynamo):
-        try:
-            exporter(network, torch.from_numpy(image), folder / f"{exporter.__name__}.onnx", name in DYNAMIC)
-            entry["exporters"].append(exporter.__name__)
-        except Exception as error:  # whatever an exporter raises
-            entry["refused"][exporter.__name__] = f"{type(error).__name__}: {error}".split("\n")[0][:200]
-    return entry
-
-
-def trained_looking(network, size, calm):
-    """Parameters that are born constant (biases, scales) get values of their own, and the running statistics those of a batch,
-    or drawn ones."""
-    with torch.no_grad():
-        for parameter in network.parameters():
-            if parameter.numel() > 1 and torch.all(parameter == parameter.flatten()[0]):
-                parameter.add_(0.1 * torch.randn_like(parameter))
-        for layer in network.modules():
-            if isinstance(layer, nn.BatchNorm2d):
-                layer.momentum = 1.0
-                layer.running_mean.normal_(0, 0.1)
-                layer.running_var.uniform_(0.5, 1.5)
-            elif isinstance(layer, nn.Conv2d) and calm:
-                nn.init.kaiming_normal_(layer.weight)
-        if not calm:
-            network.train()
-            network(torch.rand(8, 3, size, size))
-    return network.eval()
-
-
-def autograd(network, image, cotangent):
-    x = torch.from_numpy(image).double().requires_grad_()
-    logits = network(x)
-    (grad,) = torch.autograd.grad((logits * torch.from_numpy(cotangent).double()).sum(), x)
-    return logits.detach().numpy(), grad.numpy()
-
-
-def steady_image(network, rng, cotangent, size):
-    """An image whose gradient does not hang on rounding, and how much it changes when the image is nudged."""
-    best = None
-    for _ in range(IMAGES):
-        image = rng.uniform(0, 1, (len(cotangent), 3, size, size)).astype(np.float32)
-        _, grad = autograd(network, image, cotangent)
-        nudged = image * (1 + NUDGE * rng.choice([-1.0, 1.0], image.shape))
-        _, other = autograd(network, nudged, cotangent)
-        change = float(np.linalg.norm(other - grad) / np.linalg.norm(grad))
-        if best is None or change < best[1]:
-            best = image, change
-        if change < STEADY:
-            break
-    return best
-
-
-def torchscript(network, image, path, dynamic):
-    axes = {"image": {0: "batch"}, "logits": {0: "batch"}} if dynamic else None
-    torch.onnx.export(
-        network, (image,), path, dynamo=False, opset_version=17,
-        input_names=["image"], output_names=["logits"], dynamic_axes=axes,
-    )  # fmt: skip
-
-
-def dynamo(network, image, path, dynamic):
-    shapes = ({0: torch.export.Dim("batch")},) if dynamic else None
-    with contextlib.redirect_stdout(io.StringIO()):
-        torch.onnx.export(
-            network, (image,), path, dynamo=True, opset_version=20, external_data=False, verbose=False,
-            input_names=["image"], output_names=["logits"], dynamic_shapes=shapes,
-        )  # fmt: skip
+CALM = {"googlenet", "inception_v3", "mnasnet0_5", "mobilenet_v2", "regnet_y_400mf", "shufflenet_v2_x0_5"}
 
 
 if __name__ == "__main__":
-    main()
+    families = {
+        name: Family(build, size, calm=name in CALM, dynamic=name in DYNAMIC) for name, (build, size) in FAMILIES.items()
+    }  # fmt: skip
+    main(__doc__, families, {"torchvision": torchvision.__version__})

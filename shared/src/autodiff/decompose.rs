@@ -6,7 +6,7 @@
 
 use super::context::Context;
 use super::table::standard;
-use super::{AutodiffError, activation, attention, normalization, reduction};
+use super::{AutodiffError, activation, attention, movement, normalization, reduction};
 use crate::onnx::pb::NodeProto;
 
 /// Appends the definition of the context's node; the last node that it appends computes the first output. Returns that
@@ -16,6 +16,7 @@ pub(super) type Decomposition = fn(&mut Context<'_>) -> Result<String, AutodiffE
 /// Every operator that is differentiated through its definition.
 const DECOMPOSITIONS: &[(&str, Decomposition)] = &[
     ("Attention", attention::attention),
+    ("Col2Im", movement::col2im),
     ("Gelu", activation::gelu),
     ("GroupNormalization", normalization::group_normalization),
     ("HardSwish", activation::hard_swish),

@@ -6,7 +6,7 @@ use super::AutodiffError;
 use super::arithmetic::first;
 use super::bounds::LONGEST_AXIS;
 use super::context::{Context, Cotangents};
-use crate::onnx::Attributes;
+use crate::onnx::{Attributes, Blocks};
 
 /// Any operator that does nothing but move elements of its first input, in its most general form: run once more on the
 /// elements' positions, it says itself where each element of `y` came from, and `dy` is added up there. The rules below
@@ -264,4 +264,15 @@ pub(super) fn space_to_depth(context: &mut Context<'_>, arriving: &[Option<Strin
         &[first(arriving)],
         attributes,
     ))])
+}
+
+/// As a transposed convolution.
+pub(super) fn col2im(context: &mut Context<'_>) -> Result<String, AutodiffError> {
+    let name = format!("grad/{}", crate::onnx::node_name(context.node));
+    let (x, kind) = (context.input(0).to_owned(), context.kind());
+    Blocks::of(context.node, context.shapes)?
+        .and_then(|blocks| blocks.define(context.builder, &x, kind, &name))
+        .ok_or_else(|| {
+            context.unsupported("its channels, image or blocks are open, or do not fit together")
+        })
 }

@@ -369,6 +369,7 @@ fn normalization(b: &mut Builder) -> Result<(), OnnxError> {
                 .collect()
         },
     )?;
+    tokens(b)?;
     for op in ["Softmax", "LogSoftmax"] {
         b.plain(op, uniform(&[2, 5], -2.0, 2.0, 28), vec![])?;
         b.plain(
@@ -377,6 +378,35 @@ fn normalization(b: &mut Builder) -> Result<(), OnnxError> {
             vec![("axis", 1.into())],
         )?;
     }
+    Ok(())
+}
+
+/// The start of a transformer: the pixels of one normalised image become tokens. Their product hands back a cotangent with the
+/// strides of tokens.
+fn tokens(b: &mut Builder) -> Result<(), OnnxError> {
+    let mut graph = GraphBuilder::new("BatchNormalization");
+    let x = graph.input("x", &[1, 3, 2, 2].map(Dim::Known));
+    let parameter = |low, high, seed| uniform(&[3], low, high, seed);
+    let normal = [
+        graph.floats("scale", &parameter(0.5, 1.5, 70)),
+        graph.floats("bias", &parameter(-1.0, 1.0, 71)),
+        graph.floats("mean", &parameter(-1.0, 1.0, 72)),
+        graph.floats("variance", &parameter(0.2, 2.0, 73)),
+    ];
+    let inputs = [&x, &normal[0], &normal[1], &normal[2], &normal[3]].map(|name| &name[..]);
+    let normal = graph.node("BatchNormalization", "normal", &inputs, []);
+    let flat = graph.ints("flat", &[1, 3, 4]);
+    let flat = graph.node("Reshape", "pixels", &[&normal, &flat], []);
+    let order = [("perm", [0, 2, 1].into())];
+    let tokens = graph.node("Transpose", "tokens", &[&flat], order);
+    let weights = graph.floats("weights", &uniform(&[3, 5], -1.0, 1.0, 74));
+    let y = graph.node("MatMul", "y", &[&tokens, &weights], []);
+    graph.output(&y, None);
+    b.cases.push(Case {
+        name: "BatchNormalization of one image that becomes tokens".into(),
+        model: graph.finish()?,
+        input: uniform(&[1, 3, 2, 2], -1.0, 1.0, 75),
+    });
     Ok(())
 }
 

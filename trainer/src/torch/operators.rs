@@ -136,12 +136,16 @@ fn average_pool(call: &Call<'_>) -> Result<Tensor> {
 
 /// Train mode updates the running statistics in place. ONNX's `momentum` is the share that stays, libtorch's the share
 /// that is new.
+///
+/// libtorch 2.11 reads a cotangent in the wrong order on a CPU where it comes with the strides of tokens, of one image that was
+/// flattened and transposed behind the normalization. Through a flat view it comes with its own.
 fn batch_normalization(call: &Call<'_>) -> Result<Tensor> {
     let attributes = call.attributes();
     let epsilon = attributes.float("epsilon", 1e-5)?;
     let momentum = 1.0 - f64::from(attributes.float("momentum", 0.9)?);
     let parameter = |index| call.input(index).map(Some);
-    Ok(call.input(0)?.f_batch_norm(
+    let x = call.input(0)?;
+    let y = x.f_batch_norm(
         parameter(1)?,
         parameter(2)?,
         parameter(3)?,
@@ -150,7 +154,8 @@ fn batch_normalization(call: &Call<'_>) -> Result<Tensor> {
         momentum,
         f64::from(epsilon),
         true,
-    )?)
+    )?;
+    Ok(y.f_flatten(0, -1)?.f_reshape(x.size())?)
 }
 
 fn dropout(call: &Call<'_>) -> Result<Tensor> {

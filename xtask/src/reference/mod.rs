@@ -14,9 +14,9 @@ use std::time::Instant;
 
 /// Make the reference values that the tests compare gradients with.
 ///
-/// A Python environment (PyTorch, torchvision, ONNX, ONNX Runtime; pinned by hash in tests/reference/requirements.txt) and
+/// A Python environment (PyTorch, torchvision, timm, ONNX, ONNX Runtime; pinned by hash in tests/reference/requirements.txt) and
 /// what its scripts make there: ONNX's own node tests with measured slopes, and
-/// torchvision's networks with PyTorch's gradients. All of it lies in your cache folder and serves
+/// torchvision's and timm's networks with PyTorch's gradients. All of it lies in your cache folder and serves
 /// every checkout; `.pellucid/` in this one links to it. Once it is there, this does nothing.
 #[derive(clap::Args, Clone, Debug, Default)]
 #[command(
@@ -55,11 +55,18 @@ const CORPORA: &[Corpus] = &[
         bytes: 100_000_000,
     },
     Corpus {
-        title: "the corpus of whole networks",
+        title: "the corpus of torchvision's networks",
         link: "models",
         script: "models.py",
-        sources: &["models.py"],
+        sources: &["models.py", "exported.py", "slopes.py"],
         bytes: 800_000_000,
+    },
+    Corpus {
+        title: "the corpus of timm's networks",
+        link: "timm",
+        script: "timm_models.py",
+        sources: &["timm_models.py", "exported.py", "slopes.py"],
+        bytes: 500_000_000,
     },
 ];
 

@@ -121,3 +121,50 @@ fn batch_normalization_by_statistics_that_are_computed() {
     let y = run(&graph.finish().unwrap(), &x);
     assert_eq!(y.into_raw_vec_and_offset().0, [5.0, 7.0]);
 }
+
+/// Blocks of 2 × 2 that overlap on an image of 2 × 4: by hand.
+#[test]
+fn blocks_are_laid_into_the_image_and_added_up() {
+    let mut graph = GraphBuilder::new("col2im");
+    graph.input("x", &[1, 4, 3].map(Dim::Known));
+    let (image, block) = (graph.ints("image", &[2, 4]), graph.ints("block", &[2, 2]));
+    graph.node("Col2Im", "y", &["x", &image, &block], []);
+    graph.output("y", None);
+    let mut proto = graph.finish().unwrap().into_proto();
+    proto.opset_import[0].version = 18;
+    let model = Model::from_proto(proto).unwrap();
+    // Rows are elements of a block, columns the three blocks from left to right.
+    let x = ndarray::arr3(&[[
+        [1.0, 2.0, 3.0],
+        [10.0, 20.0, 30.0],
+        [0.5, 0.25, 0.0],
+        [100.0, 200.0, 300.0],
+    ]]);
+    let y = run(&model, &x.into_dyn());
+    assert_eq!(y.shape(), [1, 1, 2, 4]);
+    let expected = [1.0, 12.0, 23.0, 30.0, 0.5, 100.25, 200.0, 300.0];
+    assert_eq!(y.into_raw_vec_and_offset().0, expected);
+}
+
+/// By hand: strides of 3 leave the fourth column out, pads cut the first row off.
+#[test]
+fn blocks_apart_leave_zeros_between_and_behind() {
+    let mut graph = GraphBuilder::new("col2im");
+    graph.input("x", &[1, 4, 2].map(Dim::Known));
+    let (image, block) = (graph.ints("image", &[1, 6]), graph.ints("block", &[2, 2]));
+    let how: [(&str, AttributeValue); 2] = [
+        ("strides", vec![1, 3].into()),
+        ("pads", vec![1, 0, 0, 0].into()),
+    ];
+    graph.node("Col2Im", "y", &["x", &image, &block], how);
+    graph.output("y", None);
+    let mut proto = graph.finish().unwrap().into_proto();
+    proto.opset_import[0].version = 18;
+    let model = Model::from_proto(proto).unwrap();
+    let x = ndarray::arr3(&[[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]]]);
+    let y = run(&model, &x.into_dyn());
+    assert_eq!(
+        y.into_raw_vec_and_offset().0,
+        [5.0, 7.0, 0.0, 6.0, 8.0, 0.0]
+    );
+}

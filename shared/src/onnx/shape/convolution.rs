@@ -164,3 +164,27 @@ pub(super) fn global_pool(site: &Site<'_>) -> Inferred {
         .map(|(axis, dim)| if axis < 2 { dim.clone() } else { Dim::Known(1) });
     one(pooled.collect())
 }
+
+/// Batch, channels per element of a block, and the image whose size the second input says.
+pub(super) fn col2im(site: &Site<'_>) -> Inferred {
+    let (Some(columns), Some(image)) = (site.shape(0), site.constant(1)) else {
+        return unknown();
+    };
+    if columns.len() != 3 {
+        return site.unfit();
+    }
+    let elements = site.constant(2).and_then(|block| {
+        let sizes = block.iter().map(|&size| usize::try_from(size).ok());
+        sizes
+            .into_iter()
+            .try_fold(1usize, |all, size| all.checked_mul(size?))
+    });
+    let channels = match (columns[1].known(), elements) {
+        (Some(columns), Some(elements)) if elements > 0 => Dim::Known(columns / elements),
+        _ => Dim::Unknown,
+    };
+    let size = |&size: &i64| usize::try_from(size).map_or(Dim::Unknown, Dim::Known);
+    let mut shape = vec![columns[0].clone(), channels];
+    shape.extend(image.iter().map(size));
+    one(shape)
+}

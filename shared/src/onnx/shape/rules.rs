@@ -12,6 +12,7 @@ pub(super) fn infer(site: &Site<'_>) -> Inferred {
         "QLinearConv" => convolution::conv(site, 3),
         "ConvTranspose" => convolution::conv_transpose(site),
         "MaxPool" | "AveragePool" | "LpPool" => convolution::pool(site),
+        "Col2Im" => convolution::col2im(site),
         "GlobalAveragePool" | "GlobalMaxPool" | "GlobalLpPool" => convolution::global_pool(site),
         "Gemm" => product::gemm(site),
         "MatMul" | "MatMulInteger" => product::matmul(site),
