@@ -1,7 +1,7 @@
 """Checks the differentiator over the corpora of networks that `models.py` and `timm_models.py` make, in float64.
 
     cargo build --example differentiate
-    .pellucid/reference/bin/python tests/reference/check_models.py [--only REGEX]
+    .pellucid/reference/bin/python tests/reference/check_models.py [--only REGEX] [--corpus .pellucid/timm]
 
 Every exported network is differentiated, and the differentiated graph is evaluated in float64 by ONNX's reference evaluator,
 its convolutions by PyTorch: logits and gradient must equal those of PyTorch's autograd in float64, which differences have confirmed
@@ -74,8 +74,7 @@ def split(pads, auto_pad, weights):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", default="", help="only networks whose name matches this regular expression")
-    corpora = [ROOT / ".pellucid/models", ROOT / ".pellucid/timm"]
-    parser.add_argument("--corpus", type=pathlib.Path, nargs="+", default=corpora, help="folders of networks")
+    parser.add_argument("--corpus", type=pathlib.Path, nargs="+", default=[ROOT / ".pellucid/models"])
     parser.add_argument("--binary", type=pathlib.Path, default=ROOT / "target/debug/examples/differentiate")
     arguments = parser.parse_args()
     failed = 0

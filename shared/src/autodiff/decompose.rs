@@ -1,6 +1,6 @@
-//! Operators that the specification defines by others: their gradient is that of their definition.
+//! Operators that the specification defines by others, or that others express: their gradient is that of their definition.
 //!
-//! ONNX calls such operators functions. A decomposition appends the nodes of the definition with all but the last
+//! ONNX calls the former functions. A decomposition appends the nodes of the definition with all but the last
 //! computed again beside the operator itself, which stays in the graph; the gradient then flows through those nodes, each
 //! by its own rule. What of them no gradient reads is removed in the end.
 
