@@ -104,7 +104,7 @@ pub enum OnnxError {
         /// Its operator.
         op: String,
         /// What is held when it has run, at least.
-        bytes: usize,
+        bytes: u64,
     },
     /// The batch cannot be set: a node holds to the one that the model was exported with.
     #[error(
@@ -145,7 +145,7 @@ pub enum OnnxError {
 }
 
 /// An amount of memory for people.
-fn amount(bytes: usize) -> String {
+fn amount(bytes: u64) -> String {
     match bytes as f64 / 1e9 {
         many if many < 1e6 => format!("{many:.1} GB"),
         _ => "a million GB and more".to_owned(),

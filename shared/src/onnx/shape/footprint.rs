@@ -13,20 +13,20 @@ use super::super::{Attributes, Model, OnnxError, node_name};
 use super::{Dim, Shapes, given, infer_node, window};
 
 /// What any run may hold at a time, in bytes: small inputs and weights do not make a network small.
-const FREE: usize = 1 << 30;
+const FREE: u64 = 1 << 30;
 /// What a run may hold beyond that, as a multiple of its inputs: the values of EfficientNet-B7 and of its gradient together are about
 /// two thousand times its image.
-const PER_INPUT_BYTE: usize = 4096;
+const PER_INPUT_BYTE: u64 = 4096;
 /// The same for the weights, which may be unpacked from a byte to a float, and be transposed.
-const PER_WEIGHT_BYTE: usize = 16;
+const PER_WEIGHT_BYTE: u64 = 16;
 /// Multiplications and comparisons of one node: a convolution of 64 channels by as many takes 6e11 at 4096×4096 pixels.
-const MOST_WORK: usize = 1 << 41;
+const MOST_WORK: u64 = 1 << 41;
 /// How often the nodes in the bodies of one loop may run, where the file says how often that is.
 const MOST_ROUNDS: usize = 10_000_000;
 /// `Trilu` counts diagonals from the main one; ONNX Runtime crashes where that number is near the end of its integers.
 const FARTHEST_DIAGONAL: i64 = 1 << 31;
 /// Bytes per element: values are float32 by far the most.
-const ELEMENT: usize = 4;
+const ELEMENT: u64 = 4;
 
 /// Operators that make a value whose size a file can choose: where it cannot be told although all inputs are known, it is beyond
 /// what numbers count.
@@ -64,7 +64,7 @@ pub struct Footprint {
     frees: Vec<Vec<String>>,
     opset: i64,
     given: Shapes,
-    weights: usize,
+    weights: u64,
     /// The shapes of inputs that were found to fit.
     admitted: Vec<Vec<Vec<usize>>>,
 }
@@ -107,14 +107,16 @@ impl Footprint {
             return Ok(());
         }
         let mut known = self.given.clone();
-        let mut fed = 0_usize;
+        let mut fed = 0_u64;
         for (name, shape) in inputs {
             fed = fed.saturating_add(volume(shape).saturating_mul(ELEMENT));
             known.learn_shape(name, shape.iter().copied().map(Dim::Known).collect());
         }
         let most = FREE
             .saturating_add(fed.saturating_mul(PER_INPUT_BYTE))
-            .saturating_add(self.weights.saturating_mul(PER_WEIGHT_BYTE));
+            .saturating_add(self.weights.saturating_mul(PER_WEIGHT_BYTE))
+            // WebAssembly can address no more than 4 GiB.
+            .min(usize::MAX as u64);
         self.walk(&mut known, most)?;
         if self.admitted.len() >= 64 {
             self.admitted.clear();
@@ -123,13 +125,13 @@ impl Footprint {
         Ok(())
     }
 
-    fn walk(&self, known: &mut Shapes, most: usize) -> Result<(), OnnxError> {
+    fn walk(&self, known: &mut Shapes, most: u64) -> Result<(), OnnxError> {
         let declared = HashMap::new();
-        let mut held = 0_usize;
+        let mut held = 0_u64;
         for (node, frees) in self.nodes.iter().zip(&self.frees) {
             infer_node(node, known, self.opset, &declared)?;
             let made = node.output.iter().map(|name| size(known, name));
-            held = made.fold(held, usize::saturating_add);
+            held = made.fold(held, u64::saturating_add);
             let mut needed = held;
             if matches!(&node.domain[..], "" | "ai.onnx") {
                 judge_operands(node, known)?;
@@ -143,7 +145,7 @@ impl Footprint {
                 });
             }
             let freed = frees.iter().map(|name| size(known, name));
-            held = freed.fold(held, usize::saturating_sub);
+            held = freed.fold(held, u64::saturating_sub);
         }
         Ok(())
     }
@@ -196,7 +198,7 @@ fn is_boundless(node: &NodeProto, known: &Shapes) -> bool {
 }
 
 /// What a node needs beside its result, in bytes: the padded input of a window, the intermediate of a contraction of several.
-fn aside(node: &NodeProto, known: &Shapes) -> Result<usize, OnnxError> {
+fn aside(node: &NodeProto, known: &Shapes) -> Result<u64, OnnxError> {
     let input = |index: usize| known.numbers(node.input.get(index)?);
     let (work, bytes) = match &node.op_type[..] {
         "Conv" | "MaxPool" | "AveragePool" | "LpPool" => {
@@ -280,24 +282,25 @@ fn made(node: &NodeProto, known: &Shapes) -> Option<Vec<usize>> {
 }
 
 /// About how many bytes a value takes; 0 where its shape is not known.
-fn size(known: &Shapes, name: &str) -> usize {
+fn size(known: &Shapes, name: &str) -> u64 {
     let shape = known.numbers(name);
     shape.map_or(0, |shape| volume(&shape).saturating_mul(ELEMENT))
 }
 
-fn volume(shape: &[usize]) -> usize {
+/// The product of sizes. In 64 bits everywhere: what is judged may be beyond what a process can address.
+fn volume(shape: &[usize]) -> u64 {
     if shape.contains(&0) {
         return 0;
     }
     shape
         .iter()
-        .fold(1, |product, &d| product.saturating_mul(d))
+        .fold(1, |product, &d| product.saturating_mul(d as u64))
 }
 
-fn bytes_of(tensor: &super::TensorProto) -> usize {
+fn bytes_of(tensor: &super::TensorProto) -> u64 {
     let lists = (tensor.float_data.len() + tensor.int32_data.len()) * 4
         + (tensor.int64_data.len() + tensor.double_data.len() + tensor.uint64_data.len()) * 8;
-    tensor.raw_data.len() + lists
+    (tensor.raw_data.len() + lists) as u64
 }
 
 /// A node without what it holds of weights: shapes do not hang on them.
