@@ -52,6 +52,16 @@ fn with_site(check: impl FnOnce(&str) + Send + 'static) {
 
 /// The same, under limits of its own, with what `add` puts into the folder's parent.
 fn with_limits(limits: Limits, add: impl FnOnce(&Path), check: impl FnOnce(&str) + Send + 'static) {
+    with_server(limits, Access::default(), add, check);
+}
+
+/// The same, letting in whom `access` says.
+fn with_server(
+    limits: Limits,
+    access: Access,
+    add: impl FnOnce(&Path),
+    check: impl FnOnce(&str) + Send + 'static,
+) {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| {
         let path = folder.path().join("site").join(name);
@@ -70,7 +80,7 @@ fn with_limits(limits: Limits, add: impl FnOnce(&Path), check: impl FnOnce(&str)
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let host = Ipv4Addr::LOCALHOST.into();
-        let mut server = Server::bind(&folder.path().join("site"), host, 0, Access::default())
+        let mut server = Server::bind(&folder.path().join("site"), host, 0, access)
             .await
             .unwrap();
         server.limits = limits;
@@ -232,31 +242,27 @@ fn a_page_that_took_the_name_of_this_machine_gets_nothing() {
     });
 }
 
-#[tokio::test]
-async fn who_may_frame_the_page_is_said_in_every_answer() {
-    let folder = tempfile::tempdir().unwrap();
+#[test]
+fn who_may_frame_the_page_is_said_in_every_answer() {
     let access = Access {
         frame_ancestors: "'self' https://intranet.example".into(),
         ..Access::default()
     };
-    let server = Server::bind(folder.path(), Ipv4Addr::LOCALHOST.into(), 0, access)
-        .await
-        .unwrap();
-    let url = server.url();
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = tokio::spawn(server.run(async {
-        let _ = stopped.await;
-    }));
-    let answer = tokio::task::spawn_blocking(move || request(&url, "GET /", ""))
-        .await
-        .unwrap();
-    let policy = &answer.headers["content-security-policy"];
-    assert!(
-        policy.ends_with("; frame-ancestors 'self' https://intranet.example"),
-        "{policy}"
+    with_server(
+        Limits::default(),
+        access,
+        |_| {},
+        |url| {
+            for path in ["/", "/missing"] {
+                let answer = request(url, &format!("GET {path}"), "");
+                let policy = &answer.headers["content-security-policy"];
+                assert!(
+                    policy.ends_with("; frame-ancestors 'self' https://intranet.example"),
+                    "{policy}"
+                );
+            }
+        },
     );
-    stop.send(()).unwrap();
-    serving.await.unwrap().unwrap();
 }
 
 #[test]
