@@ -191,7 +191,7 @@ class PellucidViewer extends HTMLElement {
     const next = element.contains(element.getRootNode().activeElement) ? element.nextElementSibling : null;
     this.#slots = this.#slots.filter((known) => known !== slot);
     slot.remove();
-    next?.querySelector(".remove, button")?.focus() ?? next?.focus?.();
+    (next?.querySelector(".remove") ?? next)?.focus();
     this.#collectClasses();
     if (!this.#jobs.busy && this.#life) this.#settle();
   }

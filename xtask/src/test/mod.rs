@@ -17,8 +17,8 @@ use std::process::ExitCode;
 
 /// Run every test: formatting, lints, all crates, documentation, the page in a real Chromium.
 ///
-/// What is missing on the machine is fetched as by `cargo xtask deps`; Chromium is installed too where that is
-/// possible (Debian, as root). All stages run even if an earlier one fails.
+/// What is missing on the machine is fetched as by `cargo xtask deps`; Chromium, nginx and Apache, for the page, are
+/// installed too where that is possible (Debian, as root). All stages run even if an earlier one fails.
 #[derive(clap::Args, Clone, Debug)]
 #[command(
     after_help = "Examples:\n  cargo xtask test                       everything, as CI does\n  cargo xtask test --no-browser          \
