@@ -50,7 +50,7 @@ test('an image that is dropped ends in two predictions and two maps', async () =
 
 test('picking and pasting the same pixels give the same answers as dropping them', async () => {
   // PNG, because the clipboard holds pixels, not files: what is pasted has been through the browser's encoder.
-  const image = await readFile(join(paths.pictures, 'explained.png')).then((bytes) => files.write('picture.png', bytes));
+  const image = await readFile(await session.screenshot('pasted')).then((bytes) => files.write('picture.png', bytes));
   await viewer.drop(image);
   const dropped = await viewer.saliencies();
   await viewer.pick(image);

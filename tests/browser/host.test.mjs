@@ -62,7 +62,7 @@ test('each of two viewers takes what is dropped on it', async () => {
 
 test('text that is pasted into a field stays text, and a picture pasted elsewhere is nobody’s', async () => {
   await session.page.locator('#text').focus();
-  await viewer.paste(await readFile(join(paths.pictures, 'smoke.png')));
+  await viewer.paste(await readFile(await session.screenshot('pasted')));
   await session.page.waitForTimeout(300);
   assert.ok(pictures[2].endsWith(await shown('first')));
   await session.page.locator('#second').getByRole('button', { name: 'Choose an image' }).focus();
