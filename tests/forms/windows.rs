@@ -21,6 +21,13 @@ pub(super) fn windows(f: &mut Forms) -> Result<(), OnnxError> {
         if op != "LpPool" {
             let ceil = vec![pads(), ("ceil_mode", 1.into())];
             f.plain((17, &format!("{op} ceil"), 1), &[1, 2, 8, 6], with(ceil))?;
+            // A window of three over two rows: less than a stride is missing.
+            let beyond = with(vec![("ceil_mode", 1.into())]);
+            f.plain(
+                (17, &format!("{op} ceil, window beyond the input"), 1),
+                &[1, 2, 2, 5],
+                beyond,
+            )?;
         }
     }
     let count = vec![

@@ -27,7 +27,8 @@ use crate::progress::Progress;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   pellucid evaluate runs/robust/best.onnx --data phantom:300 --epsilon 1
-  pellucid evaluate runs/ham/best.onnx --data ham10000:HAM10000 --split runs/ham/split.csv --norm linf --epsilon 0.01 --json")]
+  pellucid evaluate runs/ham/best.onnx --data ham10000:HAM10000 \\
+      --split runs/ham/split.csv --norm linf --epsilon 0.01 --json")]
 pub struct Args {
     /// The ONNX model
     model: PathBuf,

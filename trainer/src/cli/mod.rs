@@ -51,7 +51,8 @@ use crate::stop::Interrupted;
     arg_required_else_help = true,
     after_help = "\
 Examples:
-  pellucid train --data phantom:1200 --arch resnet-small --size 64 --adversarial l2 --epsilon 1 --out runs/robust
+  pellucid train --data phantom:1200 --arch resnet-small --size 64 --adversarial l2 \\
+      --epsilon 1 --out runs/robust
   pellucid evaluate runs/robust/best.onnx --data phantom:300 --norm l2 --epsilon 1
   pellucid inspect robust.onnx
   pellucid explain robust.onnx lesion.jpg -o map.png

@@ -31,9 +31,12 @@ const GREY: image::Rgb<u8> = image::Rgb([90, 90, 90]);
 /// Draws several models' saliency on the same images, and tells how much of it lies inside the lesions.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
-  pellucid report --model runs/standard/best.onnx --model runs/robust/best.onnx --data phantom:6 -o saliency.png
-  pellucid report --model a.onnx --model b.onnx --data ham10000:DIR --split runs/robust/split.csv --maps-only -o maps.png
-  pellucid report --model a.onnx --model b.onnx --data ham10000:DIR --split runs/robust/split.csv --count 500 --json
+  pellucid report --model runs/standard/best.onnx --model runs/robust/best.onnx \\
+      --data phantom:6 -o saliency.png
+  pellucid report --model a.onnx --model b.onnx --data ham10000:HAM10000 \\
+      --split runs/ham/split.csv --maps-only -o maps.png
+  pellucid report --model a.onnx --model b.onnx --data ham10000:HAM10000 \\
+      --split runs/ham/split.csv --count 500 --json
 
 A column per image: the image, for phantoms the pixels that decide the class, then a map per model in the order given,
 with the lesion's outline, framed green where the model is right and red where it is wrong.")]

@@ -32,10 +32,12 @@ use crate::train::{
 #[command(after_help = "Examples:
   A small network on phantoms, in minutes on a CPU, standard and robust:
     pellucid train --data phantom:1200 --arch resnet-small --out runs/standard
-    pellucid train --data phantom:1200 --arch resnet-small --adversarial l2 --epsilon 1 --out runs/robust
+    pellucid train --data phantom:1200 --arch resnet-small --adversarial l2 --epsilon 1 \\
+        --out runs/robust
 
   A robust ResNet-18 on HAM10000, from ImageNet weights:
-    pellucid train --data ham10000:HAM10000 --init resnet18.safetensors --adversarial l2 --epsilon 7 --out runs/ham")]
+    pellucid train --data ham10000:HAM10000 --init resnet18.safetensors --adversarial l2 \\
+        --epsilon 7 --out runs/ham")]
 pub struct Args {
     /// What to learn from: phantom:COUNT, ham10000:FOLDER or folder:FOLDER (one sub-folder per class)
     #[arg(long)]

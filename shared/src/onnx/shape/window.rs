@@ -115,12 +115,14 @@ impl Window {
         let padded = size
             .checked_add(self.before[axis])?
             .checked_add(self.after[axis])?;
-        let room = padded.checked_sub(extent(self.kernel[axis], self.dilations[axis]))?;
+        let extent = extent(self.kernel[axis], self.dilations[axis]);
         let stride = self.strides[axis];
         if !self.ceil {
-            return (room / stride).checked_add(1);
+            return (padded.checked_sub(extent)? / stride).checked_add(1);
         }
-        let positions = room.div_ceil(stride).checked_add(1)?;
+        // Rounding up, a window that is larger than the padded input still has a position if less than a stride is missing.
+        let positions =
+            (padded.checked_add(stride - 1)?.checked_sub(extent)? / stride).checked_add(1)?;
         // A window that would begin in the padding behind the input does not count (ONNX and PyTorch alike).
         let begins_outside = (positions - 1).saturating_mul(stride) >= size + self.before[axis];
         Some(positions - usize::from(begins_outside))

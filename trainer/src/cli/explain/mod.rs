@@ -49,10 +49,13 @@ Examples:
     pellucid explain robust.onnx lesion.jpg --target mel --raw grad.npy
 
   Other methods, and why one class rather than another:
-    pellucid explain robust.onnx lesion.jpg --method smoothgrad --samples 50 --sigma 0.2 -o map.png
-    pellucid explain robust.onnx lesion.jpg --method integrated-gradients --baseline black --baseline blur -o map.png
+    pellucid explain robust.onnx lesion.jpg --method smoothgrad --samples 50 --sigma 0.2 \\
+        -o map.png
+    pellucid explain robust.onnx lesion.jpg --method integrated-gradients --baseline black \\
+        --baseline blur -o map.png
     pellucid explain robust.onnx lesion.jpg --method grad-cam --target mel --against nv -o map.png
-    pellucid explain robust.onnx lesion.jpg --method occlusion --window 50 --stride 25 --sign all -o map.png
+    pellucid explain robust.onnx lesion.jpg --method occlusion --window 50 --stride 25 \\
+        --sign all -o map.png
 
   For any other ONNX classifier, what nobody tells is assumed and listed; say it otherwise:
     pellucid explain resnet50.onnx cat.jpg --size 224 --mean 0.485,0.456,0.406 \\
