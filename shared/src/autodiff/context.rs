@@ -118,7 +118,13 @@ impl Context<'_> {
     /// `value` in the shape of `like`.
     pub(super) fn reshape_like(&mut self, value: &str, like: &str) -> String {
         let shape = self.shape_of(like);
-        self.op("Reshape", &[value, &shape])
+        // A zero in a shape is otherwise a size to copy, not one of a value without elements.
+        let empty = self
+            .shapes
+            .get(like)
+            .is_some_and(|shape| shape.contains(&Dim::Known(0)));
+        let zeros = empty.then(|| ("allowzero", 1.into()));
+        self.node("Reshape", &[value, &shape], zeros)
     }
 
     /// The shape of a value as an int64 vector: a constant where it is known, asked at run time where not.

@@ -1,11 +1,11 @@
 //! Small files that would take gigabytes or hours, and numbers beyond all bounds. What the fuzz targets (`fuzz/`) find ends up
 //! here.
 
-use pellucid_shared::autodiff::AutodiffError;
+use pellucid_shared::autodiff::{AutodiffError, GRAD};
 use pellucid_shared::onnx::pb::NodeProto;
-use pellucid_shared::onnx::{AttributeValue, float_value, int_tensor};
+use pellucid_shared::onnx::{AttributeValue, Model, declared_shape, float_value, int_tensor};
 
-use super::{gradient, model, node, says, weight, with};
+use super::{gradient, known, model, node, says, weight, with};
 
 /// Each of these asks for gigabytes in a few bytes.
 #[test]
@@ -179,5 +179,39 @@ fn numbers_beyond_all_bounds_do_not_overflow() {
         if let Err(error) = gradient(proto) {
             assert!(!error.to_string().is_empty(), "{op}");
         }
+    }
+}
+
+/// A reader drops a declared shape that contradicts what it infers: what is written must not be of that kind.
+#[test]
+fn a_gradient_without_elements_has_the_shape_of_its_input() {
+    let apart = node("", "Unsqueeze", "", &["x", "axes"], &["apart"]);
+    let joined = with(node("", "Concat", "", &["apart"], &["y"]), "axis", 0);
+    let axes = int_tensor("axes", &[0]);
+    let written = Model::from_proto(model(&[1, 1, 0, 5], vec![apart, joined], vec![axes])).unwrap();
+    let read = Model::parse(&written.to_bytes()).unwrap();
+    let gradient = gradient(read.into_proto()).unwrap();
+    let grad = gradient.output(Some(GRAD)).unwrap();
+    assert_eq!(declared_shape(grad).unwrap(), known(&[1, 1, 0, 5]));
+    let bytes = gradient.to_bytes();
+    assert_eq!(Model::parse(&bytes).unwrap().proto(), gradient.proto());
+}
+
+#[test]
+fn parts_that_are_not_the_whole_are_refused() {
+    for parts in [
+        vec![2, 996_432_412_676],
+        vec![2, 3],
+        vec![-1, 7],
+        vec![i64::MAX, i64::MAX],
+    ] {
+        let parts = int_tensor("parts", &parts);
+        let split = with(
+            node("", "Split", "cut", &["x", "parts"], &["y", "z"]),
+            "axis",
+            0,
+        );
+        let error = gradient(model(&[6], vec![split], vec![parts])).unwrap_err();
+        says(&error, &["`cut`", "6 elements"]);
     }
 }

@@ -50,6 +50,17 @@ pub(super) fn split(site: &Site<'_>) -> Inferred {
                 site.error("`split` has another number of entries than the node has outputs")
             );
         }
+        let whole = sizes.iter().try_fold(0i64, |all, &size| {
+            (size >= 0).then(|| all.checked_add(size))?
+        });
+        let fits = |&size: &usize| whole.is_some_and(|whole| usize::try_from(whole) == Ok(size));
+        if let Dim::Known(size) = &input[at]
+            && !fits(size)
+        {
+            return Err(site.error(format!(
+                "its parts are not together the {size} elements that there are"
+            )));
+        }
         sizes.iter().map(|&size| Entry::Known(size).dim()).collect()
     } else if site.has(1) {
         vec![Dim::Unknown; parts]
