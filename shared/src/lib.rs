@@ -6,18 +6,17 @@
 //! [`metrics`] know only arrays. [`said`], how names stand in messages, and [`guard`], where panics end, are for all.
 
 pub mod attribution;
-pub mod autodiff;
 mod bilinear;
 pub mod card;
 pub mod contract;
 pub mod engine;
-pub mod files;
-pub mod guard;
 pub mod image;
-pub mod kind;
 pub mod metrics;
-pub mod onnx;
 pub mod phantom;
 pub mod render;
-pub mod said;
 pub mod zoo;
+
+pub use onnx_autodiff as autodiff;
+pub use onnx_edit as onnx;
+pub use pellucid_files as files;
+pub use pellucid_files::{guard, kind, said};

@@ -61,8 +61,8 @@ fn short(text: &str) -> String {
 #[test]
 fn the_example_of_a_rule_is_the_source() {
     let source = concat!(
-        include_str!("../../shared/src/autodiff/functions.rs"),
-        include_str!("../../shared/src/autodiff/table.rs")
+        include_str!("../../shared/autodiff/src/functions.rs"),
+        include_str!("../../shared/autodiff/src/table.rs")
     );
     let examples: Vec<&str> = include_str!("../../docs/operators.md")
         .split("```rust\n")

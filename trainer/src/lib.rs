@@ -2,6 +2,8 @@
 //! and exports them as ONNX. The binary `pellucid` is a thin command line over this library.
 
 #[cfg(feature = "torch")]
+pub mod attack;
+#[cfg(feature = "torch")]
 pub mod bench;
 #[cfg(feature = "torch")]
 pub mod check;

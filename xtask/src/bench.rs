@@ -100,7 +100,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     fs::create_dir_all(&folder)
         .with_context(|| format!("{} could not be made", folder.display()))?;
     // Everything is built before anything is measured.
-    let mut build = programs.cargo(&checkout);
+    let mut build = checkout.cargo(&programs);
     build.args(["build", "--bin", "speed", "--bin", "pellucid"]);
     process::run(&mut build, "install Rust through rustup")?;
     let browser = if arguments.no_browser {

@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// What we read of `cargo metadata`.
 #[derive(Deserialize)]
@@ -60,9 +61,24 @@ impl Checkout {
         ]
     }
 
+    /// The cargo that runs us, in this checkout.
+    pub(crate) fn cargo(&self, programs: &Programs) -> Command {
+        let mut command =
+            programs.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.current_dir(self.root());
+        // The outer cargo has put `.cargo/config.toml`'s `[env]` into our environment. The inner one reads that file
+        // itself; inherited values look like the user's own, and build scripts would run again for them.
+        for (name, value) in self.configured_variables() {
+            if std::env::var_os(name).is_some_and(|given| given == value) {
+                command.env_remove(name);
+            }
+        }
+        command
+    }
+
     /// The folder that cargo builds into, wherever the user has put it.
     pub(crate) fn target_folder(&self, programs: &Programs) -> Result<PathBuf> {
-        let mut command = programs.cargo(self);
+        let mut command = self.cargo(programs);
         command.args(["metadata", "--format-version=1", "--no-deps", "--offline"]);
         let output = process::capture(&mut command, "install Rust through rustup")?;
         let metadata: Metadata = serde_json::from_slice(&output.stdout).with_context(|| {

@@ -136,8 +136,8 @@ pub(crate) fn build_pellucid(checkout: &Checkout, programs: &Programs) -> Result
     // No `--package`: that would choose other features for shared dependencies than `cargo build` and `cargo xtask test`
     // do, and build tract twice.
     process::run(
-        programs
-            .cargo(checkout)
+        checkout
+            .cargo(programs)
             .args(["build", "--bin", "pellucid"]),
         "install Rust through rustup",
     )?;

@@ -51,13 +51,13 @@ pub(crate) fn for_a_minute(checkout: &Checkout, programs: &Programs) -> Result<(
 
 fn carry_out(checkout: &Checkout, programs: &Programs, words: &[String]) -> Result<()> {
     let remedy = "install Rust through rustup";
-    let mut build = programs.cargo(checkout);
+    let mut build = checkout.cargo(programs);
     process::run(
         build.args(["build", "--bin", "pellucid", "--bin", "hostile"]),
         remedy,
     )?;
     // Through cargo, which knows where the libraries lie and where its own target folder is.
-    let mut trial = programs.cargo(checkout);
+    let mut trial = checkout.cargo(programs);
     trial.args(["run", "--quiet", "--bin", "hostile", "--"]);
     process::run(trial.args(words), "look at the cases told above")
 }

@@ -1,6 +1,5 @@
 //! Other programs, called by name.
 
-use crate::checkout::Checkout;
 use anyhow::{Context, Result, bail};
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
@@ -44,20 +43,6 @@ impl Programs {
         std::env::split_paths(&self.search_path)
             .map(|folder| folder.join(program))
             .find(|path| path.is_file())
-    }
-
-    /// The cargo that runs us, in the checkout.
-    pub(crate) fn cargo(&self, checkout: &Checkout) -> Command {
-        let mut command = self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.current_dir(checkout.root());
-        // The outer cargo has put `.cargo/config.toml`'s `[env]` into our environment. The inner one reads that file
-        // itself; inherited values look like the user's own, and build scripts would run again for them.
-        for (name, value) in checkout.configured_variables() {
-            if std::env::var_os(name).is_some_and(|given| given == value) {
-                command.env_remove(name);
-            }
-        }
-        command
     }
 }
 

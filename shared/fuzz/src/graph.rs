@@ -257,8 +257,8 @@ impl Growing<'_, '_> {
         let index = self.bytes.int_in_range(0..=self.functions.len())?;
         if index == self.functions.len() && self.depth < 3 {
             self.functions.push(FunctionProto {
-                name: Some(format!("F{index}")),
-                domain: Some("own".into()),
+                name: format!("F{index}"),
+                domain: "own".into(),
                 input: vec!["a".into()],
                 ..FunctionProto::default()
             });

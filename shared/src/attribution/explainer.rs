@@ -1,10 +1,11 @@
 use ndarray::{Array3, ArrayView4, Axis};
 
+use super::found::Found;
 use super::networks::Networks;
 use super::runner::{Runner, Subject};
 use super::{
-    Attribution, AttributionError, Baseline, Convergence, Features, Gradient, Job, Map, Method,
-    PixelSpace, Signature, Target, gradient,
+    Attribution, AttributionError, Baseline, Gradient, Job, Method, PixelSpace, Signature, Target,
+    gradient,
 };
 use crate::autodiff::Quantized;
 use crate::engine::{Engine, EngineError};
@@ -18,32 +19,6 @@ use crate::onnx::Model;
 pub struct Explainer {
     networks: Networks,
     signature: Signature,
-}
-
-/// What a method found, before it is put together with what is known anyway.
-pub(super) struct Found {
-    pub(super) map: Map,
-    /// The logits at the image, where the method learnt them.
-    pub(super) logits: Option<Vec<f32>>,
-    pub(super) convergence: Vec<Convergence>,
-    pub(super) features: Option<Features>,
-    /// What the map must be multiplied by.
-    pub(super) factor: f64,
-    /// How many activations another rule than the exact one was applied to.
-    pub(super) activations: Option<usize>,
-}
-
-impl Found {
-    pub(super) fn new(map: Map) -> Self {
-        Self {
-            map,
-            logits: None,
-            convergence: vec![],
-            features: None,
-            factor: 1.0,
-            activations: None,
-        }
-    }
 }
 
 impl Explainer {

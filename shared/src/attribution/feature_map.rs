@@ -1,6 +1,6 @@
 use ndarray::{Array2, Array3, Axis};
 
-use super::explainer::Found;
+use super::found::Found;
 use super::head::linear_head;
 use super::layer::{self, Layer};
 use super::networks::Graph;

@@ -1,6 +1,6 @@
 use ndarray::Array3;
 
-use super::explainer::Found;
+use super::found::Found;
 use super::networks::Graph;
 use super::runner::{Runner, Subject};
 use super::{AttributionError, Map, Method, squares};

@@ -1,6 +1,6 @@
 use ndarray::Array3;
 
-use super::explainer::Found;
+use super::found::Found;
 use super::quadrature::Rule;
 use super::runner::{Runner, Subject};
 use super::{AttributionError, Baseline, Convergence, Map};

@@ -1,26 +1,9 @@
 use std::collections::HashSet;
 
-use super::layout::Layout;
+use super::layout::{Layout, SPATIAL};
 use super::{AttributionError, Signature};
 use crate::onnx::pb::NodeProto;
 use crate::onnx::{Model, Shapes, infer_shapes, node_name};
-
-/// Operators that by their definition read axes 2 and 3 as height and width.
-pub(super) const SPATIAL: &[&str] = &[
-    "AveragePool",
-    "BatchNormalization",
-    "Conv",
-    "ConvTranspose",
-    "DepthToSpace",
-    "GroupNormalization",
-    "InstanceNormalization",
-    "LRN",
-    "LpPool",
-    "MaxPool",
-    "Resize",
-    "SpaceToDepth",
-    "Upsample",
-];
 
 /// Operators after which axes 2 and 3 may be anything.
 const REARRANGING: &[&str] = &[

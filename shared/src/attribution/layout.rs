@@ -8,9 +8,25 @@ use std::collections::HashMap;
 
 use ndarray::Array3;
 
-use super::layer::SPATIAL;
 use crate::onnx::pb::NodeProto;
 use crate::onnx::{Attributes, Dim, Model, Shapes};
+
+/// Operators that by their definition read axes 2 and 3 as height and width.
+pub(super) const SPATIAL: &[&str] = &[
+    "AveragePool",
+    "BatchNormalization",
+    "Conv",
+    "ConvTranspose",
+    "DepthToSpace",
+    "GroupNormalization",
+    "InstanceNormalization",
+    "LRN",
+    "LpPool",
+    "MaxPool",
+    "Resize",
+    "SpaceToDepth",
+    "Upsample",
+];
 
 /// Per axis of a value, which axis of `[N, C, H, W]` it is.
 type Axes = [usize; 4];

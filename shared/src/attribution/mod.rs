@@ -38,6 +38,7 @@ mod error;
 mod expected;
 mod explainer;
 mod feature_map;
+mod found;
 mod gradient;
 mod graphs;
 mod head;

@@ -1,6 +1,6 @@
 use ndarray::{Array2, s};
 
-use super::explainer::Found;
+use super::found::Found;
 use super::runner::{Runner, Subject};
 use super::{AttributionError, Baseline, Map};
 

@@ -1,6 +1,6 @@
 use ndarray::{Array2, Array3, Axis};
 
-use super::explainer::Found;
+use super::found::Found;
 use super::noise::{Purpose, Stream};
 use super::runner::{Runner, Subject};
 use super::score_cam::seen;

@@ -1,7 +1,7 @@
 use ndarray::{Array2, Array3, ArrayView2};
 
-use super::explainer::Found;
 use super::feature_map::{found, rectified, weighted};
+use super::found::Found;
 use super::layer::{self, Layer};
 use super::runner::{Runner, Subject};
 use super::{AttributionError, Baseline};

@@ -1,6 +1,6 @@
 use ndarray::{Array3, Array4, Axis};
 
-use super::explainer::Found;
+use super::found::Found;
 use super::noise::{Purpose, Stream};
 use super::runner::{Runner, Subject};
 use super::{AttributionError, Map, squares};

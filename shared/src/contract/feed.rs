@@ -278,7 +278,9 @@ fn is_bytes(value: &ValueInfoProto) -> Result<bool, ContractError> {
 
 /// The element type that a value is declared with.
 pub(super) fn element(value: &ValueInfoProto) -> Option<DataType> {
-    let type_proto::Value::TensorType(tensor) = value.r#type.as_ref()?.value.as_ref()?;
+    let type_proto::Value::TensorType(tensor) = value.r#type.as_ref()?.value.as_ref()? else {
+        return None;
+    };
     DataType::try_from(tensor.elem_type).ok()
 }
 

@@ -6,6 +6,7 @@
 mod barrier;
 mod optimiser;
 mod prepare;
+mod protobuf;
 mod sharing;
 mod tape;
 mod tract;

@@ -9,6 +9,7 @@ use tract_onnx::tract_core::runtime::RunOptions;
 use super::barrier::kept_apart;
 use super::optimiser;
 use super::prepare::{prepared, told};
+use super::protobuf;
 use super::watch::{NotANumber, watched};
 use super::{Engine, EngineError, Outputs, contained, require_numbers};
 use crate::onnx::{Footprint, Model, require_finite};
@@ -72,12 +73,12 @@ impl TractEngine {
 /// Hands the graph to tract, which keeps a copy of the weights.
 pub(super) fn parse(model: Model) -> Result<InferenceModel, EngineError> {
     require_finite(&model)?;
-    let model = prepared(model)?;
+    let model = protobuf::model(prepared(model)?.into_proto());
     contained(NAME, || {
         tract_onnx::onnx()
             .with_ignore_output_shapes(true)
             .with_ignore_value_info(true)
-            .parse(model.proto(), None)
+            .parse(&model, None)
             .map(|parsed| parsed.model)
             .map_err(load_error)
     })

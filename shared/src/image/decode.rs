@@ -7,14 +7,8 @@ use ::image::{
     DynamicImage, GrayImage, ImageDecoder, ImageFormat, ImageReader, Limits, Rgb, RgbImage,
 };
 
-use super::{ImageError, jpeg};
+use super::{ImageError, MAX_MEGAPIXELS, MIN_SIDE, jpeg};
 use crate::kind::FileKind;
-
-/// Images above this many million pixels are refused before any memory is taken for them.
-pub const MAX_MEGAPIXELS: u64 = 100;
-
-/// Images with a side shorter than this many pixels are refused.
-pub const MIN_SIDE: u32 = 8;
 
 /// What a decoder may allocate: 100 megapixels of 16-bit RGBA, and as much again to work in.
 const MAX_ALLOCATION: u64 = 2 * 8 * MAX_MEGAPIXELS * 1_000_000;

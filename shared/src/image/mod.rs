@@ -17,6 +17,7 @@ mod decode;
 mod encode;
 mod error;
 mod jpeg;
+mod limits;
 #[cfg(test)]
 mod pillow_masks;
 #[cfg(test)]
@@ -25,8 +26,9 @@ mod preprocess;
 mod tensor;
 
 pub use ::image::{GrayImage, Luma, Rgb, RgbImage};
-pub use decode::{Decoded, ImageNote, MAX_MEGAPIXELS, MIN_SIDE, decode, decode_mask, decode_noted};
+pub use decode::{Decoded, ImageNote, decode, decode_mask, decode_noted};
 pub use encode::encode_png;
 pub use error::ImageError;
+pub use limits::{MAX_MEGAPIXELS, MIN_SIDE};
 pub use preprocess::{Crop, Filter, Preprocessing, crop_and_resize, preprocess, preprocess_mask};
 pub use tensor::{to_rgb, to_tensor};

@@ -13,8 +13,8 @@ use super::{gradient, model, node, says, with};
 
 fn function(name: &str, nodes: Vec<NodeProto>) -> FunctionProto {
     FunctionProto {
-        name: Some(name.into()),
-        domain: Some("own".into()),
+        name: name.into(),
+        domain: "own".into(),
         input: vec!["a".into()],
         output: vec!["c".into()],
         node: nodes,

@@ -215,3 +215,22 @@ fn parts_that_are_not_the_whole_are_refused() {
         says(&error, &["`cut`", "6 elements"]);
     }
 }
+
+/// Rules trust that a node's inputs fit together, which shape inference does not check for every operator: what comes out has
+/// the shape of the input, or is refused.
+#[test]
+fn a_gradient_of_another_shape_than_its_input_is_refused() {
+    let attention = |values: usize| {
+        let attention = node("", "Attention", "looks", &["q", "k", "x"], &["y"]);
+        let weights = vec![weight("q", &[2, 3, 4, 8]), weight("k", &[2, 3, 6, 8])];
+        let mut proto = model(&[2, 3, values, 10], vec![attention], weights);
+        proto.opset_import[0].version = 23;
+        proto.ir_version = 11;
+        gradient(proto)
+    };
+    attention(6).unwrap();
+    says(
+        &attention(31).unwrap_err(),
+        &["`grad` would be 2×3×6×10, not 2×3×31×10"],
+    );
+}

@@ -8,6 +8,7 @@
 mod contest;
 mod contestant;
 mod cost;
+mod notes;
 mod protocol;
 mod table;
 mod worker;

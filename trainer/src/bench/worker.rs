@@ -10,12 +10,13 @@ use tch::{Cuda, Device, Kind, Tensor};
 
 use super::protocol::{Answer, Order};
 use super::{Arithmetic, Mode};
+use crate::attack::Attack;
 use crate::device::DeviceChoice;
 use crate::sentence::sentence;
 use crate::torch::{
     Mode as Pass, Network, Tf32, allow_tf32, choose_device, peak_memory, reset_peak_memory,
 };
-use crate::train::{Attack, Optimizer, OptimizerChoice, learn};
+use crate::train::{Optimizer, OptimizerChoice, learn};
 
 /// The radius of the attack's ball: the smallest of the paper's. It decides no time.
 const EPSILON: f64 = 3.0;

@@ -18,14 +18,13 @@ use serde_json::json;
 use tch::Device;
 
 use super::{Told, temporary};
+use crate::attack::Attack;
 use crate::data::{Balance, Shares, Source};
 use crate::device::DeviceChoice;
 use crate::engines::TorchEngine;
 use crate::progress::Progress;
 use crate::stop::Stop;
-use crate::train::{
-    Attack, Augment, Defaults, OptimizerChoice, Recipe, Schedule, Settings, Start, train,
-};
+use crate::train::{Augment, Defaults, OptimizerChoice, Recipe, Schedule, Settings, Start, train};
 
 /// Side of the training's images in pixels.
 const SIZE: u32 = 32;

@@ -226,9 +226,9 @@ fn measure(
     examples: &Examples,
     progress: &Progress,
 ) -> Result<Evaluation> {
+    use crate::attack::Attack;
     use crate::evaluate::{Figures, attacked, clean};
     use crate::torch::{Network, Tf32, allow_tf32, choose_device};
-    use crate::train::Attack;
 
     let attack = args
         .epsilon

@@ -13,13 +13,14 @@ use super::quantities::{
     MOST_BATCH, MOST_EPOCHS, MOST_IMAGES, MOST_STEPS, architecture, count, decay, minutes, norm,
     rate, share, threads,
 };
+use crate::attack::Attack;
 use crate::data::{Balance, Shares, Source};
 use crate::device::DeviceChoice;
 use crate::progress::Progress;
 use crate::stop::Interrupted;
 use crate::train::{
-    Attack, Augment, Defaults, OptimizerChoice, Outcome, Recipe, Schedule, Settings, Start,
-    outputs, train, usual_size,
+    Augment, Defaults, OptimizerChoice, Outcome, Recipe, Schedule, Settings, Start, outputs, train,
+    usual_size,
 };
 
 /// Trains a classifier, on clean images or against an attack.

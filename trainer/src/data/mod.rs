@@ -3,6 +3,8 @@
 //! A [`Source`] names data as the command line does; [`Dataset::open`] lists its images, [`Split`] parts them into
 //! training, validation and test without tearing a lesion apart, and [`Pixels`] decodes them.
 
+#[cfg(feature = "torch")]
+mod batch;
 mod dataset;
 mod examples;
 mod folder;
@@ -25,6 +27,8 @@ mod table;
 #[cfg(test)]
 mod testing;
 
+#[cfg(feature = "torch")]
+pub(crate) use batch::batch;
 pub use dataset::{Dataset, Item, MOST_IMAGE_BYTES, Picture};
 pub use examples::Examples;
 pub use masks::Masks;

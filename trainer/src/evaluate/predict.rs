@@ -98,8 +98,9 @@ pub use on_torch::{attacked, clean};
 #[cfg(feature = "torch")]
 mod on_torch {
     use super::*;
+    use crate::attack::{Attack, pgd};
+    use crate::data::batch;
     use crate::torch::{Mode, Network};
-    use crate::train::{Attack, batch, pgd};
     use tch::{Kind, Tensor};
 
     /// Counts the network's answers on clean images.

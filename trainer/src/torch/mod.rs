@@ -6,6 +6,7 @@ mod driver;
 mod executor;
 mod operators;
 mod parameters;
+pub(crate) mod random;
 mod shim;
 mod threads;
 

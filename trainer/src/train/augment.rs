@@ -163,8 +163,8 @@ fn matrix(draw: &Draw) -> [f32; 6] {
 mod tests {
     use tch::Device;
 
-    use super::super::random;
     use super::*;
+    use crate::torch::random;
 
     fn images(count: i64) -> Tensor {
         random::uniform(9, &[count, 3, 16, 16], Device::Cpu).unwrap()

@@ -4,11 +4,12 @@ use anyhow::{Result, ensure};
 use indicatif::ProgressBar;
 use tch::{Kind, Tensor};
 
-use super::batch::batch;
+use super::Augment;
 use super::optimizer::Optimizer;
-use super::random::{Purpose, step_seed};
+use super::seeds::{Purpose, step_seed};
 use super::step::{Learnt, learn};
-use super::{Attack, Augment};
+use crate::attack::Attack;
+use crate::data::batch;
 use crate::data::{Balance, Examples, epoch_order};
 use crate::stop::Stop;
 use crate::torch::Network;

@@ -4,8 +4,9 @@ use pellucid_shared::card::{Adversarial, Card, Input, Metric, Training};
 use pellucid_shared::image::Preprocessing;
 use tch::Device;
 
+use super::Settings;
 use super::init::Initial;
-use super::{Attack, Settings};
+use crate::attack::Attack;
 use crate::data::Dataset;
 use crate::evaluate::Measured;
 

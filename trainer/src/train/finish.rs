@@ -5,11 +5,11 @@ use pellucid_shared::card::Card;
 use pellucid_shared::onnx::Model;
 use tch::Device;
 
-use super::Attack;
-use super::batch::batch;
 use super::facts::note;
 use super::run::{MEASURING_SEED, Run};
+use crate::attack::Attack;
 use crate::data::Examples;
+use crate::data::batch;
 use crate::evaluate::{Evaluation, Figures, attacked, clean};
 use crate::export::{self, Report};
 use crate::torch::{Network, Tf32, allow_tf32};

@@ -3,9 +3,10 @@
 use anyhow::{Error, Result, anyhow};
 use tch::{Device, Kind, Tensor};
 
+use super::Settings;
 use super::optimizer::Optimizer;
 use super::step::learn;
-use super::{Attack, Settings};
+use crate::attack::Attack;
 use crate::torch::{Network, card_memory, release_memory};
 
 /// Whether an error is libtorch's for memory that is not to be had, on a card or on the CPU.

@@ -1,94 +1,33 @@
-//! A training from its settings to the verified best network.
+//! What a training holds on its way.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
 use pellucid_shared::card::Card;
-use pellucid_shared::onnx::{Model, require_finite};
+use pellucid_shared::onnx::Model;
 
 use super::Settings;
-use super::facts::{card, describe};
 use super::folder::Folder;
-use super::init::initial_model;
 use super::log::{EpochRecord, Log};
 use super::schedule::Score;
-use super::stages::Stage;
-use crate::data::{Dataset, Examples, Part, Split, TRAINING_POPULATION};
-use crate::evaluate::Evaluation;
-use crate::export::{self, Report};
+use crate::data::{Dataset, Examples, Split};
 use crate::progress::Progress;
 use crate::stop::{Held, Stop};
-use crate::torch::{Network, Tf32, allow_tf32, choose_device};
-
-/// What a training ended with.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// The best network's file; where the training was interrupted, an older run's or none.
-    pub best: PathBuf,
-    /// The file with the latest weights.
-    pub latest: PathBuf,
-    /// What was recorded of every epoch.
-    pub epochs: Vec<EpochRecord>,
-    /// The best network on the test images; `None` where the training was interrupted.
-    pub test: Option<Evaluation>,
-    /// How the engines agreed on the best network's file; `None` where the training was interrupted.
-    pub verification: Option<Report>,
-    /// How many minutes it took.
-    pub minutes: f64,
-}
+use crate::torch::Network;
 
 /// The seed of validation's and test's attacks: the same in every epoch and run, so that figures compare.
 pub(super) const MEASURING_SEED: u64 = 0;
 
-/// Trains as the settings say, into their folder:
-///
-/// - `latest.onnx`, the network after the last epoch;
-/// - `unverified.onnx`, the best network so far by balanced accuracy on the validation images (attacked ones in an
-///   adversarial training, clean ones in another; the lower loss decides between equals);
-/// - `best.onnx`, the same once it is verified across engines at the end; the other name is then gone;
-/// - `log.jsonl`, an [`EpochRecord`] per line; `split.csv`; `settings.json`.
-///
-/// The first of them are written with the first checkpoint. Where the folder holds a run that may be overwritten, the new one's
-/// files stand in `unfinished` within it until its best network is verified.
-///
-/// On the same CPU with the same number of threads, the same settings give the same weights, to the bit. When `stop` asks,
-/// the step at hand is finished, `latest.onnx` written, and the training ends.
-///
-/// # Errors
-/// Where settings, data or network do not fit together, a file cannot be written, or the written network fails its
-/// verification; each error says what to do.
-pub fn train(settings: &Settings, progress: &Progress, stop: &Stop) -> Result<Outcome> {
-    settings.check()?;
-    Folder::check(&settings.out, settings.overwrite)?;
-    // Hours of training shall not end at an engine that cannot be loaded.
-    export::ready()?;
-    let mut run = Run::prepare(settings, progress, stop)?;
-    let result = run.whole();
-    if result.is_err() {
-        run.folder.discard_if_empty();
-    }
-    let (test, verification) = result?.unzip();
-    Ok(Outcome {
-        best: run.folder.published(),
-        latest: run.folder.latest(),
-        minutes: run.begun.elapsed().as_secs_f64() / 60.0,
-        epochs: run.records,
-        test,
-        verification,
-    })
-}
-
+/// A training under way; what it does stands in `training.rs`, `stages.rs` and `finish.rs`.
 pub(super) struct Run<'a> {
     pub(super) settings: &'a Settings,
     pub(super) progress: &'a Progress,
     pub(super) stop: &'a Stop,
     /// A training is not ended in the middle of a step, whose weights would be lost.
     pub(super) held: Held<'a>,
-    begun: Instant,
+    pub(super) begun: Instant,
     pub(super) folder: Folder,
-    split: Split,
-    dataset: Dataset,
+    pub(super) split: Split,
+    pub(super) dataset: Dataset,
     /// Begun with the first checkpoint.
     pub(super) log: Option<Log>,
     pub(super) model: Model,
@@ -102,128 +41,4 @@ pub(super) struct Run<'a> {
     pub(super) test: Examples,
     pub(super) records: Vec<EpochRecord>,
     pub(super) best: Option<Score>,
-}
-
-impl<'a> Run<'a> {
-    fn prepare(settings: &'a Settings, progress: &'a Progress, stop: &'a Stop) -> Result<Self> {
-        let begun = Instant::now();
-        let device = choose_device(settings.device)?;
-        allow_tf32(Tf32::Convolutions);
-        if let Some(threads) = settings.threads {
-            tch::set_num_threads(i32::try_from(threads)?);
-        }
-        let classes = settings.classes.as_deref();
-        let dataset = Dataset::open(&settings.data, classes, TRAINING_POPULATION)?;
-        let split = match &settings.split {
-            Some(path) => Split::read(path, &dataset)?,
-            None => Split::stratified(&dataset, settings.shares, settings.seed)?,
-        };
-        let part = |part| dataset.select(&split.indices(part));
-        let (train, validation, test) =
-            (part(Part::Train), part(Part::Validation), part(Part::Test));
-        check_parts(settings, &train, &validation)?;
-        let initial = initial_model(&settings.start, &dataset.classes, settings.seed)?;
-        require_finite(&initial.model).context("the weights to begin with cannot be trained")?;
-        for notice in &initial.notices {
-            progress.say(notice);
-        }
-        let preprocessing = initial.preprocessing.clone();
-        let card = card(settings, &dataset, &initial, &train, &preprocessing);
-        progress.say(&describe(&card, &train, &validation, &test, device));
-
-        let attacked = settings
-            .validation_attack
-            .is_some()
-            .then(|| validation.sample(settings.validation_images));
-        let read =
-            |dataset: Dataset, title| Examples::read(dataset, &preprocessing, title, progress);
-        let attacked = attacked.map(|a| read(a, "validation")).transpose()?;
-        let (train, validation) = (read(train, "training")?, read(validation, "validation")?);
-        let test = read(test, "test")?;
-        let mut network = Network::new(&initial.model, device)?;
-
-        // Everything is checked before anything is touched.
-        for stage in Stage::ALL {
-            stage.check(settings, &initial.model, &mut network)?;
-        }
-        let held = stop.hold();
-        let folder = Folder::prepare(&settings.out)?;
-        Ok(Self {
-            settings,
-            progress,
-            stop,
-            held,
-            begun,
-            folder,
-            split,
-            dataset,
-            log: None,
-            model: initial.model,
-            network,
-            card,
-            train,
-            validation,
-            attacked,
-            test,
-            records: vec![],
-            best: None,
-        })
-    }
-
-    /// Every stage and the end; `None` where it is interrupted.
-    fn whole(&mut self) -> Result<Option<(Evaluation, Report)>> {
-        let settings = self.settings;
-        if settings.head.epochs > 0 {
-            self.train(Stage::Head)?;
-        }
-        // Without a head's stage this is where the first step is taken, however little time there is.
-        if settings.head.epochs == 0 || !self.stopped() {
-            self.train(Stage::Whole)?;
-        }
-        self.finish()
-    }
-
-    /// Writes what goes with the first checkpoint.
-    pub(super) fn begin_log(&mut self) -> Result<()> {
-        if self.log.is_none() {
-            self.split.write(&self.folder.split(), &self.dataset)?;
-            self.folder.write_settings(&self.settings.to_json())?;
-            self.log = Some(Log::create(&self.folder.log())?);
-        }
-        Ok(())
-    }
-
-    /// Whether no further epoch is to begin.
-    pub(super) fn stopped(&self) -> bool {
-        let minutes = self.begun.elapsed().as_secs_f64() / 60.0;
-        self.stop.is_asked()
-            || self
-                .settings
-                .max_minutes
-                .is_some_and(|most| minutes >= most)
-    }
-}
-
-fn check_parts(settings: &Settings, train: &Dataset, validation: &Dataset) -> Result<()> {
-    for (name, part) in [("training", train), ("validation", validation)] {
-        ensure!(
-            !part.items.is_empty(),
-            "the split has no {name} image: list some in it"
-        );
-    }
-    for (option, recipe) in [("--head-batch", settings.head), ("--batch", settings.whole)] {
-        let images = train.items.len();
-        ensure!(
-            recipe.epochs == 0 || recipe.batch <= images,
-            "{option} {} is larger than the {images} training images: choose at most {images}",
-            recipe.batch
-        );
-    }
-    if let Some(rare) = train.counts().iter().position(|&count| count == 0) {
-        anyhow::bail!(
-            "no training image is of the class `{}`: leave it out with --classes",
-            train.classes[rare].code
-        );
-    }
-    Ok(())
 }

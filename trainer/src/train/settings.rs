@@ -7,7 +7,8 @@ use pellucid_shared::zoo::Architecture;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Attack, Augment, OptimizerChoice, Schedule, Start};
+use super::{Augment, OptimizerChoice, Schedule, Start};
+use crate::attack::Attack;
 use crate::data::{Balance, Shares, Source};
 use crate::device::DeviceChoice;
 

@@ -14,7 +14,8 @@ use super::memory::{is_out_of_memory, out_of_memory};
 use super::optimizer::Optimizer;
 use super::run::{MEASURING_SEED, Run};
 use super::schedule::{Schedule, Score, Watch};
-use super::{Attack, Recipe, Settings};
+use super::{Recipe, Settings};
+use crate::attack::Attack;
 use crate::evaluate::{Measured, attacked, clean};
 use crate::torch::Network;
 

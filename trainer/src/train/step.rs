@@ -4,7 +4,7 @@ use anyhow::Result;
 use tch::{Reduction, Tensor};
 
 use super::optimizer::Optimizer;
-use super::{Attack, pgd};
+use crate::attack::{Attack, pgd};
 use crate::torch::{Mode, Network};
 
 /// What a step saw.

@@ -9,6 +9,7 @@ use pellucid_shared::onnx::Model;
 use pellucid_shared::zoo::Architecture;
 
 use super::*;
+use crate::attack::Attack;
 use crate::data::{Balance, Shares};
 use crate::device::DeviceChoice;
 use crate::progress::Progress;

@@ -12,7 +12,7 @@ use pellucid_shared::zoo::{Architecture, Blueprint, build};
 use safetensors::{Dtype, tensor::TensorView};
 
 /// Lays out everything but what examples write themselves.
-pub fn lay_out(folder: &Path) {
+pub(crate) fn lay_out(folder: &Path) {
     let save = |model: &Model, name: &str| model.save(&folder.join(name)).unwrap();
     for name in ["lesion.jpg", "cat.jpg"] {
         // Its bytes say what a picture is, not its name.

@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 /// Builds the trainer and tells where it lies.
 fn build(checkout: &Checkout, programs: &Programs, dev: bool) -> Result<PathBuf> {
-    let mut cargo = programs.cargo(checkout);
+    let mut cargo = checkout.cargo(programs);
     cargo.args(["build", "--bin", "pellucid"]);
     if !dev {
         cargo.arg("--release");

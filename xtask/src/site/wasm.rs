@@ -33,7 +33,7 @@ pub(super) fn compile(
     checkout: &Checkout,
     programs: &Programs,
 ) -> Result<PathBuf> {
-    let mut command = programs.cargo(checkout);
+    let mut command = checkout.cargo(programs);
     command.args([
         "build",
         "--package",

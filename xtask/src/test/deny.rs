@@ -52,7 +52,7 @@ fn cargo_deny(checkout: &Checkout, programs: &Programs) -> Result<PathBuf> {
 fn install(folder: &Path, checkout: &Checkout, programs: &Programs) -> Result<()> {
     eprintln!("installing cargo-deny {VERSION} (some minutes)");
     let build = folder.join("build");
-    let mut cargo = programs.cargo(checkout);
+    let mut cargo = checkout.cargo(programs);
     // It runs for a second: compiling it fast is worth more.
     cargo
         .args([

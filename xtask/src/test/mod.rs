@@ -103,7 +103,7 @@ impl Arguments {
 impl Stage {
     fn carry_out(self, checkout: &Checkout, programs: &Programs) -> Result<()> {
         let cargo = |words: &str| {
-            let mut command = programs.cargo(checkout);
+            let mut command = checkout.cargo(programs);
             process::run(
                 command.args(words.split_whitespace()),
                 "install Rust through rustup",
@@ -116,7 +116,7 @@ impl Stage {
             Self::Lint => {
                 cargo("clippy --workspace --all-targets -- -D warnings")?;
                 cargo(
-                    "clippy -p pellucid-viewer -p pellucid-shared --target wasm32-unknown-unknown -- -D warnings",
+                    "clippy -p pellucid-viewer -p pellucid-shared -p onnx-autodiff -p onnx-edit -p pellucid-files --target wasm32-unknown-unknown -- -D warnings",
                 )
             }
             Self::Deny => deny::run(checkout, programs),

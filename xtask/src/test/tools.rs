@@ -11,8 +11,8 @@ const OLDEST_NODE: u32 = 20;
 
 /// Whether `cargo nextest` is installed.
 pub(super) fn has_nextest(checkout: &Checkout, programs: &Programs) -> bool {
-    let output = programs
-        .cargo(checkout)
+    let output = checkout
+        .cargo(programs)
         .args(["nextest", "--version"])
         .output();
     output.is_ok_and(|output| output.status.success())

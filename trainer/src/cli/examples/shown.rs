@@ -1,7 +1,7 @@
 //! What commands a text shows. The tests of the binary, which run them, include this file too.
 
 /// The command lines of `pellucid` in a text, each in one line.
-pub fn commands(text: &str) -> Vec<String> {
+pub(crate) fn commands(text: &str) -> Vec<String> {
     let mut joined = String::new();
     for line in text.lines() {
         match line.trim().strip_suffix('\\') {

@@ -1,0 +1,99 @@
+//! Shapes that a file declares of its values and that are no longer true: an image size was edited, and what an exporter had
+//! inferred before was left.
+
+use super::super::build::declared_shape;
+use super::super::pb::{ValueInfoProto, type_proto};
+use super::super::shape::{Dim, Shape, infer_graph};
+use super::super::{Model, OnnxError};
+use pellucid_files::said;
+
+/// Removes the declarations of inner values that contradict what follows from inputs and weights, and the shape from those of
+/// outputs.
+pub(super) fn without_stale(model: Model) -> Result<Model, OnnxError> {
+    let (mut proto, opset) = {
+        let opset = model.opset();
+        (model.into_proto(), opset)
+    };
+    if let Some(graph) = &mut proto.graph {
+        let declarations = std::mem::take(&mut graph.value_info);
+        // A graph whose shapes do not fit together is left as it is: whoever needs them says which node is at fault.
+        if let Ok(shapes) = infer_graph(graph, opset) {
+            let stale = |value: &ValueInfoProto| {
+                let declared = declared_shape(value).zip(shapes.get(&value.name));
+                declared.is_some_and(|(declared, inferred)| contradicts(&declared, inferred))
+            };
+            let outputs = std::mem::take(&mut graph.output);
+            graph.output = outputs
+                .into_iter()
+                .map(|output| {
+                    if stale(&output) {
+                        shapeless(output)
+                    } else {
+                        output
+                    }
+                })
+                .collect();
+            graph.value_info = declarations.into_iter().filter(|v| !stale(v)).collect();
+        } else {
+            graph.value_info = declarations;
+        }
+    }
+    Model::from_proto(proto)
+}
+
+/// Hands a model on whose declarations of the values that `concerns` picks do not contradict what follows from inputs and weights.
+///
+/// # Errors
+/// [`OnnxError::Invalid`], which names the first value whose declared and inferred shapes cannot both be true;
+/// [`OnnxError::Node`] where shapes do not fit together at all.
+pub fn require_true_declarations(
+    model: Model,
+    concerns: impl Fn(&str) -> bool,
+) -> Result<Model, OnnxError> {
+    let opset = model.opset();
+    let mut proto = model.into_proto();
+    if let Some(graph) = &mut proto.graph {
+        let declarations = std::mem::take(&mut graph.value_info);
+        let shapes = infer_graph(graph, opset)?;
+        let declared = declarations
+            .iter()
+            .chain(&graph.output)
+            .filter(|value| concerns(&value.name));
+        for value in declared {
+            let both = declared_shape(value).zip(shapes.get(&value.name));
+            if let Some((declared, inferred)) = both
+                && contradicts(&declared, inferred)
+            {
+                return Err(OnnxError::Invalid(format!(
+                    "its shapes contradict one another: `{}` would be {}, not {}",
+                    said::name(&value.name),
+                    sizes(inferred),
+                    sizes(&declared)
+                )));
+            }
+        }
+        graph.value_info = declarations;
+    }
+    Model::from_proto(proto)
+}
+
+fn sizes(shape: &Shape) -> String {
+    let sizes: Vec<String> = shape.iter().map(ToString::to_string).collect();
+    sizes.join("×")
+}
+
+/// Whether two shapes cannot both be true.
+fn contradicts(declared: &Shape, inferred: &Shape) -> bool {
+    declared.len() != inferred.len()
+        || declared.iter().zip(inferred).any(|pair| {
+            matches!(pair, (Dim::Known(declared), Dim::Known(inferred)) if declared != inferred)
+        })
+}
+
+fn shapeless(mut value: ValueInfoProto) -> ValueInfoProto {
+    let kind = value.r#type.as_mut().and_then(|kind| kind.value.as_mut());
+    if let Some(type_proto::Value::TensorType(tensor)) = kind {
+        tensor.shape = None;
+    }
+    value
+}
