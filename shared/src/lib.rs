@@ -1,9 +1,8 @@
 //! What Pellucid's trainer and its browser viewer share: ONNX graphs and their gradients, attribution, images and
 //! phantoms. Pure Rust; builds for `wasm32-unknown-unknown`; knows neither libtorch, nor ONNX Runtime, nor a browser.
 //!
-//! Arrows run one way: [`onnx`] knows nobody; [`zoo`], [`autodiff`] and [`card`] know `onnx`; [`engine`] knows `onnx`;
-//! [`attribution`] knows `engine`, `autodiff` and `card`; [`contract`] knows `card` and `attribution`; [`render`] and
-//! [`metrics`] know only arrays. [`said`], how names stand in messages, and [`guard`], where panics end, are for all.
+//! A façade: the graph ([`onnx`], the crate `onnx-edit`), its gradient ([`autodiff`], the crate `onnx-autodiff`) and [`files`] are crates of
+//! their own. Who may know whom stands in `docs/architecture.md`, and `tests/arrows` holds it.
 
 pub mod attribution;
 mod bilinear;
