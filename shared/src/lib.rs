@@ -3,7 +3,7 @@
 //!
 //! Arrows run one way: [`onnx`] knows nobody; [`zoo`], [`autodiff`] and [`card`] know `onnx`; [`engine`] knows `onnx`;
 //! [`attribution`] knows `engine`, `autodiff` and `card`; [`contract`] knows `card` and `attribution`; [`render`] and
-//! [`metrics`] know only arrays. [`said`], how names stand in messages, and [`guard`], where panics end, are for all.
+//! [`metrics`] know only arrays, and [`npy`] reads them. [`said`], how names stand in messages, and [`guard`], where panics end, are for all.
 
 pub mod attribution;
 pub mod autodiff;
@@ -16,6 +16,7 @@ pub mod guard;
 pub mod image;
 pub mod kind;
 pub mod metrics;
+pub mod npy;
 pub mod onnx;
 pub mod phantom;
 pub mod render;

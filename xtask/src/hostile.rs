@@ -5,15 +5,17 @@ use crate::process::{self, Programs};
 use anyhow::Result;
 use std::path::PathBuf;
 
-/// Give `pellucid` damaged and hostile models, pictures, arrays, cards and labels, and judge its answers.
+/// Give `pellucid` damaged and hostile models, pictures, arrays, cards, labels and tables, and judge its answers.
 ///
 /// Each case is a small valid file with a few things changed. A fault is an answer by panic, abort or signal, after more than 10 s of
 /// processor time, with more than 2 GB, in more than a kilobyte, or with control characters; a half-written file; a gradient that does
-/// not load though its source does; scores on which two engines differ. Faults are told with the case's number, which makes it again.
+/// not load though its source does; scores on which two engines differ; a wrong table that is taken, or a sound one that is
+/// refused. Faults are told with the case's number, which makes it again.
 #[derive(clap::Args, Clone, Debug)]
 #[command(
     after_help = "Examples:\n  cargo xtask hostile                         ten minutes from case 0 on\n  cargo xtask hostile --seed 1000000 --seconds 36000 \
-                  --keep faults\n  cargo xtask hostile --seed 417 --cases 1    one case again"
+                  --keep faults\n  cargo xtask hostile --seed 417 --cases 1    one case again\n  \
+                  cargo xtask hostile --only table            tables and splits, which few of all cases are"
 )]
 pub(crate) struct Arguments {
     /// How long, in seconds.
@@ -25,6 +27,12 @@ pub(crate) struct Arguments {
     /// At most so many cases.
     #[arg(long)]
     cases: Option<u64>,
+    /// Cases of this kind only: model, picture, array, card, labels or table.
+    #[arg(long, value_name = "KIND")]
+    only: Option<String>,
+    /// Cases at a time [default: one per core].
+    #[arg(long)]
+    jobs: Option<usize>,
     /// Keep the files of cases at fault in this folder.
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
@@ -38,6 +46,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         format!("--seed={}", arguments.seed),
     ];
     words.extend(arguments.cases.map(|cases| format!("--cases={cases}")));
+    words.extend(arguments.only.iter().map(|kind| format!("--only={kind}")));
+    words.extend(arguments.jobs.map(|jobs| format!("--jobs={jobs}")));
     if let Some(folder) = &arguments.keep {
         words.push(format!("--keep={}", folder.display()));
     }

@@ -8,7 +8,6 @@ mod examples;
 mod folder;
 mod ham10000;
 mod identical;
-mod labels;
 mod layout;
 mod listing;
 mod lookup;
@@ -21,7 +20,6 @@ mod pixels;
 mod sections;
 mod source;
 mod split;
-mod table;
 #[cfg(test)]
 mod testing;
 

@@ -137,7 +137,7 @@ impl Stage {
                 "nextest run {WITHOUT_TORCH} -E package(pellucid-trainer)"
             )),
             Self::NoTorch => cargo(&format!(
-                "test {WITHOUT_TORCH} --exclude pellucid-shared --exclude xtask --exclude pellucid-viewer"
+                "test {WITHOUT_TORCH} --exclude pellucid-shared --exclude pellucid-tables --exclude xtask --exclude pellucid-viewer"
             )),
             // What they check runs with the other tests; here it is their own lines and their lock file.
             Self::Fuzz => cargo(

@@ -10,7 +10,7 @@ use super::super::pb::{AttributeProto, GraphProto, NodeProto};
 use super::super::rounds::nodes_run;
 use super::super::scope::reads;
 use super::super::{Attributes, Model, OnnxError, node_name};
-use super::{Dim, Shapes, given, infer_node, window};
+use super::{Dim, Shapes, flags, given, infer_node, window};
 
 /// What any run may hold at a time, in bytes: small inputs and weights do not make a network small.
 const FREE: u64 = 1 << 30;
@@ -153,6 +153,7 @@ impl Footprint {
 
 /// Operands that engines come to grief on.
 fn judge_operands(node: &NodeProto, known: &Shapes) -> Result<(), OnnxError> {
+    flags::judge(node)?;
     let constant = |index: usize| known.constant(node.input.get(index)?);
     match &node.op_type[..] {
         "Trilu" => match constant(1) {
@@ -219,13 +220,24 @@ fn aside(node: &NodeProto, known: &Shapes) -> Result<u64, OnnxError> {
                 volume(w.get(1..).unwrap_or_default())
             });
             let work = volume(&out).saturating_mul(per_position);
-            (work, padded.saturating_mul(ELEMENT))
+            let columns = match node.op_type == "Conv" {
+                true => columns(
+                    &out,
+                    volume(&window.kernel),
+                    shape.get(1).copied().unwrap_or(1),
+                ),
+                false => 0,
+            };
+            (work, padded.saturating_add(columns).saturating_mul(ELEMENT))
         }
         "ConvTranspose" => match (input(0), input(1)) {
-            (Some(shape), Some(weight)) => (
-                volume(&shape).saturating_mul(volume(weight.get(1..).unwrap_or_default())),
-                0,
-            ),
+            (Some(shape), Some(weight)) => {
+                let made = weight.get(1..).unwrap_or_default();
+                let kernel = volume(made.get(1..).unwrap_or_default());
+                let columns = columns(&shape, kernel, made.first().copied().unwrap_or(1));
+                let work = volume(&shape).saturating_mul(volume(made));
+                (work, columns.saturating_mul(ELEMENT))
+            }
             _ => (0, 0),
         },
         op if COUNTED.contains(&op) => {
@@ -254,6 +266,16 @@ fn aside(node: &NodeProto, known: &Shapes) -> Result<u64, OnnxError> {
         )),
         false => Ok(bytes),
     }
+}
+
+/// The elements of the matrix that a convolution is made a product with: a column of `channels` windows for each place of the
+/// shape `[N, C, ...]`. A window of one element needs none.
+fn columns(places: &[usize], window: u64, channels: usize) -> u64 {
+    if window < 2 {
+        return 0;
+    }
+    let spatial = places.iter().skip(2).chain(places.first()).copied();
+    volume(&spatial.chain([channels]).collect::<Vec<_>>()).saturating_mul(window)
 }
 
 /// The sizes of an `Einsum`'s letters, where they are known.
@@ -374,7 +396,7 @@ mod tests {
     #[test]
     fn what_input_and_weights_have_no_use_for_is_refused_by_name() {
         type Edit = fn(&mut GraphBuilder) -> String;
-        let cases: [(&str, Edit); 13] = [
+        let cases: [(&str, Edit); 15] = [
             ("HannWindow", |g| {
                 let size = super::super::super::int_tensor("", &[1 << 40]);
                 let size = g.shared("size", size);
@@ -431,6 +453,17 @@ mod tests {
                 let kernel = ("kernel_shape", AttributeValue::from([4_000, 4_000]));
                 let pads = ("pads", AttributeValue::from([3_999, 3_999, 3_999, 3_999]));
                 g.node("MaxPool", "big", &["image"], [kernel, pads])
+            }),
+            ("Conv", |g| {
+                let w = g.floats("w", &ndarray::ArrayD::ones(vec![4, 3, 3, 3]));
+                let pads = ("pads", AttributeValue::from([1, 1, 1 << 20, 1]));
+                g.node("Conv", "big", &["image", &w], [pads])
+            }),
+            ("ConvTranspose", |g| {
+                let times = g.ints("times", &[1, 1, 1 << 16, 1]);
+                let tall = g.node("Tile", "tall", &["image", &times], []);
+                let w = g.floats("w", &ndarray::ArrayD::ones(vec![3, 1, 3, 3]));
+                g.node("ConvTranspose", "big", &[&tall, &w], [])
             }),
             ("Trilu", |g| {
                 let mut k = super::super::super::int_tensor("", &[i64::MIN]);
