@@ -33,14 +33,36 @@ fn eight(bytes: &[u8]) -> String {
 /// What parts the first line that says something into the most fields: what stands in quotes parts nothing.
 pub(crate) fn delimiter(text: &str) -> u8 {
     let text = text.trim_start_matches(['\r', '\n', ' ']);
-    let fields = |delimiter: &u8| {
-        let mut first = csv::StringRecord::new();
-        let read = reader(text, *delimiter).read_record(&mut first);
-        read.map_or(0, |_| first.len())
-    };
     // Of equals the last wins, which the comma shall be.
     let all = DELIMITERS.into_iter().rev();
-    all.max_by_key(fields).unwrap_or(b',')
+    all.max_by_key(|delimiter| fields(text, *delimiter))
+        .unwrap_or(b',')
+}
+
+/// How many fields a delimiter makes of a text's first record, and before that, whether it is what stands behind its quotes.
+fn fields(text: &str, delimiter: u8) -> (bool, usize) {
+    let (mut sound, mut fields, mut begins) = (true, 1, true);
+    let mut bytes = text.bytes().peekable();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' if begins => {
+                while let Some(inner) = bytes.next() {
+                    if inner == b'"' && bytes.next_if_eq(&b'"').is_none() {
+                        break;
+                    }
+                }
+                let behind = [delimiter, b'\r', b'\n'];
+                sound &= bytes.peek().is_none_or(|next| behind.contains(next));
+                begins = false;
+            }
+            b'\r' | b'\n' => break,
+            _ => {
+                begins = byte == delimiter;
+                fields += usize::from(begins);
+            }
+        }
+    }
+    (sound, fields)
 }
 
 /// The records of a text, of whatever lengths.
@@ -75,6 +97,10 @@ mod tests {
             ("a,b", b','),
             ("\"Image, or its file, or its id\";dx", b';'),
             ("\n \n\"a;b;c\",dx\n1;2;3;4;5,6", b','),
+            ("\"image\",\"dx;class;what\"", b','),
+            ("\"\";\"a \"\",,,\"\" b\"", b';'),
+            ("\"a\" ;b", b';'),
+            ("\"a;b\r\n;c\",\"d\"\r\n1;2;3", b','),
             ("a\tb,c\td", b'\t'),
             ("a|b;c|d", b'|'),
             ("a;b,c", b','),

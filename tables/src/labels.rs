@@ -8,8 +8,9 @@ use pellucid_shared::said;
 use thiserror::Error;
 
 use super::classes::{ClassError, Form, class, known_code};
+use super::error::TableError;
 use super::image_of;
-use super::table::{Table, TableError};
+use super::table::Table;
 
 /// The names under which columns go: as published, in the ISIC archive and challenges, and as people rename them.
 pub(crate) const IMAGE: [&str; 11] = [

@@ -3,14 +3,17 @@
 
 mod classes;
 mod decode;
+mod error;
 mod labels;
 mod lesions;
+mod lines;
 mod table;
 
 pub use classes::ClassError;
+pub use error::TableError;
 pub use labels::{Label, LabelsError, is_labels, labels};
 pub use lesions::lesions;
-pub use table::{Row, Table, TableError};
+pub use table::{Row, Table};
 
 use std::ffi::OsStr;
 use std::path::Path;

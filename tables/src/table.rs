@@ -1,91 +1,17 @@
 //! A table with named columns.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use csv::StringRecord;
-use pellucid_shared::{files, said};
-use thiserror::Error;
+use pellucid_shared::files;
 
 use super::decode::{delimiter, reader, text, without_separator_line};
+use super::error::{MOST_COLUMNS, TableError};
+use super::lines::{Lines, long_line};
 
-/// A row for each of two million images. Read, a table takes at most some ten times its bytes, however short its fields are.
+/// A row for each of two million images. Read, a table takes at most some fifteen times its bytes, however
+/// short its fields are.
 const MOST_BYTES: u64 = 1 << 27;
-/// The longest line, in bytes: what a row takes while it is read is bounded by it.
-const LONGEST_LINE: usize = 1 << 20;
-/// Many more than any table of images has.
-const MOST_COLUMNS: usize = 4096;
-
-/// Why a table cannot be used.
-#[derive(Debug, Error)]
-pub enum TableError {
-    /// The file cannot be read.
-    #[error("the table {} cannot be read", .path.display())]
-    Unreadable {
-        /// Its place.
-        path: PathBuf,
-        /// What the operating system says.
-        source: io::Error,
-    },
-    /// It is no CSV.
-    #[error("the table {} is damaged: copy it again", .path.display())]
-    Damaged {
-        /// Its place.
-        path: PathBuf,
-        /// What the reader of CSV says.
-        source: csv::Error,
-    },
-    /// A row has more or fewer fields than there are columns.
-    #[error(
-        "the table {} is damaged: line {line} has {found} fields and its first line {columns}: copy it again",
-        .path.display()
-    )]
-    Uneven {
-        /// Its place.
-        path: PathBuf,
-        /// The row's line, from 1.
-        line: u64,
-        /// Fields in that row.
-        found: usize,
-        /// Columns of the table.
-        columns: usize,
-    },
-    /// A line that no table of images has.
-    #[error(
-        "the table {} is damaged: its line {line} has {bytes} bytes, and a line of such a table at most {LONGEST_LINE}: copy it again",
-        .path.display()
-    )]
-    LongLine {
-        /// Its place.
-        path: PathBuf,
-        /// The line, from 1.
-        line: u64,
-        /// Its length.
-        bytes: usize,
-    },
-    /// Two columns bear the name of one that is needed.
-    #[error(
-        "the table {} has the column `{}` twice: leave one of them",
-        .path.display(), said::name(name)
-    )]
-    Doubled {
-        /// Its place.
-        path: PathBuf,
-        /// The name.
-        name: String,
-    },
-    /// More columns than any table of images has.
-    #[error(
-        "the table {} has {found} columns, and such a table at most {MOST_COLUMNS}: leave those that are needed",
-        .path.display()
-    )]
-    Columns {
-        /// Its place.
-        path: PathBuf,
-        /// How many it has.
-        found: usize,
-    },
-}
 
 /// A table with named columns. Every row has a field in every column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -262,66 +188,10 @@ fn plain(name: &str) -> String {
     name.to_lowercase().replace([' ', '-', '.'], "_")
 }
 
-/// The first line that is too long: its number from 1, and its length.
-fn long_line(text: &str) -> Option<(u64, usize)> {
-    let mut start = 0;
-    for line in text.split_inclusive(['\r', '\n']) {
-        if line.len() > LONGEST_LINE {
-            let number = ends(&text.as_bytes()[..start]) + 1;
-            return Some((number, line.trim_end_matches(['\r', '\n']).len()));
-        }
-        start += line.len();
-    }
-    None
-}
-
-/// A place in a text that moves on, and its line from 1. The reader's own count knows no line that ends with `\r` alone, and is that of
-/// the end of the record before, behind which empty lines may stand.
-struct Lines<'a> {
-    text: &'a [u8],
-    at: usize,
-    line: u64,
-}
-
-impl<'a> Lines<'a> {
-    fn of(text: &'a str, first: u64) -> Self {
-        Self {
-            text: text.as_bytes(),
-            at: 0,
-            line: first,
-        }
-    }
-
-    /// The line that a record begins in.
-    fn of_record(&mut self, record: &StringRecord) -> u64 {
-        let byte = record.position().map_or(0, csv::Position::byte);
-        let byte = usize::try_from(byte).unwrap_or(usize::MAX);
-        let passed = self.text.get(self.at..byte).unwrap_or_default();
-        let empty = self.text.get(self.at + passed.len()..).unwrap_or_default();
-        let empty = empty
-            .iter()
-            .take_while(|byte| matches!(byte, b'\r' | b'\n'));
-        let next = self.at + passed.len() + empty.count();
-        self.line += ends(&self.text[self.at..next]);
-        self.at = next;
-        self.line
-    }
-}
-
-/// How many lines end in a text, with `\n`, `\r\n` or `\r`.
-fn ends(text: &[u8]) -> u64 {
-    let next = text.iter().skip(1).map(Some).chain([None]);
-    let ended = |(byte, next): &(&u8, Option<&u8>)| match byte {
-        b'\n' => true,
-        b'\r' => *next != Some(&b'\n'),
-        _ => false,
-    };
-    text.iter().zip(next).filter(ended).count() as u64
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
+    use super::super::lines::LONGEST_LINE;
     use super::*;
 
     fn read(bytes: &[u8]) -> Result<Table, TableError> {

@@ -7,6 +7,7 @@
 mod answer;
 mod case;
 mod grid;
+mod harm;
 mod judge;
 mod judge_tables;
 mod model;
@@ -50,6 +51,9 @@ struct Arguments {
     /// Cases at a time [default: one per core]
     #[arg(long)]
     jobs: Option<NonZero<usize>>,
+    /// Ask no `train`: a program without libtorch has none
+    #[arg(long)]
+    no_train: bool,
     /// Keep the files of cases whose answer is wrong in this folder
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
@@ -127,7 +131,10 @@ impl Campaign<'_> {
 
     fn try_case(&self, seed: u64, tally: &mut Tally) -> Result<()> {
         let folder = tempfile::tempdir()?;
-        let case = case::make(seed, self.arguments.only, folder.path())?;
+        let mut case = case::make(seed, self.arguments.only, folder.path())?;
+        if let Some(tables) = &mut case.tables {
+            tables.train &= !self.arguments.no_train;
+        }
         let faults = judge::judge(self.program, &case, folder.path(), tally)?;
         for fault in &faults {
             println!("case {seed} ({}): {fault}", case.what);

@@ -66,7 +66,7 @@ enum Stage {
 
 /// What chooses the libtorch-free trainer. The workspace's other crates stay in, so that what they share with it keeps its
 /// features and is not compiled again.
-const WITHOUT_TORCH: &str = "--workspace --exclude pellucid-tests --no-default-features";
+pub(crate) const WITHOUT_TORCH: &str = "--workspace --exclude pellucid-tests --no-default-features";
 
 /// Carries the chore out for this checkout. A stage that fails makes the exit code, not an error: it has told why already.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
