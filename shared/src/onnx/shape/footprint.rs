@@ -462,7 +462,7 @@ mod tests {
             ("ConvTranspose", |g| {
                 let times = g.ints("times", &[1, 1, 1 << 16, 1]);
                 let tall = g.node("Tile", "tall", &["image", &times], []);
-                let w = g.floats("w", &ndarray::ArrayD::ones(vec![3, 1, 3, 3]));
+                let w = g.floats("w", &ndarray::ArrayD::ones(vec![3, 3, 3, 3]));
                 g.node("ConvTranspose", "big", &[&tall, &w], [])
             }),
             ("Trilu", |g| {
