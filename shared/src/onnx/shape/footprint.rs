@@ -25,6 +25,8 @@ const MOST_WORK: u64 = 1 << 41;
 const MOST_ROUNDS: usize = 10_000_000;
 /// `Trilu` counts diagonals from the main one; ONNX Runtime crashes where that number is near the end of its integers.
 const FARTHEST_DIAGONAL: i64 = 1 << 31;
+/// More elements than any tensor has, or will have, along one axis.
+const LONGEST_SIDE: u64 = 1 << 40;
 /// Bytes per element: values are float32 by far the most.
 const ELEMENT: u64 = 4;
 
@@ -166,10 +168,10 @@ fn judge_operands(node: &NodeProto, known: &Shapes) -> Result<(), OnnxError> {
             let why = "its rounds, with those of loops within it, would not come to an end";
             Err(Model::node_error(node, why))
         }
-        op if SIZED.contains(&op) && is_boundless(node, known) => Err(Model::node_error(
-            node,
-            "the sizes that it is given are negative or beyond all bounds",
-        )),
+        op if SIZED.contains(&op) && (is_boundless(node, known) || is_endless(node, known)) => {
+            let why = "the sizes that it is given are negative or beyond all bounds";
+            Err(Model::node_error(node, why))
+        }
         _ => Ok(()),
     }
 }
@@ -196,6 +198,16 @@ fn is_boundless(node: &NodeProto, known: &Shapes) -> bool {
     };
     let made = node.output.first().and_then(|name| known.numbers(name));
     made.is_none() && node.input.iter().enumerate().all(is_told)
+}
+
+/// Whether one side of what a node makes is longer than any tensor's, whatever its other sides are: ONNX Runtime crashes on that when
+/// it loads the graph, before the batch is known.
+fn is_endless(node: &NodeProto, known: &Shapes) -> bool {
+    let made = node.output.first().and_then(|name| known.get(name));
+    let mut sides = made.into_iter().flatten().filter_map(Dim::known);
+    let pads = node.attribute.iter().filter(|a| a.name == "pads");
+    let mut pads = pads.flat_map(|a| &a.ints).map(|pad| pad.unsigned_abs());
+    sides.any(|side| side as u64 > LONGEST_SIDE) || pads.any(|pad| pad > LONGEST_SIDE)
 }
 
 /// What a node needs beside its result, in bytes: the padded input of a window, the intermediate of a contraction of several.
@@ -481,6 +493,22 @@ mod tests {
                 other => panic!("{op}: {other}"),
             };
             assert_eq!((&node[..], &of[..]), ("big", op), "{error}");
+        }
+    }
+
+    /// Engines fold shapes when they load a graph, of which the batch is not known yet.
+    #[test]
+    fn a_side_beyond_all_bounds_is_refused_before_the_graph_is_fed() {
+        for last in [i64::MAX, i64::MAX - 1, 1 << 41] {
+            for first in [1, i64::MAX] {
+                let model = model(|g| {
+                    let w = g.floats("w", &ndarray::ArrayD::ones(vec![4, 3, 3, 3]));
+                    let pads = ("pads", AttributeValue::from([1, first, 1, last]));
+                    g.node("Conv", "big", &["image", &w], [pads])
+                });
+                let said = Footprint::of(&model).unwrap_err().to_string();
+                assert!(said.contains("`big`"), "{said}");
+            }
         }
     }
 
