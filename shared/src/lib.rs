@@ -11,6 +11,7 @@ pub mod contract;
 pub mod engine;
 pub mod image;
 pub mod metrics;
+pub mod npy;
 pub mod phantom;
 pub mod render;
 pub mod zoo;

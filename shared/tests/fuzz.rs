@@ -69,6 +69,16 @@ fn cards_are_answered() {
 }
 
 #[test]
+fn arrays_are_answered() {
+    seeds_are_answered("arrays", 8, fuzz::arrayed);
+}
+
+#[test]
+fn tables_are_answered() {
+    seeds_are_answered("tables", 10, fuzz::tabled);
+}
+
+#[test]
 fn the_seeds_of_differentiate_are_answered() {
     let seeds = seeds("differentiate");
     for bytes in &seeds {

@@ -137,6 +137,16 @@ test('a worker whose WebAssembly traps is replaced, and the page says so', async
       Picture.decode = () => Object.assign(Picture.phantom(0, 32), { __wbg_ptr: 0xfffffff0 });
     });
   }
-  assert.match(await refusal(picture), /stopped unexpectedly \(.*\) and was restarted/);
+  assert.match(await refusal(picture), /stopped unexpectedly \(it reached beyond its memory\) and was restarted/);
   await assertAlive();
+});
+
+test('a trap is told in plain words, whatever the browser calls it', async () => {
+  const told = await session.page.evaluate(async () => {
+    const { Trap } = await import('/viewer/room.js');
+    const traps = ['unreachable', 'Unreachable code should not be executed', 'Maximum call stack size exceeded', 'divide by zero'];
+    return traps.map((why) => new Trap(why, 0).message);
+  });
+  const reasons = ['it met something that the viewer was not made for', 'it met something that the viewer was not made for', 'it went too deep', 'divide by zero'];
+  assert.deepEqual(told.map((message) => /\((.*)\)/.exec(message)[1]), reasons);
 });

@@ -144,13 +144,23 @@ export class Room {
 /** WebAssembly does not tell why it stopped; with this many bytes in use, memory is the likely reason. */
 const MUCH_MEMORY = 1.5e9;
 
+/** What browsers write of why WebAssembly stopped, none like the other, and what it means. */
+const REASONS = [
+  [/unreachable/i, "it met something that the viewer was not made for"],
+  [/stack|recursion/i, "it went too deep"],
+  [/bounds|range|memory/i, "it reached beyond its memory"],
+];
+
+/** Why it stopped, in plain words; what is none of these reasons is told as it is. */
+const inWords = (why) => REASONS.find(([sign]) => sign.test(why))?.[1] ?? why;
+
 /** The worker's WebAssembly stopped and was started anew. */
 export class Trap extends Error {
   constructor(why, bytes) {
     super(
       bytes > MUCH_MEMORY
         ? "The computation ran out of memory and was restarted: close other tabs, or use a smaller image or model."
-        : `The computation stopped unexpectedly (${why}) and was restarted: try again, or use another image or model.`,
+        : `The computation stopped unexpectedly (${inWords(why)}) and was restarted: try again, or use another image or model.`,
     );
   }
 }

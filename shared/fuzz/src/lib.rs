@@ -3,12 +3,15 @@
 pub mod graph;
 mod operators;
 mod reading;
+mod tables;
 
-pub use reading::{carded, pictured};
+pub use reading::{arrayed, carded, pictured};
+pub use tables::tabled;
 
 use pellucid_shared::autodiff::{COTANGENT, GRAD, Options, ReluRule, differentiate};
 use pellucid_shared::onnx::pb::ModelProto;
 use pellucid_shared::onnx::{Batch, Model, OnnxError, infer_shapes, inline, set_batch};
+use pellucid_shared::said::is_hidden;
 
 /// Results beyond this are not read again: that would only measure the memory of this harness.
 const LARGEST_READ_AGAIN: usize = 32 << 20;
@@ -69,6 +72,16 @@ fn gradient(model: Model, options: &Options) {
     }
 }
 
+/// The longest that an error may be, in bytes: a sentence with a few names in it.
+const LONGEST: usize = 2_000;
+
+/// What an error says can be shown: a short sentence without characters that steer a terminal.
 fn tell(error: &dyn std::error::Error) {
-    assert!(!error.to_string().is_empty());
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let said = error.to_string();
+        assert!(!said.is_empty() && said.len() <= LONGEST, "{}", said.len());
+        assert!(!said.contains(is_hidden), "{said:?}");
+        cause = error.source();
+    }
 }

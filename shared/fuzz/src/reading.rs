@@ -1,10 +1,12 @@
-//! Images and cards: what is read from files that others made, beside models.
+//! Images, arrays and cards: what is read from files that others made, beside models.
 
+use ndarray::ArrayD;
 use pellucid_shared::card::Card;
 use pellucid_shared::image::{
     ImageError, MAX_MEGAPIXELS, MIN_SIDE, Preprocessing, decode_mask, decode_noted, preprocess,
 };
 use pellucid_shared::kind::FileKind;
+use pellucid_shared::npy::floats;
 
 use super::tell;
 
@@ -60,4 +62,51 @@ pub fn carded(bytes: &[u8]) {
     for class in &card.classes {
         assert!(card.class(&class.code).is_some());
     }
+}
+
+/// Reads an array. Either fails with an error that says something, or there are as many numbers as the shape says, those of
+/// the file, and the array can be written and is the same when it is read again.
+///
+/// # Panics
+/// Where that does not hold: a fault in `pellucid-shared`.
+pub fn arrayed(bytes: &[u8]) {
+    let array = match floats(bytes) {
+        Ok(array) => array,
+        Err(error) => return tell(&error),
+    };
+    assert_eq!(array.shape().iter().product::<usize>(), array.len());
+    let (header, data) = bytes.split_at(bytes.len() - 4 * array.len());
+    let bits = |array: &ArrayD<f32>| array.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    // In whatever order and of whatever end first: no number is lost, made up or changed.
+    let mut found: Vec<u32> = bits(&array);
+    let mut there: Vec<u32> = data
+        .as_chunks()
+        .0
+        .iter()
+        .map(|b| u32::from_le_bytes(*b))
+        .collect();
+    if header.windows(3).any(|kind| kind == b">f4") {
+        there.iter_mut().for_each(|bits| *bits = bits.swap_bytes());
+    }
+    found.sort_unstable();
+    there.sort_unstable();
+    assert_eq!(found, there);
+    let again = floats(&written(&array)).expect("what was written can be read");
+    assert_eq!(again.shape(), array.shape());
+    assert_eq!(bits(&again), bits(&array));
+}
+
+/// The file that `numpy.save` makes of an array.
+fn written(array: &ArrayD<f32>) -> Vec<u8> {
+    let axes: String = array
+        .shape()
+        .iter()
+        .map(|axis| format!("{axis}, "))
+        .collect();
+    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({axes}), }}\n");
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(array.iter().flat_map(|number| number.to_le_bytes()));
+    bytes
 }

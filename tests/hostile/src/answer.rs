@@ -22,7 +22,7 @@ pub(crate) struct Answer {
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Runs the program, and ends it where it hangs.
-pub(crate) fn run(program: &Path, words: &[String], folder: &Path) -> Result<Answer> {
+pub(crate) fn run(program: &Path, words: &[&str], folder: &Path) -> Result<Answer> {
     let (out, err) = (folder.join(".out"), folder.join(".err"));
     let mut child = Command::new(program)
         .args(words)

@@ -11,6 +11,18 @@ use super::mutate;
 
 /// A convolution, an activation, an operator out of chance, a mean and a linear layer: three classes of images of 16×16 pixels.
 pub(crate) fn sound(chance: &mut ChaCha8Rng) -> Result<Model> {
+    classifier(chance, middle)
+}
+
+/// The same without the operator out of chance: every engine runs it.
+pub(crate) fn plain(chance: &mut ChaCha8Rng) -> Result<Model> {
+    classifier(chance, |_, _, x| x.to_owned())
+}
+
+fn classifier(
+    chance: &mut ChaCha8Rng,
+    middle: impl FnOnce(&mut GraphBuilder, &mut ChaCha8Rng, &str) -> String,
+) -> Result<Model> {
     let mut g = GraphBuilder::new("small");
     let image = [
         Dim::Named("N".into()),

@@ -19,13 +19,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use pellucid_shared::card::Class;
+use pellucid_tables::{Label, Table, is_labels, labels, lesions};
 
 use super::dataset::choose;
-use super::labels::{Label, is_labels, labels};
 use super::listing::readable;
 use super::lookup::Lookup;
 use super::sections::sections;
-use super::table::Table;
 use super::{Dataset, Item, Notes, Part, Picture, identical};
 
 /// The classes of the dataset: code in the column `dx`, and name.
@@ -140,7 +139,11 @@ fn by_columns(found: &Lookup, folder: &Path, known: &[Class]) -> Result<Table> {
             "{place} holds no HAM10000_metadata.csv: give the folder that it was unpacked into"
         ),
         // Says which columns are missing.
-        [only] => labels(&Table::read(only)?, known).and_then(|_| Table::read(only)),
+        [only] => {
+            let table = Table::read(only)?;
+            labels(&table, known)?;
+            Ok(table)
+        }
         [first, ..] => bail!(
             "{place} holds no HAM10000_metadata.csv, and no other table there ({} is one) has the columns image_id and dx: rename what is meant",
             first.display()
@@ -153,21 +156,10 @@ fn with_lesions(mut rows: Vec<Label>, found: &Lookup, notes: &Notes) -> Result<V
     if rows.iter().all(|row| row.lesion.is_some()) {
         return Ok(rows);
     }
-    let mut lesions: HashMap<String, String> = HashMap::new();
-    if let Some(path) = found.lesion_groupings() {
-        let table = Table::read(path)?;
-        let column = |name: &str| {
-            let found = table.column(&[name]);
-            found.with_context(|| format!("the table {} has no column `{name}`", path.display()))
-        };
-        let (image, lesion) = (column("image")?, column("lesion_id")?);
-        lesions.extend(table.rows.iter().map(|row| {
-            (
-                row.field(image).trim().to_owned(),
-                row.field(lesion).trim().to_owned(),
-            )
-        }));
-    }
+    let lesions = match found.lesion_groupings() {
+        Some(path) => lesions(&Table::read(path)?)?,
+        None => HashMap::new(),
+    };
     let mut alone = 0;
     for row in &mut rows {
         if row.lesion.is_none() {

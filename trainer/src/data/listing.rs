@@ -7,11 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use pellucid_shared::files;
 use pellucid_shared::kind::FileKind;
-
-/// The endings of files that are taken for images.
-const IMAGES: [&str; 10] = [
-    "png", "jpg", "jpeg", "jpe", "jfif", "tif", "tiff", "webp", "bmp", "gif",
-];
+use pellucid_tables::{IMAGE_ENDINGS, without_image_ending};
 
 /// The endings of images that are not read here.
 const UNREAD: [&str; 22] = [
@@ -106,7 +102,7 @@ fn is_dropping(path: &Path) -> bool {
 /// Whether a file is taken for an image: by its ending, and by its bytes where it has none.
 pub(super) fn is_image(path: &Path) -> bool {
     match ending(path) {
-        Some(ending) => IMAGES.contains(&&ending[..]),
+        Some(ending) => IMAGE_ENDINGS.contains(&&ending[..]),
         None => beginning(path).is_some_and(FileKind::is_read_as_image),
     }
 }
@@ -142,11 +138,7 @@ pub(super) fn readable(path: &Path) -> String {
 
 /// [`readable`] without an image's ending.
 pub(super) fn stem(path: &Path) -> String {
-    let name = readable(path);
-    match name.rsplit_once('.') {
-        Some((stem, ending)) if IMAGES.contains(&&ending.to_lowercase()[..]) => stem.to_owned(),
-        _ => name,
-    }
+    without_image_ending(&readable(path)).to_owned()
 }
 
 #[cfg(test)]

@@ -10,7 +10,6 @@ mod examples;
 mod folder;
 mod ham10000;
 mod identical;
-mod labels;
 mod layout;
 mod listing;
 mod lookup;
@@ -23,7 +22,6 @@ mod pixels;
 mod sections;
 mod source;
 mod split;
-mod table;
 #[cfg(test)]
 mod testing;
 

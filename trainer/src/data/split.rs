@@ -6,11 +6,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use pellucid_shared::files::write_atomic;
+use pellucid_tables::Table;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::table::Table;
 use super::{Dataset, Item};
 
 /// A part of a split.
@@ -161,7 +161,7 @@ impl Split {
             Table::read(path).with_context(|| format!("the split {place} cannot be used"))?;
         let mut columns = [0; COLUMNS.len()];
         for (column, name) in columns.iter_mut().zip(COLUMNS) {
-            *column = table.column(&[name]).with_context(|| {
+            *column = table.column(&[name])?.with_context(|| {
                 format!(
                     "the split {place} has no column `{name}`: it needs {}",
                     COLUMNS.join(", ")
@@ -173,7 +173,7 @@ impl Split {
             .map(|(index, item)| (&item.id[..], index))
             .collect();
         let mut parts = vec![None; dataset.items.len()];
-        for row in &table.rows {
+        for row in table.rows() {
             let [id, label, _, part] = columns.map(|column| row.field(column));
             let index = *by_id.get(id).with_context(|| {
                 format!(

@@ -10,7 +10,7 @@ use super::super::pb::{AttributeProto, GraphProto, NodeProto};
 use super::super::rounds::nodes_run;
 use super::super::scope::reads;
 use super::super::{Attributes, Model, OnnxError, node_name};
-use super::{Dim, Shapes, given, infer_node, window};
+use super::{Dim, Shapes, flags, given, infer_node, window};
 
 /// What any run may hold at a time, in bytes: small inputs and weights do not make a network small.
 const FREE: u64 = 1 << 30;
@@ -25,6 +25,8 @@ const MOST_WORK: u64 = 1 << 41;
 const MOST_ROUNDS: usize = 10_000_000;
 /// `Trilu` counts diagonals from the main one; ONNX Runtime crashes where that number is near the end of its integers.
 const FARTHEST_DIAGONAL: i64 = 1 << 31;
+/// More elements than any tensor has, or will have, along one axis.
+const LONGEST_SIDE: u64 = 1 << 40;
 /// Bytes per element: values are float32 by far the most.
 const ELEMENT: u64 = 4;
 
@@ -153,6 +155,7 @@ impl Footprint {
 
 /// Operands that engines come to grief on.
 fn judge_operands(node: &NodeProto, known: &Shapes) -> Result<(), OnnxError> {
+    flags::judge(node)?;
     let constant = |index: usize| known.constant(node.input.get(index)?);
     match &node.op_type[..] {
         "Trilu" => match constant(1) {
@@ -165,10 +168,10 @@ fn judge_operands(node: &NodeProto, known: &Shapes) -> Result<(), OnnxError> {
             let why = "its rounds, with those of loops within it, would not come to an end";
             Err(Model::node_error(node, why))
         }
-        op if SIZED.contains(&op) && is_boundless(node, known) => Err(Model::node_error(
-            node,
-            "the sizes that it is given are negative or beyond all bounds",
-        )),
+        op if SIZED.contains(&op) && (is_boundless(node, known) || is_endless(node, known)) => {
+            let why = "the sizes that it is given are negative or beyond all bounds";
+            Err(Model::node_error(node, why))
+        }
         _ => Ok(()),
     }
 }
@@ -197,6 +200,16 @@ fn is_boundless(node: &NodeProto, known: &Shapes) -> bool {
     made.is_none() && node.input.iter().enumerate().all(is_told)
 }
 
+/// Whether one side of what a node makes is longer than any tensor's, whatever its other sides are: ONNX Runtime crashes on that when
+/// it loads the graph, before the batch is known.
+fn is_endless(node: &NodeProto, known: &Shapes) -> bool {
+    let made = node.output.first().and_then(|name| known.get(name));
+    let mut sides = made.into_iter().flatten().filter_map(Dim::known);
+    let pads = node.attribute.iter().filter(|a| a.name == "pads");
+    let mut pads = pads.flat_map(|a| &a.ints).map(|pad| pad.unsigned_abs());
+    sides.any(|side| side as u64 > LONGEST_SIDE) || pads.any(|pad| pad > LONGEST_SIDE)
+}
+
 /// What a node needs beside its result, in bytes: the padded input of a window, the intermediate of a contraction of several.
 fn aside(node: &NodeProto, known: &Shapes) -> Result<u64, OnnxError> {
     let input = |index: usize| known.numbers(node.input.get(index)?);
@@ -219,13 +232,24 @@ fn aside(node: &NodeProto, known: &Shapes) -> Result<u64, OnnxError> {
                 volume(w.get(1..).unwrap_or_default())
             });
             let work = volume(&out).saturating_mul(per_position);
-            (work, padded.saturating_mul(ELEMENT))
+            let columns = match node.op_type == "Conv" {
+                true => columns(
+                    &out,
+                    volume(&window.kernel),
+                    shape.get(1).copied().unwrap_or(1),
+                ),
+                false => 0,
+            };
+            (work, padded.saturating_add(columns).saturating_mul(ELEMENT))
         }
         "ConvTranspose" => match (input(0), input(1)) {
-            (Some(shape), Some(weight)) => (
-                volume(&shape).saturating_mul(volume(weight.get(1..).unwrap_or_default())),
-                0,
-            ),
+            (Some(shape), Some(weight)) => {
+                let made = weight.get(1..).unwrap_or_default();
+                let kernel = volume(made.get(1..).unwrap_or_default());
+                let columns = columns(&shape, kernel, made.first().copied().unwrap_or(1));
+                let work = volume(&shape).saturating_mul(volume(made));
+                (work, columns.saturating_mul(ELEMENT))
+            }
             _ => (0, 0),
         },
         op if COUNTED.contains(&op) => {
@@ -254,6 +278,16 @@ fn aside(node: &NodeProto, known: &Shapes) -> Result<u64, OnnxError> {
         )),
         false => Ok(bytes),
     }
+}
+
+/// The elements of the matrix that a convolution is made a product with: a column of `channels` windows for each place of the
+/// shape `[N, C, ...]`. A window of one element needs none.
+fn columns(places: &[usize], window: u64, channels: usize) -> u64 {
+    if window < 2 {
+        return 0;
+    }
+    let spatial = places.iter().skip(2).chain(places.first()).copied();
+    volume(&spatial.chain([channels]).collect::<Vec<_>>()).saturating_mul(window)
 }
 
 /// The sizes of an `Einsum`'s letters, where they are known.
@@ -372,7 +406,7 @@ mod tests {
     #[test]
     fn what_input_and_weights_have_no_use_for_is_refused_by_name() {
         type Edit = fn(&mut GraphBuilder) -> String;
-        let cases: [(&str, Edit); 13] = [
+        let cases: [(&str, Edit); 15] = [
             ("HannWindow", |g| {
                 let size = super::super::super::int_tensor("", &[1 << 40]);
                 let size = g.shared("size", size);
@@ -430,6 +464,17 @@ mod tests {
                 let pads = ("pads", AttributeValue::from([3_999, 3_999, 3_999, 3_999]));
                 g.node("MaxPool", "big", &["image"], [kernel, pads])
             }),
+            ("Conv", |g| {
+                let w = g.floats("w", &ndarray::ArrayD::ones(vec![4, 3, 3, 3]));
+                let pads = ("pads", AttributeValue::from([1, 1, 1 << 20, 1]));
+                g.node("Conv", "big", &["image", &w], [pads])
+            }),
+            ("ConvTranspose", |g| {
+                let times = g.ints("times", &[1, 1, 1 << 16, 1]);
+                let tall = g.node("Tile", "tall", &["image", &times], []);
+                let w = g.floats("w", &ndarray::ArrayD::ones(vec![3, 3, 3, 3]));
+                g.node("ConvTranspose", "big", &[&tall, &w], [])
+            }),
             ("Trilu", |g| {
                 let mut k = super::super::super::int_tensor("", &[i64::MIN]);
                 k.dims.clear();
@@ -446,6 +491,22 @@ mod tests {
                 other => panic!("{op}: {other}"),
             };
             assert_eq!((&node[..], &of[..]), ("big", op), "{error}");
+        }
+    }
+
+    /// Engines fold shapes when they load a graph, of which the batch is not known yet.
+    #[test]
+    fn a_side_beyond_all_bounds_is_refused_before_the_graph_is_fed() {
+        for last in [i64::MAX, i64::MAX - 1, 1 << 41] {
+            for first in [1, i64::MAX] {
+                let model = model(|g| {
+                    let w = g.floats("w", &ndarray::ArrayD::ones(vec![4, 3, 3, 3]));
+                    let pads = ("pads", AttributeValue::from([1, first, 1, last]));
+                    g.node("Conv", "big", &["image", &w], [pads])
+                });
+                let said = Footprint::of(&model).unwrap_err().to_string();
+                assert!(said.contains("`big`"), "{said}");
+            }
         }
     }
 

@@ -9,6 +9,7 @@ mod convolution;
 mod create;
 mod dim;
 mod elementwise;
+mod flags;
 mod fold;
 mod footprint;
 mod indexing;

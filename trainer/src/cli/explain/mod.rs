@@ -1,7 +1,6 @@
 //! `pellucid explain`.
 
 mod method;
-mod npy;
 mod report;
 mod subject;
 

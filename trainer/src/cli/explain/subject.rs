@@ -9,9 +9,9 @@ use pellucid_shared::card::Layout;
 use pellucid_shared::contract::Contract;
 use pellucid_shared::files;
 use pellucid_shared::image::{Decoded, RgbImage, crop_and_resize, decode_noted};
+use pellucid_shared::npy::floats;
 
 use super::super::output::note;
-use super::npy::floats;
 use crate::data::MOST_IMAGE_BYTES;
 
 /// What the network is fed.

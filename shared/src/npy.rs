@@ -5,13 +5,45 @@
 
 use std::str::Chars;
 
-use anyhow::{Result, anyhow, bail};
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
+use thiserror::Error;
+
+use crate::said;
 
 /// The longest header that is read: `numpy` pads a usual one to 128 bytes.
 const LONGEST_HEADER: usize = 4096;
 /// More axes than any tensor here has.
 const MOST_AXES: usize = 32;
+
+/// Why a file is no array of float32.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum NpyError {
+    /// Something else than an `.npy` file.
+    #[error("this is no .npy file of numpy's")]
+    NoArray,
+    /// A header that `numpy.save` does not write.
+    #[error("its header is not as numpy writes it")]
+    Header,
+    /// Numbers of another type.
+    #[error("it holds numbers of the type {}", said::name(_0))]
+    Type(String),
+    /// A shape that no file can hold.
+    #[error("its shape {} is beyond all bounds", told(_0))]
+    Shape(Vec<usize>),
+    /// More or fewer numbers than the shape takes.
+    #[error(
+        "it holds {found} bytes of numbers, and its shape {} takes {needed}",
+        told(shape)
+    )]
+    Length {
+        /// Bytes behind the header.
+        found: usize,
+        /// The shape in the header.
+        shape: Vec<usize>,
+        /// The bytes that it takes.
+        needed: usize,
+    },
+}
 
 /// What the header tells.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -25,53 +57,47 @@ struct Header {
 ///
 /// # Errors
 /// Where it is none, of another type, or not whole.
-pub(super) fn floats(bytes: &[u8]) -> Result<ArrayD<f32>> {
-    let (header, data) = split(bytes).ok_or_else(|| anyhow!("this is no .npy file of numpy's"))?;
-    let header = std::str::from_utf8(header)
-        .ok()
-        .and_then(read)
-        .ok_or_else(|| anyhow!("its header is not as numpy writes it"))?;
+pub fn floats(bytes: &[u8]) -> Result<ArrayD<f32>, NpyError> {
+    let (header, data) = split(bytes).ok_or(NpyError::NoArray)?;
+    let header = std::str::from_utf8(header).ok().and_then(read);
     let Header {
         kind,
         fortran,
         shape,
-    } = header;
+    } = header.ok_or(NpyError::Header)?;
     let little = match &kind[..] {
         "<f4" => true,
         ">f4" => false,
-        other => bail!(
-            "it holds numbers of the type {}",
-            pellucid_shared::said::name(other)
-        ),
+        _ => return Err(NpyError::Type(kind)),
     };
     let needed = shape
         .iter()
         .try_fold(4_usize, |product, &axis| product.checked_mul(axis.max(1)))
-        .filter(|_| shape.len() <= MOST_AXES)
-        .ok_or_else(|| anyhow!("its shape {} is beyond all bounds", told(&shape)))?;
+        .filter(|_| shape.len() <= MOST_AXES);
+    let Some(needed) = needed else {
+        return Err(NpyError::Shape(shape));
+    };
     let needed = if shape.contains(&0) { 0 } else { needed };
-    if data.len() != needed {
-        bail!(
-            "it holds {} bytes of numbers, and its shape {} takes {needed}",
-            data.len(),
-            told(&shape)
-        );
+    let found = data.len();
+    if found != needed {
+        return Err(NpyError::Length {
+            found,
+            shape,
+            needed,
+        });
     }
     let number = |bytes: &[u8; 4]| match little {
         true => f32::from_le_bytes(*bytes),
         false => f32::from_be_bytes(*bytes),
     };
     let values: Vec<f32> = data.as_chunks().0.iter().map(number).collect();
-    Ok(ArrayD::from_shape_vec(
-        IxDyn(&shape).set_f(fortran),
-        values,
-    )?)
+    ArrayD::from_shape_vec(IxDyn(&shape).set_f(fortran), values).map_err(|_| NpyError::Shape(shape))
 }
 
 /// A shape for a message, cut after a few axes.
 fn told(shape: &[usize]) -> String {
     let axes = shape.iter().map(ToString::to_string);
-    format!("[{}]", pellucid_shared::said::list(axes))
+    format!("[{}]", said::list(axes))
 }
 
 /// Header and data, if the file has both.
