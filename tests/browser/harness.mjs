@@ -11,6 +11,7 @@
 // Environment: PELLUCID_BIN, PELLUCID_SITE, CHROMIUM (see `run.mjs`).
 
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -29,6 +30,9 @@ export const paths = {
   /** Where screenshots go. */
   pictures: join(checkout, 'target/browser'),
 };
+
+/** The folder in the site that holds the viewer's modules and program; its name carries their version. */
+export const viewerFolder = () => readdirSync(paths.site).find((name) => /^viewer-[0-9a-f]{16}$/.test(name));
 
 /** No window, no sandbox (containers lack what it needs), and no way out: every name but this machine's is unknown. */
 const FLAGS = [

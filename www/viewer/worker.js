@@ -3,7 +3,7 @@
  * sends the next one only after the answer). Every answer is `{ id, result }` or `{ id, error, fatal }`; `fatal` holds
  * the bytes of memory in use when the WebAssembly instance was lost and the worker is to be replaced.
  */
-import start, { Classifier, Painting, Picture } from "../pellucid_viewer.js";
+import start, { Classifier, Painting, Picture } from "./pellucid_viewer.js";
 
 let memory;
 let picture;
