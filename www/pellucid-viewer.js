@@ -11,8 +11,10 @@
  * Methods: `open(blob, name)` explains an image, `addModel(file, sidecar)` adds a model, `cancel()` stops what is going on.
  * The promises of the first two are fulfilled once it is done, and rejected with the reason where it cannot be: an error whose
  * message is what the page says, or one named `AbortError` where it was cancelled or replaced.
- * Events: `pellucid-saliency`, whose detail holds `model`, `code`, `size`, `logits` (the scores), `probabilities` (null
- * where the scores are none and no logits) and `gradient`, the raw gradient of the class's score with respect to the
- * network's input as a Float32Array `[channels, size, size]`.
+ * Events: `pellucid-saliency`, whose detail holds `model`, `code` (the class that is explained), `against` (the class that it is held
+ * against, or null), `method` (its name and parameters as on the command line), `size`, `logits` (the scores), `probabilities` (null where
+ * the scores are none and no logits), `attribution`, the method's raw answer as a Float32Array `[channels, size, size]`, `channels` (1 for
+ * methods that attribute to places), and `gradient`: the attribution where it is the gradient of the class's score with respect to
+ * the network's input, null for other methods and margins.
  */
 import "./viewer/element.js";

@@ -3,8 +3,10 @@ import { Controls } from "./controls.js";
 import { h } from "./dom.js";
 import { Intake } from "./intake.js";
 import { aborted, anyOf, Jobs, unless } from "./jobs.js";
+import { Display } from "./looking/display.js";
+import { Looking } from "./looking/looking.js";
+import { Painter } from "./looking/painter.js";
 import { manifest } from "./manifest.js";
-import { SCREEN } from "./panel.js";
 import { Room } from "./room.js";
 import { Slot } from "./slot.js";
 import { compile } from "./wasm.js";
@@ -14,6 +16,10 @@ import { cancelled, isBlob, megabytes, said, sentence } from "./words.js";
 const THUMBNAIL = JSON.stringify({ preprocessing: { size: 224 } });
 const THUMBNAIL_SIDE = 160;
 const SAMPLE_SIDE = 448;
+/** The longer side in pixels of the picture on the screen, at the most. */
+const SCREEN = 2048;
+/** Pixels each way of the drawing that outlines a sample's cause. */
+const CAUSE_SIDE = 512;
 
 /** For promises whose failure the page has said already. */
 const heard = () => {};
@@ -21,6 +27,13 @@ const heard = () => {};
 class PellucidViewer extends HTMLElement {
   #intake = new Intake();
   #controls = new Controls();
+  #display = new Display();
+  #painter = new Painter({
+    display: this.#display,
+    slots: () => this.#slots,
+    legend: async (request) => (await this.#program).images.ask("legend", request),
+  });
+  #looking;
   #jobs = new Jobs();
   #panels = h("div", { class: "panels" });
   #status = h("p", { class: "status", role: "status", "aria-live": "polite" });
@@ -33,6 +46,8 @@ class PellucidViewer extends HTMLElement {
   /** What is wrong with the viewer as a whole, if anything is. */
   #trouble;
   #picture;
+  /** The picture for the screen. */
+  #whole;
   #looks = new Map();
   /** Aborted when another image, or another class, takes the place of the current one. */
   #run;
@@ -41,19 +56,31 @@ class PellucidViewer extends HTMLElement {
   constructor() {
     super();
     const style = h("link", { rel: "stylesheet", href: new URL("viewer.css", import.meta.url).href });
-    const results = h("section", { class: "results", "aria-label": "Models" }, this.#controls.element, h("div", { class: "progress" }, this.#status, this.#cancel, this.#controls.overlay), this.#panels);
+    const results = h("section", { class: "results", "aria-label": "Models" });
+    this.#looking = new Looking({
+      host: this,
+      results,
+      slots: () => this.#slots,
+      mask: (blob, input) => this.#mask(blob, input),
+      say: (words) => (words ? this.#say(words) : this.#jobs.busy || this.#settle()),
+      refuse: (error) => this.#intake.showError(sentence(error)),
+    });
+    const progress = h("div", { class: "progress" }, this.#status, this.#cancel);
+    const desk = h("div", { class: "desk" }, this.#looking.tools.element, progress);
+    results.append(this.#controls.element, this.#display.element, desk, this.#panels);
     const notice = h("p", { class: "notice" }, "Research software: its answers are no diagnosis and must not be used for one.");
     const body = h("div", { class: "viewer", hidden: true }, this.#intake.element, results, notice);
     // Nobody sees the page before it is dressed.
     style.onload = style.onerror = () => (body.hidden = false);
     this.attachShadow({ mode: "open" }).append(style, body);
-    this.#panels.append(this.#intake.addModel);
+    results.append(this.#intake.addModel);
     this.#intake.onimage = (source, name) => this.#open(source, name);
     this.#intake.onmodel = (file, sidecar) => this.addModel(file, sidecar).catch(heard);
     this.#intake.onrefuse = (text) => this.#intake.showError(text);
-    this.#controls.onclass = () => this.#explainAgain().catch(heard);
-    this.#controls.onstyle = () => this.#repaint();
-    this.#controls.onlayers = () => this.#showLayers();
+    this.#intake.onmask = (file) => this.#looking.readMask(file);
+    this.#controls.onchange = () => this.#explainAgain().catch(heard);
+    this.#display.onstyle = () => this.#painter.repaint().catch(heard);
+    this.#display.onlayers = () => this.#showLayers();
     this.#jobs.onchange = (job, quiet) => this.#showJob(job, quiet);
   }
 
@@ -117,7 +144,7 @@ class PellucidViewer extends HTMLElement {
       const images = new Room(module);
       job.signal.addEventListener("abort", () => images.close());
       // A worker that cannot start says so now, not when the first image comes.
-      await images.ask("legend", { style: this.#controls.style, width: 1 }, { signal: job.signal });
+      await images.ask("legend", { colours: this.#display.colours, width: 1 }, { signal: job.signal });
       return { module, images };
     } catch (error) {
       if (!cancelled(error)) this.#trouble = sentence(error);
@@ -154,7 +181,7 @@ class PellucidViewer extends HTMLElement {
   }
 
   #enter(name, source) {
-    const slot = new Slot(name, source);
+    const slot = new Slot(name, source, this.#looking.view);
     const { panel } = slot;
     panel.onpick = (code) => this.#controls.choose(code);
     panel.onremove = () => this.#remove(slot);
@@ -163,9 +190,11 @@ class PellucidViewer extends HTMLElement {
       panel.corrected = true;
       this.#prepare(slot, { card }).catch(heard);
     };
+    this.#looking.take(panel);
+    panel.layOut(this.#display.place);
     this.#slots.push(slot);
-    this.#intake.addModel.before(panel.element);
-    this.#legend(panel).catch(heard);
+    this.#panels.append(panel.element);
+    this.#painter.bar(panel).catch(heard);
     return slot;
   }
 
@@ -254,10 +283,13 @@ class PellucidViewer extends HTMLElement {
       const request = isBlob(source) ? { blob: source } : { phantom: source.phantom, size: SAMPLE_SIDE };
       const opened = await images.ask("open", request, { signal, keep: true });
       this.#looks.clear();
-      const { pixels } = await images.ask("look", { input: THUMBNAIL, side: THUMBNAIL_SIDE }, { signal });
+      const { pixels } = await images.ask("thumbnail", { input: THUMBNAIL, side: THUMBNAIL_SIDE }, { signal });
+      this.#whole = await images.ask("whole", { most: SCREEN }, { signal });
       this.#intake.showImage(name, opened, pixels, source);
+      for (const { panel } of this.#ready) panel.clear();
       this.#picture = opened;
-      this.#controls.offerCause(opened.truth !== undefined);
+      this.#looking.open(opened);
+      this.#display.offerCause(opened.truth !== undefined);
     } catch (error) {
       if (!cancelled(error)) this.#refuse(sentence(error), source);
       throw error;
@@ -280,8 +312,15 @@ class PellucidViewer extends HTMLElement {
   /** The picture as a model sees it; models that see alike share the work. */
   async #look(input) {
     const { images } = await this.#program;
-    if (!this.#looks.has(input)) this.#looks.set(input, images.ask("look", { input, side: SCREEN }));
+    if (!this.#looks.has(input)) this.#looks.set(input, images.ask("look", { input, side: CAUSE_SIDE }));
     return this.#looks.get(input);
+  }
+
+  /** A mask's file as a network sees it, a byte for each place of its map. */
+  async #mask(blob, input) {
+    const { images } = await this.#program;
+    const { inside } = await images.ask("mask", { blob, input });
+    return inside;
   }
 
   /** Picture, prediction, saliency of one model. What fails is said in its panel: the others go on. */
@@ -293,7 +332,8 @@ class PellucidViewer extends HTMLElement {
     try {
       const look = await this.#look(panel.description.input);
       signal.throwIfAborted();
-      panel.showPicture(look);
+      panel.showPicture(this.#whole, this.#picture);
+      panel.showSight(look);
       panel.showPrediction(await model.classify(look.tensor, { signal }));
       await this.#explain(slot, signal);
     } catch (error) {
@@ -302,20 +342,43 @@ class PellucidViewer extends HTMLElement {
     }
   }
 
-  /** Saliency of the chosen class. */
-  async #explain({ model, panel }, signal) {
+  /** The map of the chosen class by the chosen method. */
+  async #explain(slot, signal) {
+    const { model, panel } = slot;
     const { description, prediction } = panel;
+    const { methods } = this.#controls;
     const index = panel.classFor(this.#controls.code);
     if (index === null) return panel.withoutMap("The model's answer is not a number: it may be damaged, or its settings wrong.");
     if (index < 0) return panel.withoutMap("This model does not know the chosen class.");
-    if (description.noGradient) return panel.withoutMap(sentence(description.noGradient));
-    panel.stage("Computing saliency", null);
-    const gradient = await model.gradient(index, { signal });
-    const { style, alone } = this.#controls;
-    panel.showMap(index, await model.paint({ style, alone }, { signal }), style);
-    panel.stage();
-    const { code } = description.classes[index];
-    const detail = { model: panel.name, code, size: description.size, logits: prediction.logits, probabilities: prediction.probabilities, gradient };
+    if (description.noGradient && methods.name !== "occlusion") return panel.withoutMap(sentence(description.noGradient));
+    let question;
+    try {
+      question = this.#controls.question(description, index);
+    } catch (error) {
+      return panel.withoutMap(sentence(error));
+    }
+    const called = methods.answer;
+    panel.stage(methods.long ? called : "Computing saliency", null);
+    const progress = ({ done, total }) => methods.long && panel.stage(`${called}: ${done} of ${total}`, done / total);
+    let answer;
+    slot.asking += 1;
+    try {
+      answer = await model.explain(question, { signal, progress });
+      await this.#painter.paint(slot, { fresh: { question, answer, words: called }, signal });
+    } finally {
+      slot.asking -= 1;
+    }
+    await this.#painter.catchUp(slot);
+    signal.throwIfAborted();
+    await this.#looking.show(slot);
+    this.#tell(panel, question, answer, prediction);
+  }
+
+  /** Tells the page what was computed. */
+  #tell({ name, description }, { class: index, against, method }, { values, channels }, { logits, probabilities }) {
+    const code = (which) => (which === null ? null : description.classes[which].code);
+    const gradient = method.name === "gradient" && against === null ? values : null;
+    const detail = { model: name, code: code(index), against: code(against), method, size: description.size, channels, logits, probabilities, attribution: values, gradient };
     this.dispatchEvent(new CustomEvent("pellucid-saliency", { detail, bubbles: true, composed: true }));
   }
 
@@ -330,7 +393,10 @@ class PellucidViewer extends HTMLElement {
         await this.#explain(slot, signal);
       } catch (error) {
         if (!cancelled(error)) slot.panel.fail(error);
-        else if (this.#run === run) slot.panel.stage();
+        else if (this.#run === run) {
+          slot.panel.stage();
+          await this.#painter.catchUp(slot).catch(heard);
+        }
       }
     };
     await this.#compute("Computing saliency…", ({ signal }) =>
@@ -338,26 +404,11 @@ class PellucidViewer extends HTMLElement {
     );
   }
 
-  async #repaint() {
-    const { style, alone } = this.#controls;
-    this.toggleAttribute("data-alone", alone);
-    for (const { model, panel } of this.#slots) {
-      this.#legend(panel).catch(heard);
-      if (panel.explained === undefined) continue;
-      const painting = await model.paint({ style, alone }).catch(() => null);
-      if (painting) panel.showMap(panel.explained, painting, style);
-    }
-  }
-
-  async #legend(panel) {
-    const { images } = await this.#program;
-    const { pixels } = await images.ask("legend", { style: this.#controls.style, width: 128 });
-    panel.showLegend(pixels);
-  }
-
   #showLayers() {
-    this.style.setProperty("--overlay", this.#controls.opacity);
-    this.toggleAttribute("data-cause", this.#controls.cause);
+    this.style.setProperty("--overlay", this.#display.opacity);
+    this.dataset.place = this.#display.place;
+    this.toggleAttribute("data-cause", this.#display.cause);
+    for (const { panel } of this.#slots) panel.layOut(this.#display.place);
   }
 
   // What is going on
