@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { phantoms, png, scratch } from './files.mjs';
-import { launch, paths } from './harness.mjs';
+import { launch, paths, viewerFolder } from './harness.mjs';
 import { assertShows, Viewer } from './viewer.mjs';
 
 let files, picture, session, viewer;
@@ -132,10 +132,10 @@ function twoInputs() {
 test('a worker whose WebAssembly traps is replaced, and the page says so', async () => {
   // No image is known that traps; here WebAssembly is handed a picture at an address beyond its memory.
   for (const worker of session.page.workers()) {
-    await worker.evaluate(async () => {
-      const { Picture } = await import('/pellucid_viewer.js');
+    await worker.evaluate(async (folder) => {
+      const { Picture } = await import(`/${folder}/pellucid_viewer.js`);
       Picture.decode = () => Object.assign(Picture.phantom(0, 32), { __wbg_ptr: 0xfffffff0 });
-    });
+    }, viewerFolder());
   }
   assert.match(await refusal(picture), /stopped unexpectedly \(it reached beyond its memory\) and was restarted/);
   await assertAlive();

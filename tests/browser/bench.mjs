@@ -6,15 +6,15 @@
 // image, classifies it, and asks for the gradient of one class.
 
 import process from 'node:process';
-import { launch } from './harness.mjs';
+import { launch, viewerFolder } from './harness.mjs';
 
 const [model, rounds] = [process.argv[2], Number(process.argv[3])];
 const variants = { 'relaxed-simd': 'pellucid_viewer_relaxed_bg.wasm', simd128: 'pellucid_viewer_bg.wasm' };
 
 /** Runs in the page. Times in seconds, one per round. */
-async function measure({ binary, model, rounds }) {
-  const { default: start, Classifier } = await import('/pellucid_viewer.js');
-  await start({ module_or_path: await WebAssembly.compileStreaming(fetch(`/${binary}`)) });
+async function measure({ folder, binary, model, rounds }) {
+  const { default: start, Classifier } = await import(`/${folder}/pellucid_viewer.js`);
+  await start({ module_or_path: await WebAssembly.compileStreaming(fetch(`/${folder}/${binary}`)) });
   const bytes = new Uint8Array(await (await fetch(`/${model}`)).arrayBuffer());
   let begun = performance.now();
   const since = () => (performance.now() - begun) / 1000;
@@ -46,7 +46,7 @@ for (const [variant, binary] of Object.entries(variants)) {
   // A page of its own for each: an instance of WebAssembly keeps its memory as long as its page.
   const session = await launch();
   try {
-    const { open, forward, both } = await session.page.evaluate(measure, { binary, model, rounds });
+    const { open, forward, both } = await session.page.evaluate(measure, { folder: viewerFolder(), binary, model, rounds });
     const ratio = median(both.map((seconds, round) => seconds / forward[round]));
     answer.push({ variant, open, forward: median(forward), gradient: median(both), ratio });
   } finally {

@@ -63,9 +63,9 @@ test('the kinds of map differ, and without the image the map is opaque', async (
   const redder = ({ pixels }) => pixels.some((value, index) => index % 4 === 0 && value > pixels[index + 2] + 60 && pixels[index + 3] > 100);
   const signed = await changed(() => viewer.root.getByLabel('Signed').check());
   assert.ok(redder(signed) && !redder(magnitude), 'only signed maps are red somewhere');
-  const alone = await changed(() => viewer.root.getByLabel('without image').check());
+  const alone = await changed(() => viewer.root.getByLabel('Alone').check());
   assert.ok(alone.pixels.every((value, index) => index % 4 !== 3 || value === 255));
-  await changed(() => viewer.root.getByLabel('without image').uncheck());
+  await changed(() => viewer.root.getByLabel('Over the image').check());
   assert.deepEqual(await changed(() => viewer.root.getByLabel('Magnitude').check()), magnitude);
   session.assertQuiet();
 });
@@ -82,7 +82,7 @@ test('everything can be reached and used by keyboard, and is announced', async (
     });
     if (name) reached.push(name);
   }
-  for (const wanted of ['Choose an image', 'Sample 1: ', 'Prediction', 'Magnitude', 'Overlay opacity', 'without image', 'Remove Standard', 'Add your own model']) {
+  for (const wanted of ['Choose an image', 'Sample 1: ', 'Prediction', 'Magnitude', 'Overlay opacity', 'Over the image', 'Remove Standard', 'Add your own model']) {
     assert.ok(reached.some((name) => name.startsWith(wanted)), `${wanted} among ${reached}`);
   }
   await viewer.root.locator('.samples button').nth(1).focus();

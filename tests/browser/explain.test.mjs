@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { explained, phantoms, png, scratch } from './files.mjs';
 import { launch, paths } from './harness.mjs';
@@ -71,7 +71,7 @@ test('picking and pasting the same pixels give the same answers as dropping them
 test("logits, gradients and the maps' pixels are the command line's", async () => {
   const classes = await codes();
   const off = [];
-  await viewer.root.getByLabel('without image').check();
+  await viewer.root.getByLabel('Alone').check();
   for (const picture of pictures.slice(0, 2)) {
     await viewer.drop(picture);
     await viewer.saliencies();
@@ -96,7 +96,7 @@ test("logits, gradients and the maps' pixels are the command line's", async () =
       }
     }
   }
-  await viewer.root.getByLabel('without image').uncheck();
+  await viewer.root.getByLabel('Over the image').check();
   await viewer.root.getByLabel('Prediction').check();
   await viewer.saliencies();
   const tight = off.filter((relative) => relative < 1e-4).length;
@@ -186,11 +186,13 @@ function withoutCard(bytes) {
 }
 
 test('a new image takes the place of the one before, even while that is being computed', async () => {
-  const [first, second] = [await files.write('first.png', png(700, 700)), pictures[2]];
-  for (let round = 0; round < 3; round += 1) {
+  const first = await files.write('first.png', png(700, 700));
+  for (const second of pictures) {
     await viewer.drop(first);
     await viewer.drop(second);
-    await viewer.saliencies();
+    // The first one may be done before the second comes, or be broken off at any point.
+    await viewer.root.locator('.current .name').getByText(basename(second), { exact: true }).waitFor();
+    await viewer.idle();
     await assertShows(viewer, second);
     const shown = await viewer.bars('Standard');
     const { report } = await explained(files.folder, join(paths.site, 'models', (await manifest())[0].file), second, shown[0].code);

@@ -41,11 +41,11 @@ export async function phantoms(folder, count) {
 
 /**
  * What the command line answers for an image: its report, the gradient [3, H, W] of the class `target` (a code), and the
- * map alone as a PNG.
+ * map alone as a PNG. `further` are more of its options; the gradient then is the method's attribution.
  */
-export async function explained(folder, model, image, target) {
+export async function explained(folder, model, image, target, ...further) {
   const [raw, map] = [join(folder, 'grad.npy'), join(folder, 'map.png')];
-  const report = await pellucid('explain', model, image, '--target', target, '--raw', raw, '-o', map, '--map-only', '--json');
+  const report = await pellucid('explain', model, image, '--target', target, '--raw', raw, '-o', map, '--map-only', '--json', ...further);
   return { report: JSON.parse(report), gradient: npy(await readFile(raw)), map: await readFile(map) };
 }
 
@@ -67,17 +67,27 @@ export function npyOf(values, dims) {
   return Buffer.concat([start, Buffer.from(padded, 'latin1'), Buffer.from(values.buffer, values.byteOffset, values.byteLength)]);
 }
 
-/** A PNG file (W3C PNG, third edition) of one colour: 8-bit RGB, or 1-bit black where it is too large for that. */
+/** A PNG file of a mask: white where `inside(x, y)`, black elsewhere. */
+export function mask(width, height, inside) {
+  const rows = Array.from({ length: height }, (_, y) => Buffer.from([0, ...Array.from({ length: width }, (_, x) => (inside(x, y) ? 255 : 0))]));
+  return pngOf(width, height, { depth: 8, colour: 0, rows: Buffer.concat(rows) });
+}
+
+/** A PNG file of one colour: 8-bit RGB, or 1-bit black where it is too large for that. */
 export function png(width, height) {
   const large = width * height > 1e6;
   const row = large ? Math.ceil(width / 8) : 3 * width;
+  return pngOf(width, height, { depth: large ? 1 : 8, colour: large ? 0 : 2, rows: Buffer.alloc((row + 1) * height) });
+}
+
+/** A PNG file (W3C PNG, third edition) of rows, each with its filter's byte before it. */
+function pngOf(width, height, { depth, colour, rows }) {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
-  header.set([large ? 1 : 8, large ? 0 : 2], 8);
-  const pixels = deflateSync(Buffer.alloc((row + 1) * height), { level: 1 });
+  header.set([depth, colour], 8);
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  return Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', pixels), chunk('IEND', Buffer.alloc(0))]);
+  return Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', deflateSync(rows, { level: 1 })), chunk('IEND', Buffer.alloc(0))]);
 }
 
 function chunk(type, data) {

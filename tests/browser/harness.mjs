@@ -11,6 +11,7 @@
 // Environment: PELLUCID_BIN, PELLUCID_SITE, CHROMIUM (see `run.mjs`).
 
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -30,6 +31,9 @@ export const paths = {
   pictures: join(checkout, 'target/browser'),
 };
 
+/** The folder in the site that holds the viewer's modules and program; its name carries their version. */
+export const viewerFolder = () => readdirSync(paths.site).find((name) => /^viewer-[0-9a-f]{16}$/.test(name));
+
 /** No window, no sandbox (containers lack what it needs), and no way out: every name but this machine's is unknown. */
 const FLAGS = [
   '--no-sandbox',
@@ -46,11 +50,11 @@ const FLAGS = [
 /**
  * Opens the page in a fresh browser with an empty profile.
  * @param {{path?: string, viewport?: {width: number, height: number}, wait?: 'load' | 'domcontentloaded', server?: {origin: string,
- *   stop: () => Promise<void>}, others?: string[]}} options
+ *   stop: () => Promise<void>}, others?: string[], touch?: boolean}} options
  *   `path` below the site's origin; `wait` for which event; `server` in place of `pellucid serve`; `others`: origins that the page may
- *   ask too
+ *   ask too; `touch`: as on a phone, whose pointer is a finger
  */
-export async function launch({ path = '/', viewport = { width: 1280, height: 900 }, wait = 'load', server, others = [] } = {}) {
+export async function launch({ path = '/', viewport = { width: 1280, height: 900 }, wait = 'load', server, others = [], touch = false } = {}) {
   const scratch = await mkdtemp(join(tmpdir(), 'pellucid-browser-'));
   const netlog = join(scratch, 'net.json');
   server ??= await serve(paths.pellucid, paths.site);
@@ -64,6 +68,8 @@ export async function launch({ path = '/', viewport = { width: 1280, height: 900
       executablePath: paths.chromium,
       headless: true,
       viewport,
+      hasTouch: touch,
+      isMobile: touch,
       args: [...FLAGS, `--log-net-log=${netlog}`],
     });
     // Nothing here measures time: a busy machine is no failure.

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { phantoms, scratch } from './files.mjs';
-import { launch, paths } from './harness.mjs';
+import { launch, paths, viewerFolder } from './harness.mjs';
 import { quirky } from './quirky.mjs';
 import { Viewer } from './viewer.mjs';
 
@@ -13,7 +13,7 @@ const HOST = `<!doctype html>
 <title>Host</title>
 <link rel="stylesheet" href="host.css">
 <script type="module" src="pellucid-viewer.js"></script>
-<link rel="icon" href="favicon.svg">
+<link rel="icon" href="FOLDER/favicon.svg">
 <input id="own" type="file" multiple>
 <div id="text" contenteditable="plaintext-only">Text</div>
 <div class="row"><p>Before</p><pellucid-viewer id="first" models="none" samples="0"></pellucid-viewer></div>
@@ -27,8 +27,11 @@ let files, pictures, session, viewer;
 before(async () => {
   files = await scratch();
   pictures = await phantoms(files.folder, 3);
-  const copy = await readFile(join(paths.site, 'pellucid-viewer.js'));
-  const pages = { '/host.html': HOST, '/host.css': STYLE, '/copy.js': copy };
+  // The same modules once more under other addresses, as from a second copy of the folder.
+  const script = await readFile(join(paths.site, 'pellucid-viewer.js'), 'utf8');
+  const copy = script.replace('element.js', 'element.js?copy');
+  assert.notEqual(copy, script);
+  const pages = { '/host.html': HOST.replace('FOLDER', viewerFolder()), '/host.css': STYLE, '/copy.js': copy };
   session = await launch({ server: await quirky(paths.site, 'plain', pages), path: '/host.html', viewport: { width: 1280, height: 2400 } });
   viewer = new Viewer(session);
   await session.page.waitForFunction(() => [...document.querySelectorAll('pellucid-viewer')].every((v) => v.shadowRoot?.querySelector('.status').textContent.startsWith('No models')));

@@ -16,8 +16,8 @@ export class Viewer {
     await this.page.evaluate(() => {
       window.__saliencies = [];
       document.addEventListener('pellucid-saliency', ({ detail }) => {
-        const { gradient, logits, probabilities, ...rest } = detail;
-        window.__saliencies.push({ ...rest, gradient: [...gradient], logits: [...logits], probabilities: probabilities && [...probabilities] });
+        const { attribution, gradient, logits, probabilities, ...rest } = detail;
+        window.__saliencies.push({ ...rest, attribution: [...attribution], gradient: gradient && [...gradient], logits: [...logits], probabilities: probabilities && [...probabilities] });
       });
     });
   }
@@ -34,11 +34,24 @@ export class Viewer {
     await this.page.waitForFunction(() => !document.querySelector('pellucid-viewer').hasAttribute('data-busy'), null, { timeout: 120_000 });
   }
 
-  /** Drops a file of this machine as the mouse would: through the browser, not through a made-up event. */
+  /** Drops files of this machine as the mouse would: through the browser, not through a made-up event. */
   async drop(path, { x = 600, y = 400 } = {}) {
     const devtools = await this.page.context().newCDPSession(this.page);
     const data = { items: [], files: [path].flat(), dragOperationsMask: 1 };
-    for (const type of ['dragEnter', 'dragOver', 'drop']) await devtools.send('Input.dispatchDragEvent', { type, x, y, data });
+    const drops = () =>
+      this.page.evaluate(() => {
+        if (window.__drops === undefined) {
+          window.__drops = 0;
+          document.addEventListener('drop', () => (window.__drops += 1), { capture: true });
+        }
+        return window.__drops;
+      });
+    const before = await drops();
+    // The browser lets go of nothing before the page has answered that it would take it; a person sees that and waits.
+    for (let tries = 0; tries < 20 && (await drops()) === before; tries += 1) {
+      for (const type of ['dragEnter', 'dragOver', 'drop']) await devtools.send('Input.dispatchDragEvent', { type, x, y, data });
+    }
+    assert.equal(await drops(), before + 1, 'the page took what was dropped, once');
     await devtools.detach();
   }
 
@@ -72,6 +85,26 @@ export class Viewer {
         explained: bar.getAttribute('aria-pressed') === 'true',
       })),
     );
+  }
+
+  /** The plate of a model's picture. */
+  plate(name) {
+    return this.panel(name).locator('.plate').first();
+  }
+
+  /** Where a layer of a model's plate lies in the window: `picture` or `map`. */
+  rect(name, layer) {
+    return this.panel(name).locator(`canvas.${layer}`).evaluate((canvas) => {
+      const { x, y, width, height } = canvas.getBoundingClientRect();
+      return { x, y, width, height };
+    });
+  }
+
+  /** What stands under a model's picture about the pixel that is pointed at. */
+  async reading(name) {
+    const text = await this.panel(name).locator('.reading').textContent();
+    const [, x, y, column, row, value] = /^x (\d+), y (\d+)(?: · map (\d+), (\d+): raw value (.*))?/.exec(text) ?? [];
+    return { text, x: Number(x), y: Number(y), column: Number(column), row: Number(row), value: Number(value?.replaceAll('−', '-')) };
   }
 
   /** RGBA of a model's map as its canvas holds it. */

@@ -7,7 +7,7 @@ import { chmod, cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { scratch } from './files.mjs';
-import { launch, paths } from './harness.mjs';
+import { launch, paths, viewerFolder } from './harness.mjs';
 import { freePort } from './server.mjs';
 import { Viewer } from './viewer.mjs';
 
@@ -89,11 +89,17 @@ for (const [name, prepare] of Object.entries(SERVERS)) {
   test(`${name} serves the site with the settings of the documentation`, async (context) => {
     const port = await freePort();
     const server = await run(context, ...(await prepare(port)), port);
-    const program = await fetch(`${server.origin}/pellucid/pellucid_viewer_bg.wasm`, { headers: { 'accept-encoding': 'gzip' } });
+    const program = await fetch(`${server.origin}/pellucid/${viewerFolder()}/pellucid_viewer_bg.wasm`, { headers: { 'accept-encoding': 'gzip' } });
     assert.equal(program.headers.get('content-type'), 'application/wasm');
     assert.equal(program.headers.get('content-encoding'), 'gzip');
     assert.match(program.headers.get('content-security-policy'), /^default-src 'none'; .*'wasm-unsafe-eval'/);
     await program.arrayBuffer();
+    const cached = async (path) => (await fetch(`${server.origin}/pellucid/${path}`)).headers.get('cache-control');
+    // The folder whose name is its version may be kept; what refers to it is asked for each time, and so is a file that may still come.
+    const kept = 'public, max-age=31536000, immutable';
+    assert.equal(program.headers.get('cache-control'), kept);
+    assert.notEqual(await cached(`${viewerFolder()}/missing.js`), kept);
+    for (const path of ['', 'pellucid-viewer.js', 'models/manifest.json']) assert.equal(await cached(path), 'no-cache', path);
     const session = await launch({ server, path: '/pellucid/' });
     context.after(() => session.close());
     const viewer = new Viewer(session);

@@ -1,11 +1,14 @@
 //! What JavaScript sees. Names and types only: the work is done in the modules beside this one.
 
-use ndarray::Array3;
-use pellucid_shared::card::Input;
+use ndarray::{Array2, ArrayView2};
+use pellucid_shared::metrics::mass_inside;
+use pellucid_shared::render::{ColourMap, collapse};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
 
-use crate::{Classifier, Painting, Picture, Style, ViewerError, legend, paint_gradient};
+use crate::question::remark;
+use crate::{Classifier, Painting, Picture, Question, Raster, ViewerError, legend, paint_map};
 
 type Answer<T> = Result<T, JsError>;
 
@@ -55,6 +58,22 @@ impl JsPicture {
         self.0.note()
     }
 
+    /// The whole image, its longer side reduced to at most `most` pixels.
+    pub fn whole(&self, most: u32) -> JsRaster {
+        JsRaster(self.0.whole(most))
+    }
+
+    /// What of the image the network sees: left, top, width and height in its pixels.
+    pub fn crop(&self, input: &str) -> Answer<Vec<u32>> {
+        Ok(self.0.crop(&parse(input)?).to_vec())
+    }
+
+    /// A mask's file as the network would see it, a byte for each place of the map: 1 inside.
+    pub fn mask(&self, bytes: &[u8], input: &str) -> Answer<Vec<u8>> {
+        let inside = self.0.mask(bytes, &parse(input)?)?;
+        Ok(inside.into_iter().map(u8::from).collect())
+    }
+
     /// The network's input, `[3, H, W]`; `input` is a description's `input`.
     pub fn tensor(&self, input: &str) -> Answer<Vec<f32>> {
         Ok(self.0.tensor(&parse(input)?))
@@ -71,11 +90,45 @@ impl JsPicture {
     }
 }
 
-/// [`Classifier`] for JavaScript, with the gradient that was asked for last.
+/// [`Raster`] for JavaScript.
+#[wasm_bindgen(js_name = Raster)]
+pub struct JsRaster(Raster);
+
+#[wasm_bindgen(js_class = Raster)]
+impl JsRaster {
+    /// Width in pixels.
+    #[wasm_bindgen(getter)]
+    pub fn width(&self) -> u32 {
+        self.0.width
+    }
+
+    /// Height in pixels.
+    #[wasm_bindgen(getter)]
+    pub fn height(&self) -> u32 {
+        self.0.height
+    }
+
+    /// RGBA. The bytes move out: a second call gives none.
+    pub fn pixels(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.0.pixels)
+    }
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// An object of the page's that hears how far a method is.
+    pub type Listener;
+
+    #[wasm_bindgen(method)]
+    fn told(this: &Listener, done: usize, total: usize);
+}
+
+/// [`Classifier`] for JavaScript, with the map that was asked for last.
 #[wasm_bindgen(js_name = Classifier)]
 pub struct JsClassifier {
     classifier: Classifier,
-    gradient: Option<Array3<f32>>,
+    /// Summed over the channels, `[H, W]`.
+    map: Option<Array2<f32>>,
 }
 
 #[wasm_bindgen(js_class = Classifier)]
@@ -85,7 +138,7 @@ impl JsClassifier {
     pub fn new(bytes: Vec<u8>, sidecar: Option<String>) -> Answer<Self> {
         Ok(Self {
             classifier: Classifier::open(bytes, sidecar.as_deref())?,
-            gradient: None,
+            map: None,
         })
     }
 
@@ -96,22 +149,96 @@ impl JsClassifier {
 
     /// A [`crate::Prediction`] for a network input.
     pub fn classify(&mut self, input: &[f32]) -> Answer<JsValue> {
-        self.gradient = None;
+        self.map = None;
         to_js(&self.classifier.classify(input)?)
     }
 
-    /// The raw gradient `[3, H, W]` of a class's logit at the image last classified.
+    /// The raw gradient `[C, H, W]` of a class's logit at the image last classified.
     pub fn gradient(&mut self, class: usize) -> Answer<Vec<f32>> {
-        self.gradient = None;
-        let gradient = self.gradient.insert(self.classifier.gradient(class)?);
-        Ok(gradient.iter().copied().collect())
+        Ok(self.classifier.gradient(class)?.into_iter().collect())
     }
 
-    /// The gradient asked for last, painted in a [`crate::Style`]; nothing where there is none.
-    pub fn paint(&self, style: &str, alone: bool) -> Answer<Option<JsPainting>> {
-        let style = parse_style(style)?;
-        let painting = self.gradient.as_ref();
-        Ok(painting.map(|gradient| JsPainting(paint_gradient(gradient, style, alone))))
+    /// Whether [`Self::explain`] needs the model's file for a [`Question`].
+    #[wasm_bindgen(js_name = needsFile)]
+    pub fn needs_file(question: &str) -> Answer<bool> {
+        Ok(parse::<Question>(question)?.method.looks_inside())
+    }
+
+    /// Answers a [`Question`] about the image last classified.
+    pub fn explain(
+        &mut self,
+        question: &str,
+        file: Option<Vec<u8>>,
+        listener: &Listener,
+    ) -> Answer<JsExplanation> {
+        self.map = None;
+        let mut told = |progress: pellucid_shared::attribution::Progress| {
+            listener.told(progress.done, progress.total);
+        };
+        let question = parse(question)?;
+        let found = self
+            .classifier
+            .explain(&question, file.as_deref(), &mut told)?;
+        let values = found.map.channels();
+        let map = self.map.insert(collapse(&values));
+        Ok(JsExplanation {
+            remark: remark(&found),
+            channels: values.dim().0,
+            map: map.iter().copied().collect(),
+            values: values.into_iter().collect(),
+        })
+    }
+
+    /// The map asked for last, painted in a [`crate::Style`]; nothing where there is none.
+    pub fn paint(&self, style: &str) -> Answer<Option<JsPainting>> {
+        let style = parse(style)?;
+        let map = self.map.as_ref();
+        Ok(map.map(|map| JsPainting(paint_map(map, &style))))
+    }
+
+    /// The share of the map's magnitude that lies inside a region, a byte for each place; nothing where there is none to share.
+    pub fn inside(&self, region: &[u8]) -> Answer<Option<f64>> {
+        let Some(map) = &self.map else {
+            return Ok(None);
+        };
+        let (given, wanted) = (region.len(), map.len());
+        let region = ArrayView2::from_shape(map.dim(), region)
+            .map_err(|_| ViewerError::Region { given, wanted })?;
+        Ok(mass_inside(map, &region.mapv(|place| place != 0)))
+    }
+}
+
+/// A method's answer for JavaScript. Each of its arrays moves out: a second call gives none.
+#[wasm_bindgen(js_name = Explanation)]
+pub struct JsExplanation {
+    values: Vec<f32>,
+    map: Vec<f32>,
+    remark: Option<String>,
+    channels: usize,
+}
+
+#[wasm_bindgen(js_class = Explanation)]
+impl JsExplanation {
+    /// `[channels, H, W]`, neither scaled nor clipped.
+    pub fn values(&mut self) -> Vec<f32> {
+        std::mem::take(&mut self.values)
+    }
+
+    /// Its sum over the channels, `[H, W]`.
+    pub fn map(&mut self) -> Vec<f32> {
+        std::mem::take(&mut self.map)
+    }
+
+    /// The network's channels, or 1 for methods that attribute to places.
+    #[wasm_bindgen(getter)]
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// What is to be said of it.
+    #[wasm_bindgen(getter)]
+    pub fn remark(&self) -> Option<String> {
+        self.remark.clone()
     }
 }
 
@@ -121,9 +248,11 @@ pub struct JsPainting(Painting);
 
 #[wasm_bindgen(js_class = Painting)]
 impl JsPainting {
-    /// The colours of a style from weakest to strongest, as RGBA, one row.
-    pub fn legend(style: &str, width: u32) -> Answer<Vec<u8>> {
-        Ok(legend(parse_style(style)?, width))
+    /// A colour map's colours from weakest to strongest, as RGBA, one row.
+    pub fn legend(colours: &str, width: u32) -> Answer<Vec<u8>> {
+        let colours: Result<ColourMap, _> = serde_json::from_value(colours.into());
+        let colours = colours.map_err(|error| ViewerError::Page(error.to_string()))?;
+        Ok(legend(colours, width))
     }
 
     /// RGBA. The bytes move out: a second call gives none.
@@ -131,10 +260,21 @@ impl JsPainting {
         std::mem::take(&mut self.0.pixels)
     }
 
-    /// The gradient that is shown in the strongest colour.
+    /// What is painted, per place −1 to 1. The values move out: a second call gives none.
+    pub fn strengths(&mut self) -> Vec<f32> {
+        std::mem::take(&mut self.0.strengths)
+    }
+
+    /// The attribution that is shown in the strongest colour.
     #[wasm_bindgen(getter)]
     pub fn scale(&self) -> f32 {
         self.0.scale
+    }
+
+    /// The one that would be if none had been given.
+    #[wasm_bindgen(getter, js_name = ownScale)]
+    pub fn own_scale(&self) -> f32 {
+        self.0.own_scale
     }
 
     /// `non_finite`, `all_zero`, `tiny` or nothing.
@@ -144,12 +284,8 @@ impl JsPainting {
     }
 }
 
-fn parse_style(style: &str) -> Result<Style, ViewerError> {
-    serde_json::from_value(style.into()).map_err(|error| ViewerError::Page(error.to_string()))
-}
-
-fn parse(input: &str) -> Result<Input, ViewerError> {
-    serde_json::from_str(input).map_err(|error| ViewerError::Page(error.to_string()))
+fn parse<T: DeserializeOwned>(json: &str) -> Result<T, ViewerError> {
+    serde_json::from_str(json).map_err(|error| ViewerError::Page(error.to_string()))
 }
 
 fn to_js(value: &impl Serialize) -> Answer<JsValue> {

@@ -1,3 +1,4 @@
+use pellucid_shared::attribution::AttributionError;
 use pellucid_shared::card::CardError;
 use pellucid_shared::contract::ContractError;
 use pellucid_shared::engine::EngineError;
@@ -20,6 +21,30 @@ pub enum ViewerError {
     /// tract cannot run the model.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The method cannot answer.
+    #[error(transparent)]
+    Attribution(#[from] AttributionError),
+    /// Nothing was classified yet.
+    #[error("there is no image to explain yet: open one")]
+    NoImage,
+    /// A mask is of another form than the image.
+    #[error(
+        "the mask is {}×{} pixels and the image {}×{}: crop both alike", mask.0, mask.1, image.0, image.1
+    )]
+    MaskShape {
+        /// Its width and height.
+        mask: (u32, u32),
+        /// The image's.
+        image: (u32, u32),
+    },
+    /// A region has another number of places than the map.
+    #[error("the region has {given} places, but the map {wanted}")]
+    Region {
+        /// Places given.
+        given: usize,
+        /// Places wanted: H·W.
+        wanted: usize,
+    },
     /// The image cannot be read.
     #[error(transparent)]
     Image(#[from] ImageError),

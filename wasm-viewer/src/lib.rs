@@ -10,8 +10,12 @@ mod error;
 mod painting;
 mod picture;
 mod pin;
+mod question;
+mod recorder;
+mod smooth;
 
 pub use classifier::{ClassDescription, Classifier, Description, Prediction};
 pub use error::ViewerError;
-pub use painting::{Painting, Style, legend, paint_gradient};
-pub use picture::Picture;
+pub use painting::{Painting, Style, legend, paint_map};
+pub use picture::{Picture, Raster};
+pub use question::{Question, Way};

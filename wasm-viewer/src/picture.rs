@@ -5,7 +5,7 @@ use image::{GrayImage, Luma};
 use ndarray::Array2;
 use pellucid_shared::card::Input;
 use pellucid_shared::image::{
-    ImageNote, Preprocessing, RgbImage, crop_and_resize, decode_noted, preprocess_mask,
+    ImageNote, Preprocessing, RgbImage, crop_and_resize, decode_mask, decode_noted, preprocess_mask,
 };
 use pellucid_shared::phantom::{PhantomOptions, generate};
 use pellucid_shared::render::{WHITE, outline};
@@ -93,12 +93,81 @@ impl Picture {
         input.tensor(&self.image).into_iter().collect()
     }
 
+    /// What of the image the network sees: left, top, width and height in its pixels.
+    #[must_use]
+    pub fn crop(&self, input: &Input) -> [u32; 4] {
+        let (width, height) = self.size();
+        input.preprocessing.crop.window(width, height)
+    }
+
+    /// The whole image, reduced where a side has more pixels than `most`.
+    #[must_use]
+    pub fn whole(&self, most: u32) -> Raster {
+        let (width, height) = self.size();
+        let longer = width.max(height);
+        if longer <= most {
+            return Raster::of(&self.image);
+        }
+        let reduced = |side: u32| {
+            let share = f64::from(most) / f64::from(longer);
+            ((f64::from(side) * share).round() as u32).max(1)
+        };
+        Raster::of(&thumbnail(&self.image, reduced(width), reduced(height)))
+    }
+
+    /// A mask's file as the network would see it, `[H, W]` row by row: true inside.
+    ///
+    /// # Errors
+    /// Where the file is no image, or of another form than this one.
+    pub fn mask(&self, bytes: &[u8], input: &Input) -> Result<Vec<bool>, ViewerError> {
+        let mask = decode_mask(bytes)?;
+        if !same_form(mask.dimensions(), self.size()) {
+            return Err(ViewerError::MaskShape {
+                mask: mask.dimensions(),
+                image: self.size(),
+            });
+        }
+        let inside = preprocess_mask(&mask, &input.preprocessing);
+        Ok(inside.into_iter().collect())
+    }
+
     /// What the network sees, drawn with `side` pixels for the screen, as RGBA.
     #[must_use]
     pub fn pixels(&self, input: &Input, side: u32) -> Vec<u8> {
         let image = self.reduced.as_ref().unwrap_or(&self.image);
         rgba(&crop_and_resize(image, &on_screen(input, side)))
     }
+}
+
+/// Pixels for a canvas.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Raster {
+    /// Pixels each way.
+    pub width: u32,
+    /// Pixels each way.
+    pub height: u32,
+    /// RGBA, row by row.
+    pub pixels: Vec<u8>,
+}
+
+impl Raster {
+    fn of(image: &RgbImage) -> Self {
+        let (width, height) = image.dimensions();
+        Self {
+            width,
+            height,
+            pixels: rgba(image),
+        }
+    }
+}
+
+/// Whether one is the other reduced, up to a pixel that rounding may take.
+fn same_form((width, height): (u32, u32), (other_width, other_height): (u32, u32)) -> bool {
+    let (a, b) = (
+        u64::from(width) * u64::from(other_height),
+        u64::from(other_width) * u64::from(height),
+    );
+    a.abs_diff(b) <= u64::from(height.max(other_height))
 }
 
 /// The shorter side in pixels that is plenty for the screen.
@@ -197,6 +266,45 @@ mod tests {
             .map(|(a, b)| a.abs_diff(*b))
             .max();
         assert!(most <= Some(3), "{most:?}");
+    }
+
+    #[test]
+    fn the_whole_image_is_reduced_only_where_it_is_large() {
+        let picture = Picture {
+            image: RgbImage::from_fn(60, 40, |x, y| image::Rgb([x as u8, y as u8, 9])),
+            reduced: None,
+            truth: None,
+            note: None,
+        };
+        let whole = picture.whole(60);
+        assert_eq!((whole.width, whole.height), (60, 40));
+        assert_eq!(whole.pixels[..8], [0, 0, 9, 255, 1, 0, 9, 255]);
+        let reduced = picture.whole(30);
+        assert_eq!((reduced.width, reduced.height), (30, 20));
+        assert_eq!(reduced.pixels.len(), 30 * 20 * 4);
+        let input = Input::plain(Preprocessing::square(8));
+        assert_eq!(picture.crop(&input), [10, 0, 40, 40]);
+    }
+
+    #[test]
+    fn a_mask_is_cut_as_the_image_is_and_must_have_its_form() {
+        let picture = Picture::decode(&encode_png(&RgbImage::new(60, 40)).unwrap()).unwrap();
+        let input = Input::plain(Preprocessing::square(4));
+        let mask = |width: u32, height: u32| {
+            let white = |x| if x < width / 2 { 255 } else { 0 };
+            let mask = RgbImage::from_fn(width, height, |x, _| image::Rgb([white(x); 3]));
+            picture.mask(&encode_png(&mask).unwrap(), &input)
+        };
+        let inside = mask(30, 20).unwrap();
+        assert_eq!(inside.len(), 16);
+        for (place, inside) in inside.iter().enumerate() {
+            assert_eq!(*inside, place % 4 < 2, "{place}");
+        }
+        let refusal = mask(40, 40).unwrap_err().to_string();
+        assert!(
+            refusal.contains("40×40") && refusal.contains("60×40"),
+            "{refusal}"
+        );
     }
 
     #[test]

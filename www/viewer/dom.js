@@ -16,24 +16,39 @@ export function h(tag, properties = {}, ...children) {
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** A line icon of 24×24 from the paths given. */
-export function icon(...paths) {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  svg.setAttribute("class", "icon");
-  for (const d of paths) {
-    const path = document.createElementNS(SVG, "path");
-    path.setAttribute("d", d);
-    svg.append(path);
-  }
-  return svg;
+/** An element of SVG with attributes and children. */
+export function s(tag, attributes = {}, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
 }
 
-/** Draws RGBA pixels of a square picture. The canvas is written only: nothing is ever read back from it. */
-export function draw(canvas, pixels) {
-  const side = Math.sqrt(pixels.length / 4);
-  canvas.width = side;
-  canvas.height = side;
-  canvas.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(pixels.buffer), side, side), 0, 0);
+/** A line icon of 24×24 from the paths given. */
+export function icon(...paths) {
+  return s("svg", { viewBox: "0 0 24 24", "aria-hidden": "true", class: "icon" }, ...paths.map((d) => s("path", { d })));
+}
+
+/** One of a row of choices of which one holds. */
+export function pill(name, value, label, title, checked, onchange) {
+  return h("label", { class: "pill", title: title ?? null }, h("input", { type: "radio", name, value, checked, onchange }), h("span", {}, label));
+}
+
+/** A list to choose from, `[[value, label]]`. */
+export function list(choices, current, properties = {}) {
+  return h("select", properties, ...choices.map(([value, label]) => h("option", { value, selected: value === current }, label)));
+}
+
+/** Puts other choices into a list. */
+export function offer(field, choices, current) {
+  field.replaceChildren(...choices.map(([value, label]) => h("option", { value }, label)));
+  field.value = current;
+}
+
+/** Draws RGBA pixels, of a square picture unless a width is given. The canvas is written only: nothing is ever read back from it. */
+export function draw(canvas, pixels, width = Math.sqrt(pixels.length / 4)) {
+  const height = pixels.length / 4 / width;
+  canvas.width = width;
+  canvas.height = height;
+  canvas.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(pixels.buffer), width, height), 0, 0);
 }

@@ -9,11 +9,12 @@ const MOST = 1000;
 
 /**
  * The ways in: drop, pick, paste, or a sample. `onimage(source, name)` receives a Blob or
- * `{ phantom }`, `onmodel(file, sidecar)` a model file and the JSON beside it, `onrefuse(sentence)` what cannot be taken.
+ * `{ phantom }`, `onmodel(file, sidecar)` a model file and the JSON beside it, `onmask(file)` what is dropped where masks belong, `onrefuse(sentence)` what cannot be taken.
  */
 export class Intake {
   onimage;
   onmodel;
+  onmask;
   onrefuse;
 
   #samples = h("ul", { class: "samples", "aria-label": "Sample images" });
@@ -77,6 +78,8 @@ export class Intake {
         over(false);
         if (event.defaultPrevented || !isMine(event)) return;
         event.preventDefault();
+        const isMask = event.composedPath().some((element) => element.dataset?.takes === "mask");
+        if (isMask && event.dataTransfer.files.length === 1) return this.onmask?.(event.dataTransfer.files[0]);
         dropped(event.dataTransfer).then((files) => this.#sort(files, "Nothing to open was dropped: drop a file, such as an image saved on this device."));
       },
       paste: (event) => {

@@ -2,11 +2,14 @@ import { Room } from "./room.js";
 
 /**
  * One classifier in a worker of its own: models are computed side by side, and closing one gives its memory back.
+ *
+ * The worker has one map at a time, that of the question asked last. Whoever wants something of a map says whose, and where the worker
+ * has another one (a question was cancelled, or the worker is new) it is computed again: no map is ever taken for another.
  */
 export class Model {
   #room;
-  #tensor;
-  #explained;
+  /** The question whose map the worker has once it has done all that it was asked; unknown after one that failed. */
+  #held;
   #generation;
 
   /** What `Classifier.describe` says; undefined until the model is open. */
@@ -25,25 +28,42 @@ export class Model {
 
   /** `{ logits, probabilities, predicted }` for a network input. */
   async classify(tensor, { signal } = {}) {
-    this.#explained = undefined;
-    const answer = await this.#room.ask("classify", { tensor }, { signal });
-    this.#tensor = tensor;
-    this.#generation = this.#room.generation;
-    return answer;
+    this.#held = undefined;
+    return this.#room.ask("classify", { tensor }, { signal, keep: true });
   }
 
-  /** The raw gradient of a class's logit, `[3, H, W]`, at the image last classified. */
-  async gradient(index, { signal } = {}) {
-    if (this.#generation !== this.#room.generation) await this.classify(this.#tensor, { signal });
-    const { gradient } = await this.#room.ask("gradient", { index }, { signal });
-    this.#explained = index;
-    return gradient;
+  /**
+   * The answer to a question about the image last classified: `{ values, map, channels, remark }`, the raw attribution `[channels, H, W]`
+   * and its sum over the channels. `progress({ done, total })` is told how far it is.
+   */
+  async explain(question, { signal, progress } = {}) {
+    this.#held = question;
+    try {
+      const answer = await this.#room.ask("explain", { question }, { signal, progress });
+      this.#generation = this.#room.generation;
+      return answer;
+    } catch (error) {
+      if (this.#held === question) this.#held = undefined;
+      throw error;
+    }
   }
 
-  /** The gradient asked for last: `{ pixels, scale, flag }`. */
-  async paint(request, { signal } = {}) {
-    if (this.#generation !== this.#room.generation) await this.gradient(this.#explained, { signal });
-    return this.#room.ask("paint", request, { signal });
+  /** Whether the worker has the map of a question. */
+  holds(question) {
+    return this.#held === question && this.#generation === this.#room.generation;
+  }
+
+  /** The map of a question as `{ pixels, strengths, scale, ownScale, flag }`. */
+  async paint(question, style, { signal } = {}) {
+    if (!this.holds(question)) await this.explain(question, { signal });
+    return this.#room.ask("paint", { style }, { signal });
+  }
+
+  /** The share of the magnitude of a question's map that lies inside a region, a byte for each of its pixels. */
+  async inside(question, region, { signal } = {}) {
+    if (!this.holds(question)) await this.explain(question, { signal });
+    const { share } = await this.#room.ask("inside", { region }, { signal });
+    return share;
   }
 
   close() {

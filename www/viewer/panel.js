@@ -1,62 +1,91 @@
 import { draw, h, icon } from "./dom.js";
+import { Bars } from "./bars.js";
+import { edges } from "./looking/edges.js";
+import { histogram } from "./looking/histogram.js";
+import { mapPixel, Plate } from "./looking/plate.js";
+import { outline } from "./looking/region.js";
+import { LARGER } from "./looking/tools.js";
 import { assumedList, settingsForm } from "./settings.js";
-import { cancelled, said, sentence } from "./words.js";
+import { cancelled, number, sentence } from "./words.js";
 
-/** Pixels each way of the picture on the screen. The map has the network's own; the browser scales both to the panel. */
-export const SCREEN = 512;
+const HINT = "Point at the image, tap it, or press arrow keys on it to read the map's values.";
 
-/** Models with more classes than this show their most probable ones only. */
-const MANY = 8;
-const SHOWN_OF_MANY = 5;
+/** Aspects of a picture that a plate takes; narrower and wider ones leave room at their sides. */
+const [NARROWEST, WIDEST] = [0.8, 1.6];
 
 const FLAGS = {
-  non_finite: "Some gradients are not numbers; they are shown as zero.",
-  all_zero: "The gradient is zero everywhere: no pixel changes this class's score.",
-  tiny: "The gradient is tiny; what is shown at full contrast may be rounding noise.",
+  non_finite: "Some values are not numbers; they are shown as zero.",
+  all_zero: "Nothing of the kind that is shown is in this map.",
+  tiny: "The map's values are tiny: what is shown at full contrast may be rounding noise.",
 };
 
 /** One model on the page: its name, its saliency over the picture, its probabilities. */
 export class Panel {
-  #picture = h("canvas", { class: "picture", width: SCREEN, height: SCREEN, "aria-hidden": "true" });
-  #map = h("canvas", { class: "map", width: SCREEN, height: SCREEN, role: "img", "aria-label": "No saliency yet" });
-  #cause = h("canvas", { class: "cause", "aria-hidden": "true" });
-  #legend = h("canvas", { class: "legend", "aria-hidden": "true" });
+  #picture = h("canvas", { class: "picture", "aria-hidden": "true" });
+  #map = h("canvas", { class: "map", "data-over": "crop", role: "img", "aria-label": "No saliency yet" });
+  #cause = h("canvas", { class: "cause", "data-over": "crop", "aria-hidden": "true" });
+  #legend = h("canvas", { class: "legend", role: "img" });
+  #ends = h("span", { class: "ends", "aria-hidden": "true" });
+  /** What the bar's numbers are. */
+  #how = h("span", { class: "how" });
   #bar = h("progress", { hidden: true, "aria-label": "Progress" });
   #word = h("span", { class: "word" });
   #again = h("button", { type: "button", class: "quiet", hidden: true, onclick: () => this.onretry?.() }, "Try again");
   #caption = h("p", { class: "caption" });
+  #reading = h("p", { class: "reading" });
+  #share = h("p", { class: "note share-inside", "aria-live": "polite", hidden: true });
+  #figures = h("details", { class: "figures", hidden: true }, h("summary", {}, "Distribution of the map"));
   #note = h("p", { class: "note", hidden: true });
-  #bars = h("ol", { class: "bars" });
+  #bars = new Bars();
   #settings = h("div");
   #refused = h("p", { class: "note refused", role: "alert", hidden: true });
   #form;
   #about = h("p", { class: "about" });
+  #sides;
+  #remark;
+  #flag;
+
+  /** What the network sees of the picture, `{ crop, grid }`: a rectangle of it, and the side of its maps. */
+  sight;
+  /** The question whose answer is shown. */
+  question;
+  /** The map's raw values, one per pixel of the network's input, summed over the channels; nothing where there is none. */
+  map;
+  /** The two plates: for the picture, and for the map where that stands beside it. */
+  plates;
 
   /** What the person asked this panel for: set by whoever owns it. */
   onpick;
   onremove;
   onretry;
   onsettings;
+  onenlarge;
 
-  constructor(name) {
+  constructor(name, view) {
     this.name = name;
+    const keys = "Arrow keys move the cross-hair, plus and minus zoom, 0 shows the whole picture, H held hides the map";
+    this.plates = [new Plate(view, `Image of ${name}. ${keys}`), new Plate(view, `Map of ${name}. ${keys}`)];
+    const [front, side] = this.plates;
+    front.put(this.#picture, this.#map, this.#cause);
+    side.element.classList.add("side");
+    const larger = icon(...LARGER);
+    const enlarge = { type: "button", class: "enlarge", title: `Show ${name} on the full screen`, "aria-label": `Enlarge ${name}`, onclick: () => this.onenlarge?.() };
+    this.#sides = h("div", { class: "plates" }, front.element, side.element, h("button", enlarge, larger), h("div", { class: "stage" }, this.#word, this.#bar, this.#again));
+    this.#bars.onpick = (code) => this.onpick?.(code);
+    this.#figures.ontoggle = () => this.#drawFigures();
     const close = icon("M6 6l12 12", "M18 6L6 18");
     const remove = { type: "button", class: "remove", title: `Remove ${name}`, "aria-label": `Remove ${name}`, onclick: () => this.onremove?.() };
     this.element = h(
       "article",
       { class: "panel", "aria-label": name },
       h("header", {}, h("div", {}, h("h3", {}, name), this.#about), h("button", remove, close)),
-      h(
-        "div",
-        { class: "plate" },
-        this.#picture,
-        this.#map,
-        this.#cause,
-        h("div", { class: "stage" }, this.#word, this.#bar, this.#again),
-      ),
-      h("div", { class: "key" }, this.#caption, this.#legend),
+      this.#sides,
+      this.#reading,
+      h("div", { class: "key" }, this.#caption, h("div", { class: "scale" }, this.#legend, this.#ends, this.#how)),
+      this.#share,
       this.#note,
-      this.#bars,
+      this.#bars.element,
+      this.#figures,
       this.#settings,
       this.#refused,
     );
@@ -118,21 +147,40 @@ export class Panel {
   /** Takes the former image's answers away. */
   clear() {
     this.prediction = undefined;
-    this.explained = undefined;
+    this.sight = undefined;
     this.element.removeAttribute("data-failed");
     this.element.removeAttribute("data-shown");
-    this.element.removeAttribute("data-mapped");
-    this.#note.hidden = true;
-    this.#caption.textContent = "";
-    this.#bars.replaceChildren();
-    this.#map.setAttribute("aria-label", "No saliency yet");
+    this.#bars.clear();
+    this.#forget();
   }
 
-  /** The picture, and the outline of what decides its class where that is known. */
-  showPicture({ pixels, cause }) {
-    draw(this.#picture, pixels);
-    if (cause) draw(this.#cause, cause);
+  #forget() {
+    this.explained = undefined;
+    this.question = undefined;
+    this.map = undefined;
+    this.element.removeAttribute("data-mapped");
+    this.#remark = this.#flag = undefined;
+    this.#sayNotes();
+    this.#caption.textContent = "";
+    this.#share.hidden = true;
+    this.#figures.hidden = true;
+    this.#map.setAttribute("aria-label", "No saliency yet");
+    for (const plate of this.plates) plate.contour = "";
+  }
+
+  /** The whole picture `{ width, height, pixels }`, `shape` its own width and height. */
+  showPicture({ width, pixels }, shape) {
+    draw(this.#picture, pixels, width);
+    const aspect = Math.min(Math.max(shape.width / shape.height, NARROWEST), WIDEST);
+    this.#sides.style.setProperty("--aspect", aspect);
     this.element.toggleAttribute("data-shown", true);
+  }
+
+  /** What the network sees of it, and the outline of what decides its class where that is known. */
+  showSight({ crop, cause }) {
+    this.sight = { crop, grid: this.description.size };
+    if (cause) draw(this.#cause, cause);
+    for (const plate of this.plates) plate.sees(crop, this.description.size);
   }
 
   showPrediction(prediction) {
@@ -146,76 +194,103 @@ export class Panel {
     return code === null ? this.prediction.predicted : this.description.classes.findIndex((known) => known.code === code);
   }
 
-  showMap(index, { pixels, scale, flag }, style) {
+  /** The answer to a question; `words` says what its map is called. */
+  showAnswer({ question, answer: { map, remark }, words }) {
+    const { class: index, against } = question;
+    this.question = question;
     this.explained = index;
-    const { title } = this.description.classes[index];
-    draw(this.#map, pixels);
-    this.element.toggleAttribute("data-mapped", true);
-    this.element.dataset.style = style;
-    this.#map.setAttribute("aria-label", `Where ${this.name} looks for ${title}`);
-    this.#caption.replaceChildren("Saliency for ", h("strong", {}, title));
-    this.#caption.title = `The strongest colour stands for a gradient of ${scale.toPrecision(3)} per unit of input.`;
-    this.#say(FLAGS[flag]);
+    this.map = map;
+    const title = (which) => this.description.classes[which].title;
+    const than = against === null ? "" : ` rather than ${title(against)}`;
+    this.#remark = remark;
+    this.#flag = undefined;
+    this.#caption.replaceChildren(`${words} for `, h("strong", {}, title(index)), than);
+    this.#map.setAttribute("aria-label", `Where ${this.name} looks for ${title(index)}${than}`);
+    this.#figures.hidden = false;
+    this.#drawFigures();
     this.#drawBars();
   }
 
+  /** A map that is not painted, and why. */
+  showNothing(why) {
+    this.element.removeAttribute("data-mapped");
+    for (const plate of this.plates) plate.contour = "";
+    this.#flag = why;
+    this.#sayNotes();
+  }
+
+  /** The map as it is to be seen. */
+  showPainting({ pixels, strengths, scale, flag }, { style, signed, how, outline: from }) {
+    draw(this.#map, pixels);
+    this.element.toggleAttribute("data-mapped", true);
+    this.element.dataset.style = style.sign;
+    const grid = this.sight.grid;
+    const path = from > 0 ? edges(grid, grid, (x, y) => Math.abs(strengths[y * grid + x]) >= from) : "";
+    for (const plate of this.plates) plate.contour = path;
+    const ends = signed ? [-scale, 0, scale] : [0, scale / 2, scale];
+    this.#ends.replaceChildren(...ends.map((value) => h("span", {}, number(value))));
+    this.#legend.setAttribute("aria-label", `Colours from ${number(ends[0])} to ${number(scale)}`);
+    this.#how.textContent = how;
+    this.#flag = FLAGS[flag];
+    this.#sayNotes();
+  }
+
   showLegend(pixels) {
-    this.#legend.width = pixels.length / 4;
-    this.#legend.height = 1;
-    this.#legend.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(pixels), pixels.length / 4, 1), 0, 0);
+    draw(this.#legend, pixels, pixels.length / 4);
+  }
+
+  /** Puts the map on the picture, or beside it. */
+  layOut(place) {
+    const [front, side] = this.plates;
+    (place === "beside" ? side : front).put(this.#map);
+    front.put(this.#cause);
   }
 
   /** There is a prediction, but no map, and this is why. */
   withoutMap(why) {
     this.stage();
-    this.explained = undefined;
-    this.element.removeAttribute("data-mapped");
-    this.#caption.textContent = "";
-    this.#say(why);
+    this.#forget();
+    this.#flag = why;
+    this.#sayNotes();
     this.#drawBars();
   }
 
-  #say(note) {
-    this.#note.textContent = note ?? "";
-    this.#note.hidden = !note;
+  /** The cross-hair at a pixel of the picture, and in words what is there; `spoken` to a screen reader too. */
+  pointAt(place, spoken = false) {
+    for (const plate of this.plates) plate.cross = place;
+    this.#reading.setAttribute("aria-live", spoken ? "polite" : "off");
+    this.#reading.textContent = place ? this.#read(place) : this.map ? HINT : "";
+  }
+
+  #read(place) {
+    const where = `x ${Math.floor(place.x)}, y ${Math.floor(place.y)}`;
+    if (!this.sight) return where;
+    const { crop, grid } = this.sight;
+    const at = mapPixel(place, crop, grid);
+    if (!at) return `${where}: outside what the network sees`;
+    if (!this.map) return where;
+    return `${where} · map ${at.x}, ${at.y}: raw value ${number(this.map[at.y * grid + at.x], 6)}`;
+  }
+
+  /** A region, a byte for each pixel of the map, and what it holds in words; nothing takes both away. */
+  showRegion(inside, words) {
+    const path = inside ? outline(inside, this.sight.grid) : "";
+    for (const plate of this.plates) plate.region = path;
+    this.#share.textContent = words ?? "";
+    this.#share.hidden = !words;
+  }
+
+  #drawFigures() {
+    if (this.#figures.open && this.map) this.#figures.replaceChildren(this.#figures.firstChild, histogram(this.map));
+  }
+
+  #sayNotes() {
+    const notes = [this.#flag, this.#remark].filter(Boolean).join(" ");
+    this.#note.textContent = notes;
+    this.#note.hidden = !notes;
   }
 
   #drawBars() {
-    const { logits, probabilities, predicted } = this.prediction;
-    let shown = [...logits.keys()];
-    if (shown.length > MANY) {
-      shown.sort((a, b) => logits[b] - logits[a]);
-      const rest = this.explained !== undefined && shown.indexOf(this.explained) >= SHOWN_OF_MANY ? [this.explained] : [];
-      shown = [...shown.slice(0, SHOWN_OF_MANY), ...rest];
-    }
-    // Whoever chose a class with the keyboard stays on it.
-    const focused = this.#bars.contains(this.#bars.getRootNode().activeElement) ? this.#bars.getRootNode().activeElement.dataset.code : undefined;
-    const bars = shown.map((index) => this.#barOf(index, index === predicted));
-    this.#bars.replaceChildren(...bars);
-    if (focused !== undefined) bars.find((bar) => bar.firstChild.dataset.code === focused)?.firstChild.focus();
-  }
-
-  #barOf(index, predicted) {
-    const { code, title } = this.description.classes[index];
-    const probability = this.prediction.probabilities?.[index];
-    const fill = h("span", { class: "fill" });
-    fill.style.inlineSize = `${(probability || 0) * 100}%`;
-    const button = h(
-      "button",
-      {
-        type: "button",
-        class: "bar",
-        title: `Explain ${title}`,
-        "aria-pressed": String(index === this.explained),
-        onclick: () => this.onpick?.(code),
-      },
-      h("span", { class: "title" }, title, predicted ? h("span", { class: "tag" }, "predicted") : null),
-      h("span", { class: "share" }, said(this.prediction, index)),
-      // A bar's length is a share of a whole.
-      probability === undefined ? null : h("span", { class: "track" }, fill),
-    );
-    button.dataset.code = code;
-    button.toggleAttribute("data-predicted", predicted);
-    return h("li", {}, button);
+    this.#bars.show(this.description, this.prediction, this.explained);
   }
 }

@@ -45,14 +45,14 @@ export class Room {
 
   /**
    * Sends a request of `worker.js`. With `keep`, a new worker will receive it again, in place of an earlier kept
-   * request of the same name.
+   * request of the same name. `progress({ done, total })` is told how far it is, where it says so.
    */
-  ask(name, request, { signal, transfer = [], keep = false } = {}) {
+  ask(name, request, { signal, transfer = [], keep = false, progress } = {}) {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
       if (this.#broken) return reject(this.#broken);
       if (this.#closed) return reject(aborted("closed"));
-      const job = { id: this.#nextId++, name, request, transfer, keep, resolve, reject };
+      const job = { id: this.#nextId++, name, request, transfer, keep, progress, resolve, reject };
       signal?.addEventListener("abort", () => this.#cancel(job, signal.reason), { once: true });
       this.#queue.push(job);
       this.#next();
@@ -100,9 +100,10 @@ export class Room {
     this.#worker.postMessage({ id, name, request }, transfer);
   }
 
-  #answer({ id, result, error, fatal }) {
+  #answer({ id, result, error, fatal, progress }) {
     const job = this.#running;
     if (!job || job.id !== id) return;
+    if (progress) return job.progress?.(progress);
     this.#running = undefined;
     clearTimeout(this.#patience);
     if (error === undefined) {

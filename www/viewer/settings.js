@@ -1,4 +1,4 @@
-import { h } from "./dom.js";
+import { h, list } from "./dom.js";
 
 const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 /** A grey network's: the averages of the three. */
@@ -99,8 +99,4 @@ function pixelChoices({ range, mean, std }, channels) {
   if (found) return [Object.fromEntries(offered), found[0]];
   const own = { label: "as this model's card says", range, mean, std };
   return [Object.fromEntries([...offered, ["own", own]]), "own"];
-}
-
-function list(choices, current) {
-  return h("select", {}, ...choices.map(([value, label]) => h("option", { value, selected: value === current }, label)));
 }

@@ -16,13 +16,20 @@ export class Slot {
   /** `url` and `cardUrl`, or `blob` and `card` (a JSON text): what the model is made from. */
   source;
   state = "waiting";
+  /** How many questions are being answered: until that is done, no map is painted. */
+  asking = 0;
+  /** What the strongest colour of its map would stand for by its own scale, 0 where nothing is painted, and what it stands for. */
+  scale = 0;
+  shown = 0;
+  /** Which of the styles that were chosen its map is painted in. */
+  painted = -1;
   #life = new AbortController();
   #model;
 
-  constructor(name, source) {
+  constructor(name, source, view) {
     this.name = name;
     this.source = source;
-    this.panel = new Panel(name);
+    this.panel = new Panel(name, view);
     this.#to("waiting");
   }
 

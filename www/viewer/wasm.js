@@ -26,7 +26,7 @@ export function variant() {
 
 /** The compiled module; `progress(done, total)` is told the bytes as they come. */
 export async function compile({ signal, progress = () => {} } = {}) {
-  const url = new URL(`../${variant()}`, import.meta.url).href;
+  const url = new URL(`./${variant()}`, import.meta.url).href;
   const response = await answer(url, { signal });
   const type = response.headers.get("content-type") ?? "";
   if (/^text\/html\b/i.test(type)) {

@@ -24,6 +24,15 @@ export function percent(probability) {
   return `${(probability * 100).toFixed(1)} %`;
 }
 
+/** A number of a map's, to so many digits. */
+export function number(value, digits = 3) {
+  if (value === 0) return "0";
+  if (!Number.isFinite(value)) return "not a number";
+  const size = Math.abs(value);
+  const text = size >= 0.001 && size < 10_000 ? value.toPrecision(digits) : value.toExponential(digits - 1);
+  return text.replaceAll("-", "−").replace("e+", "e");
+}
+
 /** What a model says of a class: a percentage where it is one, and the score otherwise. */
 export function said({ logits, probabilities }, index) {
   return probabilities ? percent(probabilities[index]) : logits[index].toPrecision(4);

@@ -1,13 +1,15 @@
 /**
  * The Web Worker's side: holds a picture or a classifier in WebAssembly and answers one request at a time (`room.js`
- * sends the next one only after the answer). Every answer is `{ id, result }` or `{ id, error, fatal }`; `fatal` holds
+ * sends the next one only after the answer). Every answer is `{ id, result }` or `{ id, error, fatal }`, before which `{ id, progress }` may come; `fatal` holds
  * the bytes of memory in use when the WebAssembly instance was lost and the worker is to be replaced.
  */
-import start, { Classifier, Painting, Picture } from "../pellucid_viewer.js";
+import start, { Classifier, Painting, Picture } from "./pellucid_viewer.js";
 
 let memory;
 let picture;
 let classifier;
+/** The classifier's file: some methods derive further graphs from it. */
+let file;
 
 const requests = {
   async start({ module }) {
@@ -24,10 +26,28 @@ const requests = {
     return { width, height, truth, note };
   },
 
-  /** The picture as a network takes it, and as the screen shows it. */
+  /** The whole picture for the screen, its longer side at most `most` pixels. */
+  whole({ most }) {
+    const raster = held(picture, "image").whole(most);
+    const answer = { width: raster.width, height: raster.height, pixels: raster.pixels() };
+    raster.free();
+    return answer;
+  },
+
+  /** The picture as a network takes it, what of it that is, and what decides its class where that is known. */
   look({ input, side }) {
     const open = held(picture, "image");
-    return { tensor: open.tensor(input), pixels: open.pixels(input, side), cause: open.cause(input, side) };
+    return { tensor: open.tensor(input), crop: [...open.crop(input)], cause: open.cause(input, side) };
+  },
+
+  thumbnail({ input, side }) {
+    return { pixels: held(picture, "image").pixels(input, side) };
+  },
+
+  /** A mask's file as a network would see it, a byte for each place. */
+  async mask({ blob, input }) {
+    const open = held(picture, "image");
+    return { inside: open.mask(await bytes(blob), input) };
   },
 
   /** A phantom's pixels, without letting go of the picture that is open. */
@@ -42,6 +62,7 @@ const requests = {
   async load({ blob, card }) {
     classifier?.free();
     classifier = undefined;
+    file = blob;
     classifier = new Classifier(await bytes(blob), card);
     return classifier.describe();
   },
@@ -50,20 +71,32 @@ const requests = {
     return held(classifier, "model").classify(tensor);
   },
 
-  gradient({ index }) {
-    return { gradient: held(classifier, "model").gradient(index) };
+  /** Answers a question; `tell(done, total)` hears how far it is. */
+  async explain({ question }, tell) {
+    const model = held(classifier, "model");
+    const text = JSON.stringify(question);
+    const explanation = model.explain(text, Classifier.needsFile(text) ? await bytes(file) : undefined, { told: tell });
+    const answer = { values: explanation.values(), map: explanation.map(), channels: explanation.channels, remark: explanation.remark };
+    explanation.free();
+    return answer;
   },
 
-  /** The gradient asked for last, as pixels. */
-  paint({ style, alone }) {
-    const painting = held(held(classifier, "model").paint(style, alone), "gradient");
-    const answer = { pixels: painting.pixels(), scale: painting.scale, flag: painting.flag };
+  /** The map asked for last, as pixels. */
+  paint({ style }) {
+    const painting = held(held(classifier, "model").paint(JSON.stringify(style)), "map");
+    const { scale, ownScale, flag } = painting;
+    const answer = { pixels: painting.pixels(), strengths: painting.strengths(), scale, ownScale, flag };
     painting.free();
     return answer;
   },
 
-  legend({ style, width }) {
-    return { pixels: Painting.legend(style, width) };
+  /** The share of the map asked for last that lies inside a region. */
+  inside({ region }) {
+    return { share: held(classifier, "model").inside(region) };
+  },
+
+  legend({ colours, width }) {
+    return { pixels: Painting.legend(colours, width) };
   },
 };
 
@@ -86,7 +119,8 @@ const isFatal = (error) => error instanceof WebAssembly.RuntimeError || error in
 
 self.onmessage = async ({ data: { id, name, request } }) => {
   try {
-    const result = await requests[name](request);
+    const tell = (done, total) => self.postMessage({ id, progress: { done, total } });
+    const result = await requests[name](request, tell);
     const buffers = Object.values(result ?? {}).filter(ArrayBuffer.isView).map((view) => view.buffer);
     self.postMessage({ id, result }, buffers);
   } catch (error) {

@@ -44,6 +44,18 @@ pub enum Crop {
     Stretch,
 }
 
+impl Crop {
+    /// What is kept of an image: left, top, width and height in its pixels.
+    pub fn window(self, width: u32, height: u32) -> [u32; 4] {
+        let (kept_width, kept_height) = match self {
+            Self::CenterSquare => (width.min(height), width.min(height)),
+            Self::Stretch => (width, height),
+        };
+        let (left, top) = ((width - kept_width) / 2, (height - kept_height) / 2);
+        [left, top, kept_width, kept_height]
+    }
+}
+
 /// The resampling filter. All but [`Filter::Nearest`] widen when reducing, and so do not alias.
 #[derive(Debug, Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Default)]
 #[serde(rename_all = "snake_case")]
@@ -99,16 +111,8 @@ where
     P: Pixel<Subpixel = u8> + 'static,
 {
     let (width, height) = image.dimensions();
-    let (kept_width, kept_height) = match crop {
-        Crop::CenterSquare => (width.min(height), width.min(height)),
-        Crop::Stretch => (width, height),
-    };
-    let kept = image.view(
-        (width - kept_width) / 2,
-        (height - kept_height) / 2,
-        kept_width,
-        kept_height,
-    );
+    let [left, top, kept_width, kept_height] = crop.window(width, height);
+    let kept = image.view(left, top, kept_width, kept_height);
     imageops::resize(&*kept, size, size, filter)
 }
 

@@ -22,6 +22,9 @@ pub enum ColourMap {
     Blues,
     /// Blue over white to red, for signed maps: red speaks for the class, blue against it. ColorBrewer's RdBu.
     Diverging,
+    /// Purple over white to green, for signed maps: green speaks for the class, purple against it. ColorBrewer's PRGn. Its
+    /// green stands out on skin, where red does not.
+    PurpleGreen,
     /// Black over red to yellow, perceptually uniform, for magnitudes: matplotlib's inferno (van der Walt and Smith).
     Inferno,
     /// Black to white.
@@ -54,6 +57,21 @@ const DIVERGING: [[u8; 3]; 11] = [
     [214, 96, 77],
     [178, 24, 43],
     [103, 0, 31],
+];
+
+/// ColorBrewer 2.0, eleven classes, from purple to green; the middle made white.
+const PURPLE_GREEN: [[u8; 3]; 11] = [
+    [64, 0, 75],
+    [118, 42, 131],
+    [153, 112, 171],
+    [194, 165, 207],
+    [231, 212, 232],
+    [255, 255, 255],
+    [217, 240, 211],
+    [166, 219, 160],
+    [90, 174, 97],
+    [27, 120, 55],
+    [0, 68, 27],
 ];
 
 /// Every thirty-second of matplotlib 3.11's inferno (CC0).
@@ -96,12 +114,13 @@ const INFERNO: [[u8; 3]; 33] = [
 const GREY: [[u8; 3]; 2] = [[0, 0, 0], [255, 255, 255]];
 
 impl ColourMap {
-    /// The colour of a strength: −1 to 1 for [`ColourMap::Diverging`], 0 to 1 for the others, which show a negative strength
+    /// The colour of a strength: −1 to 1 for the signed ones, 0 to 1 for the others, which show a negative strength
     /// by its magnitude. Out of range saturates; NaN is 0.
     pub fn colour(self, strength: f32) -> Rgb<u8> {
         let strength = if strength.is_nan() { 0.0 } else { strength };
         match self {
             Self::Diverging => interpolate(&DIVERGING, 0.5 + 0.5 * strength.clamp(-1.0, 1.0)),
+            Self::PurpleGreen => interpolate(&PURPLE_GREEN, 0.5 + 0.5 * strength.clamp(-1.0, 1.0)),
             Self::Blues => interpolate(&BLUES, strength.abs().min(1.0)),
             Self::Inferno => interpolate(&INFERNO, strength.abs().min(1.0)),
             Self::Grey => interpolate(&GREY, strength.abs().min(1.0)),
@@ -110,7 +129,7 @@ impl ColourMap {
 
     /// Whether it tells signs apart.
     pub fn is_signed(self) -> bool {
-        self == Self::Diverging
+        matches!(self, Self::Diverging | Self::PurpleGreen)
     }
 }
 
@@ -129,7 +148,7 @@ fn interpolate(table: &[[u8; 3]], place: f32) -> Rgb<u8> {
 }
 
 /// All colours of a map in order, the strongest on the right, or at the top when the bar is higher than wide. For
-/// [`ColourMap::Diverging`] it runs from −1 to 1, for the others from 0 to 1.
+/// signed ones it runs from −1 to 1, for the others from 0 to 1.
 pub fn colour_bar(colours: ColourMap, width: u32, height: u32) -> RgbImage {
     let lowest = if colours.is_signed() { -1.0 } else { 0.0 };
     RgbImage::from_fn(width, height, |x, y| {
@@ -147,9 +166,10 @@ pub fn colour_bar(colours: ColourMap, width: u32, height: u32) -> RgbImage {
 mod tests {
     use super::*;
 
-    const ALL: [ColourMap; 4] = [
+    const ALL: [ColourMap; 5] = [
         ColourMap::Blues,
         ColourMap::Diverging,
+        ColourMap::PurpleGreen,
         ColourMap::Inferno,
         ColourMap::Grey,
     ];

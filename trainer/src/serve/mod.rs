@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
 
@@ -127,11 +127,15 @@ impl Site {
             local: local.ip(),
             further: &self.access.names,
         };
+        let versioned = headers::never_changes(request.uri().path());
         let mut response = match names.refuse(&request) {
             Some((status, sentence)) => files::sentence(status, sentence),
             None => self.files.answer(request).await,
         };
-        headers::add(response.headers_mut(), &self.access.frame_ancestors);
+        // A file that is missing now may come.
+        let found = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
+        let keep = versioned && found;
+        headers::add(response.headers_mut(), &self.access.frame_ancestors, keep);
         response
     }
 }

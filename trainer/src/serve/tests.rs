@@ -71,6 +71,7 @@ fn with_server(
     write("index.html", b"<!doctype html><title>x</title>");
     write("viewer.wasm", b"\0asm plain");
     write("viewer.wasm.br", b"compressed");
+    write("viewer-0123456789abcdef/element.js", b"export {}");
     write("loader.mjs", b"export {}");
     write("page.js", b"");
     write("style.css", b"");
@@ -131,6 +132,25 @@ fn files_come_with_their_types_and_every_answer_with_the_policy() {
             assert_eq!(header("cache-control"), "no-cache");
             assert!(header("permissions-policy").contains("camera=()"));
         }
+    });
+}
+
+#[test]
+fn what_is_named_by_its_contents_is_kept_and_nothing_else() {
+    with_site(|url| {
+        let cached = |path: &str| {
+            let answer = request(url, &format!("GET {path}"), "");
+            (answer.status, answer.headers["cache-control"].clone())
+        };
+        let kept = "public, max-age=31536000, immutable".to_owned();
+        assert_eq!(cached("/viewer-0123456789abcdef/element.js"), (200, kept));
+        let asked = "no-cache".to_owned();
+        // A file of a release that is about to be copied here must not be missing for a year.
+        assert_eq!(
+            cached("/viewer-0123456789abcdef/missing.js"),
+            (404, asked.clone())
+        );
+        assert_eq!(cached("/page.js"), (200, asked));
     });
 }
 

@@ -62,7 +62,7 @@ pub(super) fn parent(out: &Path) -> Result<PathBuf> {
 pub(super) fn check_replaceable(out: &Path) -> Result<()> {
     let empty =
         |folder: &Path| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
-    if out.exists() && !empty(out) && !out.join(format!("{}.js", super::NAME)).is_file() {
+    if out.exists() && !empty(out) && !out.join(super::ELEMENT).is_file() {
         bail!(
             "{} holds something else than a site: choose another folder with --out",
             out.display()
@@ -97,7 +97,7 @@ mod tests {
         fs::write(out.join("letter.txt"), "dear").unwrap();
         let error = check_replaceable(&out).unwrap_err().to_string();
         assert!(error.contains("--out"), "{error}");
-        fs::write(out.join("pellucid_viewer.js"), "").unwrap();
+        fs::write(out.join("pellucid-viewer.js"), "").unwrap();
         check_replaceable(&out).unwrap();
     }
 

@@ -4,6 +4,7 @@ mod compress;
 mod folder;
 mod glue;
 mod models;
+mod version;
 mod wasm;
 
 use crate::checkout::Checkout;
@@ -18,8 +19,12 @@ use wasm::Variant;
 
 pub(crate) use models::{Entry, write_manifest};
 
-/// The name that the page loads the viewer by.
+/// The name that the page loads the viewer's program by.
 const NAME: &str = "pellucid_viewer";
+/// The module that other pages load; what it loads lies in a folder beside it.
+const ELEMENT: &str = "pellucid-viewer.js";
+/// That folder, as it is called in `www`; the site's carries its version.
+const FOLDER: &str = "viewer";
 /// The most that the viewer may weigh in brotli, in bytes.
 const LARGEST_WASM: u64 = 3_000_000;
 
@@ -71,15 +76,17 @@ pub(crate) fn build(arguments: &Arguments, checkout: &Checkout, programs: &Progr
     if let Some(from) = &arguments.samples {
         folder::copy(from, &site.join("samples"))?;
     }
-    write_viewer(arguments.fast, checkout, programs, work.path(), &site)?;
+    let program = site.join(FOLDER);
+    write_viewer(arguments.fast, checkout, programs, work.path(), &program)?;
+    let viewer = version::stamp(&site)?;
     let quality = if arguments.fast {
         compress::LIGHT
     } else {
         compress::FULL
     };
     compress::beside(&site, quality)?;
-    print_sizes(&site)?;
-    check_weight(&site)?;
+    print_sizes(&viewer)?;
+    check_weight(&viewer)?;
     folder::put(&site, &arguments.out)?;
     eprintln!(
         "the site is in {} after {}",
@@ -89,19 +96,19 @@ pub(crate) fn build(arguments: &Arguments, checkout: &Checkout, programs: &Progr
     Ok(())
 }
 
-/// Compiles the viewer and writes its glue and binaries into the site.
+/// Compiles the viewer and writes its glue and binaries into a folder.
 fn write_viewer(
     fast: bool,
     checkout: &Checkout,
     programs: &Programs,
     work: &Path,
-    site: &Path,
+    folder: &Path,
 ) -> Result<()> {
     let mut simd = glue::generate(&wasm::compile(Variant::Simd, checkout, programs)?, NAME)?;
-    simd.write(site)?;
-    let relaxed = site.join(format!("{NAME}_relaxed_bg.wasm"));
+    simd.write(folder)?;
+    let relaxed = folder.join(format!("{NAME}_relaxed_bg.wasm"));
     if fast {
-        fs::copy(site.join(format!("{NAME}_bg.wasm")), &relaxed)
+        fs::copy(folder.join(format!("{NAME}_bg.wasm")), &relaxed)
             .with_context(|| format!("{} could not be written", relaxed.display()))?;
         return Ok(());
     }
@@ -114,15 +121,15 @@ fn write_viewer(
 }
 
 /// The weight of each of the viewer's files.
-fn print_sizes(site: &Path) -> Result<()> {
+fn print_sizes(folder: &Path) -> Result<()> {
     for name in [
         format!("{NAME}_bg.wasm"),
         format!("{NAME}_relaxed_bg.wasm"),
         format!("{NAME}.js"),
     ] {
         let (plain, packed) = (
-            size(&site.join(&name))?,
-            size(&site.join(format!("{name}.br")))?,
+            size(&folder.join(&name))?,
+            size(&folder.join(format!("{name}.br")))?,
         );
         eprintln!(
             "  {name}: {}, {} in brotli",
@@ -134,12 +141,12 @@ fn print_sizes(site: &Path) -> Result<()> {
 }
 
 /// Fails when a binary is heavier in brotli than the page's visitors should have to bear.
-fn check_weight(site: &Path) -> Result<()> {
+fn check_weight(folder: &Path) -> Result<()> {
     for name in [
         format!("{NAME}_bg.wasm.br"),
         format!("{NAME}_relaxed_bg.wasm.br"),
     ] {
-        let weight = size(&site.join(&name))?;
+        let weight = size(&folder.join(&name))?;
         if weight > LARGEST_WASM {
             bail!(
                 "{name} weighs {}, more than the {} that are allowed: find what grew (`cargo tree -p pellucid-viewer --target \

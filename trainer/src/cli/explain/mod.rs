@@ -147,7 +147,7 @@ struct Draw {
     #[arg(long, value_name = "PERCENT", default_value = "1", value_parser = percent)]
     outlier_percent: f32,
     /// The colour map: blues, or diverging for --sign all, where nothing is chosen
-    #[arg(long, value_name = "MAP", value_parser = named::<ColourMap>(&["blues", "diverging", "inferno", "grey"]))]
+    #[arg(long, value_name = "MAP", value_parser = named::<ColourMap>(&["blues", "diverging", "purple_green", "inferno", "grey"]))]
     colours: Option<ColourMap>,
     /// How much the strongest pixels cover the image
     #[arg(long, value_name = "0..1", default_value = "0.8", value_parser = unit)]

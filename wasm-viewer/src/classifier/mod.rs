@@ -1,6 +1,11 @@
 //! One network with its gradient, ready to answer.
 
-use ndarray::{Array2, Array3, ArrayView, Ix4};
+mod explaining;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use ndarray::{Array2, Array3, Array4, ArrayView, Ix4};
 use pellucid_shared::attribution::Signature;
 use pellucid_shared::autodiff::{self, differentiate};
 use pellucid_shared::card::{Card, Class, Norm, Training};
@@ -12,13 +17,16 @@ use serde::Serialize;
 
 use crate::ViewerError;
 use crate::pin::pin_input;
+use crate::recorder::Recorder;
 
 /// A classifier on tract, differentiated from the plain model file.
 pub struct Classifier {
     contract: Contract,
     outputs: Vec<String>,
     signature: Signature,
-    tape: TractTape,
+    recorder: Rc<RefCell<Recorder>>,
+    /// The image last classified, `[1, C, H, W]`.
+    image: Option<Array4<f32>>,
     no_gradient: Option<String>,
 }
 
@@ -125,7 +133,8 @@ impl Classifier {
             contract,
             outputs,
             signature,
-            tape,
+            recorder: Rc::new(RefCell::new(Recorder::new(tape))),
+            image: None,
             no_gradient,
         })
     }
@@ -176,10 +185,13 @@ impl Classifier {
             given: input.len(),
             wanted: channels * height * width,
         })?;
-        let scores: Vec<f32> = self.tape.forward(view.into_dyn())?.into_iter().collect();
+        self.image = None;
+        let scores = self.recorder.borrow_mut().forward(view.into_dyn())?;
+        let scores: Vec<f32> = scores.into_iter().collect();
         if scores.iter().any(|score| !score.is_finite()) {
             return Err(ViewerError::NotNumbers);
         }
+        self.image = Some(view.to_owned());
         let answer = self.contract.answer(scores);
         Ok(Prediction {
             logits: answer.scores,
@@ -202,9 +214,11 @@ impl Classifier {
         if class >= classes {
             return Err(ViewerError::Class { class, classes });
         }
+        let image = self.image.as_ref().ok_or(ViewerError::NoImage)?;
         let mut cotangent = Array2::zeros((1, classes));
         cotangent[[0, class]] = 1.0;
-        let grad = self.tape.backward(cotangent.view().into_dyn())?;
+        let (image, cotangent) = (image.view().into_dyn(), cotangent.view().into_dyn());
+        let grad = self.recorder.borrow_mut().gradient(image, cotangent)?;
         let (channels, height, width) = self.shape();
         let (given, wanted) = (grad.len(), channels * height * width);
         grad.into_shape_with_order(self.shape())
@@ -255,13 +269,13 @@ mod tests {
 
     use super::*;
 
-    const SIDE: usize = 32;
+    pub(super) const SIDE: usize = 32;
 
-    fn network() -> Model {
+    pub(super) fn network() -> Model {
         build(&Blueprint::new(Architecture::ResnetSmall, 3, SIDE, 5)).unwrap()
     }
 
-    fn input() -> Vec<f32> {
+    pub(super) fn input() -> Vec<f32> {
         (0..3 * SIDE * SIDE)
             .map(|i| (i as f32 * 0.37).sin() * 0.5 + 0.5)
             .collect()
@@ -360,7 +374,8 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused() {
         let mut classifier = Classifier::open(network().to_bytes(), None).unwrap();
-        assert!(classifier.gradient(0).is_err(), "no image yet");
+        let none = "there is no image to explain yet: open one";
+        assert_eq!(classifier.gradient(0).unwrap_err().to_string(), none);
         assert_eq!(
             classifier.classify(&[0.0; 3]).unwrap_err().to_string(),
             "the input holds 3 values, but the model takes 3072"

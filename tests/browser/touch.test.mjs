@@ -1,0 +1,105 @@
+// On a phone, with fingers; and every control for those who do not see, or do not point.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { phantoms, scratch } from './files.mjs';
+import { launch } from './harness.mjs';
+import { Viewer } from './viewer.mjs';
+
+let files, session, viewer, page, devtools;
+before(async () => {
+  files = await scratch();
+  const [picture] = await phantoms(files.folder, 1);
+  session = await launch({ viewport: { width: 390, height: 844 }, touch: true });
+  ({ page } = session);
+  devtools = await page.context().newCDPSession(page);
+  viewer = new Viewer(session);
+  await viewer.ready();
+  await viewer.pick(picture);
+  await viewer.saliencies();
+});
+after(async () => {
+  await session?.close();
+  await files?.remove();
+});
+
+/** Fingers on the screen, as the browser's own events. */
+async function touch(type, ...points) {
+  await devtools.send('Input.dispatchTouchEvent', { type, touchPoints: points.map(([x, y], id) => ({ x, y, id })) });
+}
+
+/** Everything that can be used now: its role's text, name and size. */
+const controls = () =>
+  viewer.root.evaluate((host) =>
+    [...host.shadowRoot.querySelectorAll('button, select, input, summary, [tabindex="0"], a[href]')]
+      .filter((element) => element.checkVisibility({ checkVisibilityCSS: true }))
+      .map((element) => {
+        const label = element.closest('label');
+        const target = element.type === 'radio' || element.type === 'checkbox' ? label : element;
+        const { width, height } = target.getBoundingClientRect();
+        const name = (element.getAttribute('aria-label') ?? label?.textContent ?? element.textContent ?? '').trim();
+        return { what: `${element.localName} ${element.className}`, name, width, height };
+      }),
+  );
+
+test('every control has a name, and a size that a finger hits', async () => {
+  await viewer.root.getByRole('button', { name: 'How the map is shown' }).tap();
+  await viewer.root.getByText('Colours, scale, smoothing').tap();
+  await session.screenshot('phone-open', { fullPage: true });
+  const found = await controls();
+  assert.ok(found.length > 30, `only ${found.length}`);
+  assert.deepEqual(found.filter(({ name }) => name === ''), []);
+  assert.deepEqual(found.filter(({ height, width }) => height < 44 || width < 44), []);
+  const { scroll, inner } = await page.evaluate(() => ({ scroll: document.documentElement.scrollWidth, inner: window.innerWidth }));
+  assert.equal(scroll, inner, 'nothing sticks out');
+  await viewer.root.getByText('Colours, scale, smoothing').tap();
+  await viewer.root.getByRole('button', { name: 'How the map is shown' }).tap();
+  session.assertQuiet();
+});
+
+test('two fingers zoom, one moves, and a tap reads', async () => {
+  await viewer.plate('Standard').scrollIntoViewIfNeeded();
+  const { x, y, width, height } = await viewer.plate('Standard').boundingBox();
+  const [middleX, middleY] = [x + width / 2, y + height / 2];
+  const before = await viewer.rect('Robust', 'picture');
+  await touch('touchStart', [middleX - 15, middleY], [middleX + 15, middleY]);
+  for (const apart of [20, 30, 40, 45]) await touch('touchMove', [middleX - apart, middleY], [middleX + apart, middleY]);
+  await touch('touchEnd');
+  const zoomed = await viewer.rect('Robust', 'picture');
+  const zoom = zoomed.width / before.width;
+  assert.ok(zoom > 2.2 && zoom < 3.2, `zoomed ${zoom} times`);
+  await touch('touchStart', [middleX, middleY]);
+  for (const step of [10, 20, 30]) await touch('touchMove', [middleX + step, middleY]);
+  await touch('touchEnd');
+  const moved = await viewer.rect('Robust', 'picture');
+  assert.ok(Math.abs(moved.x - zoomed.x - 30) < 8, `moved by ${moved.x - zoomed.x}`);
+  await page.touchscreen.tap(middleX, middleY);
+  const [ours, theirs] = [await viewer.reading('Standard'), await viewer.reading('Robust')];
+  assert.ok(ours.x > 0 && ours.x < 80, ours.text);
+  assert.deepEqual([theirs.x, theirs.y], [ours.x, ours.y]);
+  await viewer.root.getByRole('button', { name: 'Whole picture' }).tap();
+  assert.deepEqual(await viewer.rect('Robust', 'picture'), { ...before, y: (await viewer.rect('Robust', 'picture')).y });
+  session.assertQuiet();
+});
+
+test('the focus can be seen on every control', async () => {
+  const { root } = viewer;
+  await root.getByRole('button', { name: 'Choose an image' }).focus();
+  const missed = [];
+  const seen = new Set();
+  for (let presses = 0; presses < 60; presses += 1) {
+    await page.keyboard.press('Tab');
+    const focused = await root.evaluate((host) => {
+      const active = host.shadowRoot.activeElement;
+      if (!active) return null;
+      const shown = active.closest('.pill')?.querySelector('span') ?? active;
+      const { outlineStyle, outlineWidth } = getComputedStyle(shown);
+      return { name: active.getAttribute('aria-label') ?? active.textContent, outline: outlineStyle !== 'none' && parseFloat(outlineWidth) >= 1 };
+    });
+    if (!focused) break;
+    seen.add(focused.name);
+    if (!focused.outline) missed.push(focused.name);
+  }
+  assert.ok(seen.size > 15, [...seen].join(', '));
+  assert.deepEqual(missed, []);
+});

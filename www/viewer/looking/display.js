@@ -1,0 +1,153 @@
+import { h, list, offer, pill } from "../dom.js";
+
+/** What is shown of a map: its name, and what the numbers at the colour bar then are. */
+const SIGNS = {
+  absolute: ["Magnitude", "magnitude"],
+  all: ["Signed", "+ for the class, − against it"],
+  positive: ["For", "for the class"],
+  negative: ["Against", "against the class"],
+};
+const PLACES = { over: ["Over the image"], beside: ["Beside it"], alone: ["Alone"] };
+/** The first of each is usual; all can be told apart by the colour-blind. */
+const COLOURS = { one: [["blues", "blue"], ["inferno", "black to yellow"], ["grey", "black to white"]], two: [["diverging", "red for, blue against"], ["purple_green", "green for, purple against"]] };
+const CLIPS = [0, 0.5, 1, 2, 5].map((percent) => [percent, percent === 0 ? "nothing" : `${percent} % of the total`]);
+const SMOOTHINGS = [0, 1, 2, 4, 8].map((pixels) => [pixels, pixels === 0 ? "none" : `${pixels} ${pixels === 1 ? "pixel" : "pixels"}`]);
+const OUTLINES = [[0, "none"], ...[0.1, 0.25, 0.5, 0.75].map((share) => [share, `from ${share * 100} % of the strongest colour`])];
+
+/**
+ * How maps are shown: none of it changes a number. `onstyle()` tells of what needs maps painted anew, `onlayers()` of what only lays
+ * them otherwise.
+ */
+export class Display {
+  sign = "absolute";
+  place = "over";
+  opacity = 0.8;
+  clip = 1;
+  smooth = 0;
+  outline = 0;
+  shared = false;
+  cause = false;
+  onstyle;
+  onlayers;
+
+  #colours = { one: "blues", two: "diverging" };
+  #palette = h("select");
+  #outlineCause = h("input", { type: "checkbox" });
+  /** Where there is little room, the rest comes when it is asked for. */
+  #fold = h("button", { type: "button", class: "quiet fold", "aria-expanded": "false", onclick: () => this.#unfold() }, "How the map is shown");
+  #offer = h("label", { class: "check cause", title: "The pixels that decide a drawn sample's class", hidden: true }, this.#outlineCause, "outline the cause");
+
+  constructor() {
+    const slider = h("input", { type: "range", min: 0, max: 100, value: this.opacity * 100, "aria-label": "Overlay opacity", class: "opacity" });
+    slider.oninput = () => {
+      this.opacity = slider.value / 100;
+      slider.setAttribute("aria-valuetext", `${slider.value} %`);
+      this.onlayers?.();
+    };
+    const signs = this.#pills("Kind of map", SIGNS, "sign", () => this.#offerColours());
+    const places = this.#pills("Where the map is shown", PLACES, "place", () => (slider.disabled = this.place !== "over"));
+    const shared = h("input", { type: "checkbox" });
+    shared.onchange = () => {
+      this.shared = shared.checked;
+      this.onstyle?.();
+    };
+    this.#palette.onchange = () => {
+      this.#colours[this.#ways] = this.#palette.value;
+      this.onstyle?.();
+    };
+    this.#outlineCause.onchange = () => this.#setCause(this.#outlineCause.checked);
+    this.#offerColours();
+    this.element = h(
+      "section",
+      { class: "controls display", "aria-label": "How maps are shown" },
+      this.#fold,
+      h("div", { class: "control" }, h("span", { class: "label", "aria-hidden": "true" }, "Map"), signs),
+      h("div", { class: "control" }, places),
+      h("div", { class: "control" }, h("label", {}, h("span", { class: "label" }, "Overlay"), slider), this.#offer),
+      h(
+        "details",
+        { class: "more" },
+        h("summary", {}, "Colours, scale, smoothing"),
+        h(
+          "div",
+          { class: "fields" },
+          h("label", {}, "Colours", this.#palette),
+          h("label", {}, "Clip", this.#number(CLIPS, "clip")),
+          h("label", {}, "Smoothing", this.#number(SMOOTHINGS, "smooth")),
+          h("label", {}, "Outline", this.#number(OUTLINES, "outline")),
+          h("label", { class: "check" }, shared, "same scale for all models"),
+          h("p", {}, "They change the picture only: the cross-hair, the shares and the distribution tell the raw values, summed over the colour channels."),
+        ),
+      ),
+    );
+  }
+
+  /** What `Style` is, but for a scale that maps share. */
+  get style() {
+    return { sign: this.sign, colours: this.colours, clip: this.clip, smooth: this.smooth, alone: this.place !== "over", scale: null };
+  }
+
+  /** All that a painting is shown by, as it is now. */
+  get shown() {
+    return { style: this.style, signed: this.signed, how: this.#how, outline: this.outline, shared: this.shared };
+  }
+
+  /** What the numbers at a colour bar are. */
+  get #how() {
+    const clipped = this.clip > 0 && !this.shared && `${this.clip} % clipped`;
+    const smoothed = this.smooth > 0 && `smoothed by ${this.smooth} ${this.smooth === 1 ? "pixel" : "pixels"}`;
+    return [SIGNS[this.sign][1], clipped, smoothed, this.shared && "one scale for all"].filter(Boolean).join(", ");
+  }
+
+  get colours() {
+    return this.#colours[this.#ways];
+  }
+
+  get signed() {
+    return this.sign === "all";
+  }
+
+  /** Whether the open image's cause is known and can be outlined. */
+  offerCause(known) {
+    this.#offer.hidden = !known;
+    this.#setCause(known && this.#outlineCause.checked);
+  }
+
+  #unfold() {
+    const open = this.element.toggleAttribute("data-open");
+    this.#fold.setAttribute("aria-expanded", String(open));
+  }
+
+  get #ways() {
+    return this.signed ? "two" : "one";
+  }
+
+  #setCause(shown) {
+    this.cause = shown;
+    this.onlayers?.();
+  }
+
+  #offerColours() {
+    offer(this.#palette, COLOURS[this.#ways], this.colours);
+  }
+
+  #pills(label, choices, key, then) {
+    const choose = (value) => {
+      this[key] = value;
+      then();
+      this.onlayers?.();
+      this.onstyle?.();
+    };
+    const pills = Object.entries(choices).map(([value, [text]]) => pill(key, value, text, undefined, value === this[key], () => choose(value)));
+    return h("div", { class: "choice", role: "radiogroup", "aria-label": label }, ...pills);
+  }
+
+  #number(choices, key) {
+    const field = list(choices, this[key]);
+    field.onchange = () => {
+      this[key] = choices[field.selectedIndex][0];
+      this.onstyle?.();
+    };
+    return field;
+  }
+}
