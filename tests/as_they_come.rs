@@ -209,6 +209,7 @@ fn a_network_without_numbers_gives_no_answer_in_any_engine() {
         read("weights-3e38"),
         ("image", &[1, 3, 16, 16]),
         ("logits", &[1, 3]),
+        (COTANGENT, GRAD),
     );
     assert!(tape.unwrap().forward(image.view().into_dyn()).is_err());
 }

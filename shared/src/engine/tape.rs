@@ -6,7 +6,6 @@ use tract_onnx::tract_core::model::TypedSimpleState;
 
 use super::tract::{NAME, load_error, optimise, parse, run_error};
 use super::{EngineError, contained, require_numbers};
-use crate::autodiff::{COTANGENT, GRAD};
 use crate::onnx::{Footprint, Model};
 
 /// A differentiated network on tract that remembers its forward pass.
@@ -21,6 +20,8 @@ pub struct TractTape {
     output: OutletId,
     forward: Vec<Step>,
     backward: Option<Backward>,
+    /// What the gradient is called.
+    grad: String,
     progress: Progress,
 }
 
@@ -50,8 +51,8 @@ impl TractTape {
     /// Makes a model runnable for one shape of its image, such as `[1, 3, 224, 224]`, and so one of its output, such as
     /// `[1, K]`.
     ///
-    /// Where the model holds [`COTANGENT`] and [`GRAD`] (see [`crate::autodiff::differentiate`]), so does the tape;
-    /// without them only [`TractTape::forward`] works.
+    /// Where the model has an input and an output of the names in `direction`, the cotangent and the gradient, so has the tape; without
+    /// them only [`TractTape::forward`] works.
     ///
     /// # Errors
     /// [`EngineError::Load`] where tract cannot run the graph, [`EngineError::MissingInput`] or
@@ -60,6 +61,7 @@ impl TractTape {
         model: Model,
         (input, input_shape): (&str, &[usize]),
         (output, output_shape): (&str, &[usize]),
+        direction: (&str, &str),
     ) -> Result<Self, EngineError> {
         let inputs: Vec<String> = model.inputs().iter().map(|i| i.name.clone()).collect();
         let outputs: Vec<String> = model.outputs().iter().map(|o| o.name.clone()).collect();
@@ -70,7 +72,8 @@ impl TractTape {
             position(&inputs, input).ok_or_else(|| EngineError::MissingInput(input.to_owned()))?;
         let output = position(&outputs, output)
             .ok_or_else(|| EngineError::MissingOutput(output.to_owned()))?;
-        let direction = position(&inputs, COTANGENT).zip(position(&outputs, GRAD));
+        let (cotangent, grad) = direction;
+        let direction = position(&inputs, cotangent).zip(position(&outputs, grad));
 
         let cotangent = direction.map(|(cotangent, _)| (cotangent, output_shape));
         let fed: Vec<_> = [(image, input_shape)]
@@ -88,7 +91,7 @@ impl TractTape {
                 parsed.set_input_fact(index, fact).map_err(load_error)?;
             }
             let plan = optimise(parsed)?;
-            Self::schedule(&plan, image, output, direction).map_err(load_error)
+            Self::schedule(&plan, image, output, direction, grad).map_err(load_error)
         })
     }
 
@@ -98,6 +101,7 @@ impl TractTape {
         image: usize,
         output: usize,
         direction: Option<(usize, usize)>,
+        name: &str,
     ) -> TractResult<Self> {
         let model = plan.model();
         let order = plan.order_without_consts();
@@ -133,6 +137,7 @@ impl TractTape {
                 once,
                 each,
             }),
+            grad: name.to_owned(),
             progress: Progress::Nothing,
         })
     }
@@ -174,7 +179,7 @@ impl TractTape {
     /// been run, the shape is another, or tract fails.
     pub fn backward(&mut self, cotangent: ArrayViewD<'_, f32>) -> Result<ArrayD<f32>, EngineError> {
         let Some(backward) = &self.backward else {
-            return Err(EngineError::MissingOutput(GRAD.to_owned()));
+            return Err(EngineError::MissingOutput(self.grad.clone()));
         };
         if self.progress == Progress::Nothing {
             return Err(EngineError::Run {
@@ -297,7 +302,7 @@ mod tests {
     use ndarray::{Array, IxDyn};
 
     use super::*;
-    use crate::autodiff::{Options, differentiate};
+    use crate::autodiff::{COTANGENT, GRAD, Options, differentiate};
     use crate::engine::{Engine, TractEngine};
     use crate::zoo::{self, Architecture, Blueprint, IMAGE, LOGITS};
 
@@ -308,7 +313,7 @@ mod tests {
     }
 
     fn taped(model: Model) -> Result<TractTape, EngineError> {
-        TractTape::new(model, (IMAGE, &SHAPE), (LOGITS, &[1, 3]))
+        TractTape::new(model, (IMAGE, &SHAPE), (LOGITS, &[1, 3]), (COTANGENT, GRAD))
     }
 
     fn image(phase: f32) -> ArrayD<f32> {
@@ -375,7 +380,12 @@ mod tests {
         let wide = ArrayD::zeros(IxDyn(&[1, 4]));
         assert!(tape.backward(wide.view()).is_err());
         assert!(matches!(
-            TractTape::new(network(), ("picture", &SHAPE), (LOGITS, &[1, 3])),
+            TractTape::new(
+                network(),
+                ("picture", &SHAPE),
+                (LOGITS, &[1, 3]),
+                (COTANGENT, GRAD)
+            ),
             Err(EngineError::MissingInput(_))
         ));
     }

@@ -128,7 +128,7 @@ impl Classifier {
         drop(bytes);
         let input = (&signature.input[..], &shape[..]);
         let output = (&signature.output[..], &[1, signature.classes][..]);
-        let tape = TractTape::new(model, input, output)?;
+        let tape = TractTape::new(model, input, output, (autodiff::COTANGENT, autodiff::GRAD))?;
         Ok(Self {
             contract,
             outputs,

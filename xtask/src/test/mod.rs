@@ -4,7 +4,7 @@ mod browser;
 mod deny;
 pub(crate) mod tools;
 
-use crate::checkout::Checkout;
+use crate::checkout::{Checkout, WITHOUT_TORCH};
 use crate::deps;
 use crate::gpu;
 use crate::hostile;
@@ -63,10 +63,6 @@ enum Stage {
     /// the page in a real Chromium
     Browser,
 }
-
-/// What chooses the libtorch-free trainer. The workspace's other crates stay in, so that what they share with it keeps its
-/// features and is not compiled again.
-pub(crate) const WITHOUT_TORCH: &str = "--workspace --exclude pellucid-tests --no-default-features";
 
 /// Carries the chore out for this checkout. A stage that fails makes the exit code, not an error: it has told why already.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
@@ -137,7 +133,7 @@ impl Stage {
                 "nextest run {WITHOUT_TORCH} -E package(pellucid-trainer)"
             )),
             Self::NoTorch => cargo(&format!(
-                "test {WITHOUT_TORCH} --exclude pellucid-shared --exclude pellucid-tables --exclude xtask --exclude pellucid-viewer"
+                "test {WITHOUT_TORCH} --exclude onnx-autodiff --exclude onnx-edit --exclude pellucid-files --exclude pellucid-shared --exclude pellucid-tables --exclude xtask --exclude pellucid-viewer"
             )),
             // What they check runs with the other tests; here it is their own lines and their lock file.
             Self::Fuzz => cargo(

@@ -9,7 +9,7 @@ mod tests;
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 
-use super::build::{declared_shape, dimension};
+use super::declare::{declared_shape, dimension};
 use super::pb::{GraphProto, ValueInfoProto, type_proto};
 use super::proto::node_name;
 use super::scope::{Names, graphs_mut, reads};

@@ -1,9 +1,10 @@
 //! Shapes that a file declares of its values and that are no longer true: an image size was edited, and what an exporter had
 //! inferred before was left.
 
-use super::super::build::declared_shape;
+use super::super::declare::declared_shape;
+use super::super::dim::{Dim, Shape};
 use super::super::pb::{ValueInfoProto, type_proto};
-use super::super::shape::{Dim, Shape, infer_graph};
+use super::super::shape::infer_graph;
 use super::super::{Model, OnnxError};
 use pellucid_files::said;
 

@@ -41,7 +41,7 @@ pub(super) fn split(site: &Site<'_>) -> Inferred {
     };
     let at = site.axis(0, input.len())?;
     let parts = site.node.output.len();
-    if parts.saturating_mul(super::dim::bytes(input)) > super::MOST_BYTES {
+    if parts.saturating_mul(super::super::dim::bytes(input)) > super::MOST_BYTES {
         return Err(site.error("the shapes of its parts take too much memory"));
     }
     let sizes: Vec<Dim> = if let Some(sizes) = site.ints("split", 1)? {

@@ -7,7 +7,6 @@
 
 mod convolution;
 mod create;
-mod dim;
 mod elementwise;
 mod flags;
 mod fold;
@@ -27,11 +26,11 @@ use std::collections::HashMap;
 
 use ndarray::ArrayD;
 
-use super::build::declared_shape;
+use super::declare::declared_shape;
+use super::dim::{self, Dim, Shape, broadcast};
 use super::pb::{GraphProto, NodeProto, TensorProto};
 use super::tensor::booleans;
 use super::{Attributes, Model, OnnxError, floats, ints, tensor_shape};
-pub use dim::{Dim, Shape, broadcast};
 pub use footprint::Footprint;
 use site::Site;
 pub(super) use site::axis;

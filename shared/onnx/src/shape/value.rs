@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayD, IxDyn};
 
-use super::dim::Dim;
+use super::super::dim::Dim;
 
 /// Values with more elements than this are data, not arithmetic on shapes, and are not followed.
 pub(super) const MOST_ELEMENTS: usize = 64;

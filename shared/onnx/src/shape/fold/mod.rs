@@ -6,9 +6,9 @@ mod movement;
 
 use ndarray::ArrayD;
 
+use super::super::dim::product;
 use super::OnnxError;
 use super::create::shape_of;
-use super::dim::product;
 use super::site::Site;
 use super::value::{Entry, Small, small_shape};
 use super::{Dim, small_tensor};
