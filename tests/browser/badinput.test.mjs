@@ -142,11 +142,11 @@ test('a worker whose WebAssembly traps is replaced, and the page says so', async
 });
 
 test('a trap is told in plain words, whatever the browser calls it', async () => {
-  const told = await session.page.evaluate(async () => {
-    const { Trap } = await import('/viewer/room.js');
+  const told = await session.page.evaluate(async (folder) => {
+    const { Trap } = await import(`/${folder}/queue.js`);
     const traps = ['unreachable', 'Unreachable code should not be executed', 'Maximum call stack size exceeded', 'divide by zero'];
     return traps.map((why) => new Trap(why, 0).message);
-  });
+  }, viewerFolder());
   const reasons = ['it met something that the viewer was not made for', 'it met something that the viewer was not made for', 'it went too deep', 'divide by zero'];
   assert.deepEqual(told.map((message) => /\((.*)\)/.exec(message)[1]), reasons);
 });

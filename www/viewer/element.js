@@ -7,7 +7,7 @@ import { Display } from "./looking/display.js";
 import { Looking } from "./looking/looking.js";
 import { Painter } from "./looking/painter.js";
 import { manifest } from "./manifest.js";
-import { Room } from "./room.js";
+import { WorkerQueue } from "./queue.js";
 import { Slot } from "./slot.js";
 import { compile } from "./wasm.js";
 import { cancelled, isBlob, megabytes, said, sentence } from "./words.js";
@@ -141,7 +141,7 @@ class PellucidViewer extends HTMLElement {
       const progress = (done, total) => done > 0 && job.say(`Loading the viewer's program: ${megabytes(done, total)}`, { quiet: true });
       const module = await compile({ signal: job.signal, progress });
       job.signal.throwIfAborted();
-      const images = new Room(module);
+      const images = new WorkerQueue(module);
       job.signal.addEventListener("abort", () => images.close());
       // A worker that cannot start says so now, not when the first image comes.
       await images.ask("legend", { colours: this.#display.colours, width: 1 }, { signal: job.signal });

@@ -1,4 +1,4 @@
-import { Room } from "./room.js";
+import { WorkerQueue } from "./queue.js";
 
 /**
  * One classifier in a worker of its own: models are computed side by side, and closing one gives its memory back.
@@ -7,7 +7,7 @@ import { Room } from "./room.js";
  * has another one (a question was cancelled, or the worker is new) it is computed again: no map is ever taken for another.
  */
 export class Model {
-  #room;
+  #queue;
   /** The question whose map the worker has once it has done all that it was asked; unknown after one that failed. */
   #held;
   #generation;
@@ -16,20 +16,20 @@ export class Model {
   description;
 
   constructor(module) {
-    this.#room = new Room(module);
+    this.#queue = new WorkerQueue(module);
   }
 
   /** Opens a model file (a Blob), with a card's JSON in place of its own where given. */
   async open(blob, { card, signal } = {}) {
     this.description = undefined;
-    this.description = await this.#room.ask("load", { blob, card }, { signal, keep: true });
+    this.description = await this.#queue.ask("load", { blob, card }, { signal, keep: true });
     return this.description;
   }
 
   /** `{ logits, probabilities, predicted }` for a network input. */
   async classify(tensor, { signal } = {}) {
     this.#held = undefined;
-    return this.#room.ask("classify", { tensor }, { signal, keep: true });
+    return this.#queue.ask("classify", { tensor }, { signal, keep: true });
   }
 
   /**
@@ -39,8 +39,8 @@ export class Model {
   async explain(question, { signal, progress } = {}) {
     this.#held = question;
     try {
-      const answer = await this.#room.ask("explain", { question }, { signal, progress });
-      this.#generation = this.#room.generation;
+      const answer = await this.#queue.ask("explain", { question }, { signal, progress });
+      this.#generation = this.#queue.generation;
       return answer;
     } catch (error) {
       if (this.#held === question) this.#held = undefined;
@@ -50,23 +50,23 @@ export class Model {
 
   /** Whether the worker has the map of a question. */
   holds(question) {
-    return this.#held === question && this.#generation === this.#room.generation;
+    return this.#held === question && this.#generation === this.#queue.generation;
   }
 
   /** The map of a question as `{ pixels, strengths, scale, ownScale, flag }`. */
   async paint(question, style, { signal } = {}) {
     if (!this.holds(question)) await this.explain(question, { signal });
-    return this.#room.ask("paint", { style }, { signal });
+    return this.#queue.ask("paint", { style }, { signal });
   }
 
   /** The share of the magnitude of a question's map that lies inside a region, a byte for each of its pixels. */
   async inside(question, region, { signal } = {}) {
     if (!this.holds(question)) await this.explain(question, { signal });
-    const { share } = await this.#room.ask("inside", { region }, { signal });
+    const { share } = await this.#queue.ask("inside", { region }, { signal });
     return share;
   }
 
   close() {
-    this.#room.close();
+    this.#queue.close();
   }
 }

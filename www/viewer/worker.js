@@ -1,5 +1,5 @@
 /**
- * The Web Worker's side: holds a picture or a classifier in WebAssembly and answers one request at a time (`room.js`
+ * The Web Worker's side: holds a picture or a classifier in WebAssembly and answers one request at a time (`queue.js`
  * sends the next one only after the answer). Every answer is `{ id, result }` or `{ id, error, fatal }`, before which `{ id, progress }` may come; `fatal` holds
  * the bytes of memory in use when the WebAssembly instance was lost and the worker is to be replaced.
  */

@@ -2,7 +2,7 @@
 //! iterations is constant, and the sequences that these leave.
 //! Source: <https://github.com/onnx/onnx/blob/main/docs/IR.md> ("Model Local Functions").
 
-mod room;
+mod budget;
 mod scalar;
 mod sequence;
 #[cfg(test)]
@@ -17,7 +17,7 @@ use super::pb::{FunctionProto, GraphProto, NodeProto, TensorProto};
 use super::scope::Names;
 use super::shape::infer_graph;
 use super::{Model, OnnxError};
-use room::Room;
+use budget::Budget;
 
 /// Functions may call functions so deep, and control flow may stand in control flow.
 const DEEPEST: usize = 32;
@@ -37,14 +37,14 @@ pub fn inline(model: Model) -> Result<Model, OnnxError> {
     };
     let functions = std::mem::take(&mut proto.functions);
     let mut names = Names::of(&graph);
-    let mut room = Room::whole();
+    let mut budget = Budget::whole();
     let own = tidy::values(&graph);
     if !functions.is_empty() {
         let mut calls = Calls {
             functions: HashMap::new(),
             names: &mut names,
             opset,
-            room: &mut room,
+            budget: &mut budget,
             out: vec![],
         };
         for function in &functions {
@@ -62,7 +62,7 @@ pub fn inline(model: Model) -> Result<Model, OnnxError> {
         graph.node = calls.out;
     }
     for _ in 0..DEEPEST {
-        if !unfold(&mut graph, opset, &mut names, &mut room)? {
+        if !unfold(&mut graph, opset, &mut names, &mut budget)? {
             break;
         }
     }
@@ -77,7 +77,7 @@ fn unfold(
     graph: &mut GraphProto,
     opset: i64,
     names: &mut Names,
-    room: &mut Room,
+    budget: &mut Budget,
 ) -> Result<bool, OnnxError> {
     sequence::resolve(graph, opset, names)?;
     if !graph
@@ -98,7 +98,7 @@ fn unfold(
                 branch(&mut node, holds != 0, names, &mut nodes, weights)?;
                 changed = true;
             }
-            ("Loop", _) => match unroll::iterations(&node, &shapes, room) {
+            ("Loop", _) => match unroll::iterations(&node, &shapes, budget) {
                 Some(iterations) => {
                     let mut unrolling = unroll::Unrolling {
                         opset,
@@ -185,7 +185,7 @@ struct Calls<'a> {
     functions: HashMap<Key<'a>, &'a FunctionProto>,
     names: &'a mut Names,
     opset: i64,
-    room: &'a mut Room,
+    budget: &'a mut Budget,
     out: Vec<NodeProto>,
 }
 
@@ -236,7 +236,7 @@ impl Calls<'_> {
             let why = "with its function's body the model grows beyond all bounds";
             Model::node_error(call, why)
         };
-        self.room.call().ok_or_else(too_large)?;
+        self.budget.call().ok_or_else(too_large)?;
         let prefix = super::node_name(call);
         let mut map: HashMap<String, String> = HashMap::new();
         for (index, inner) in function.input.iter().enumerate() {
@@ -265,7 +265,7 @@ impl Calls<'_> {
             .map(|a| (&a.name[..], a))
             .collect();
         for node in &function.node {
-            let copy = self.room.copy_for_call(node, &prefix, &given);
+            let copy = self.budget.copy_for_call(node, &prefix, &given);
             let mut node = copy.ok_or_else(too_large)?;
             self.names.rename(&mut node, &prefix, &mut map);
             self.take_in(node, depth + 1)?;

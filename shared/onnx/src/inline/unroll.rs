@@ -10,14 +10,14 @@ use super::super::rounds::nodes_run;
 use super::super::scope::Names;
 use super::super::{AttributeValue, Attributes, Model, OnnxError, Shapes, int_tensor, node_name};
 use super::identity;
-use super::room::Room;
+use super::budget::Budget;
 
 /// A loop is unrolled up to that many iterations: those that exporters write run over the axes of a tensor.
 const MOST_ITERATIONS: i64 = 256;
 
 /// How often a `Loop` iterates, where that is constant: its trip count is, and its condition holds from beginning to end.
 /// Takes the room that so many copies of its body need; where there is not so much, the loop stays.
-pub(super) fn iterations(node: &NodeProto, shapes: &Shapes, room: &mut Room) -> Option<i64> {
+pub(super) fn iterations(node: &NodeProto, shapes: &Shapes, budget: &mut Budget) -> Option<i64> {
     let trips = match shapes.constant(node.input.first()?) {
         Some(&[trips]) => trips.max(0),
         _ => return None,
@@ -34,8 +34,8 @@ pub(super) fn iterations(node: &NodeProto, shapes: &Shapes, room: &mut Room) -> 
     let constant = starts
         && passed_on
         && (1..=MOST_ITERATIONS).contains(&trips)
-        && nodes_run(node, &known) <= room.nodes();
-    (constant && room.take_rounds(body, trips as usize, &node_name(node))).then_some(trips)
+        && nodes_run(node, &known) <= budget.nodes();
+    (constant && budget.take_rounds(body, trips as usize, &node_name(node))).then_some(trips)
 }
 
 /// Whether an output of a graph is an input, but for `Identity`.

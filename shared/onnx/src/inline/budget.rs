@@ -8,13 +8,13 @@ use super::super::pb::{AttributeProto, GraphProto, NodeProto};
 use super::super::scope::{resolve, shortened, values_made};
 
 /// The nodes and bytes that may still be copied.
-pub(super) struct Room {
+pub(super) struct Budget {
     nodes: usize,
     bytes: usize,
 }
 
-impl Room {
-    /// Room for 100,000 nodes that take 256 MiB with their new names and the attributes that calls give.
+impl Budget {
+    /// Budget for 100,000 nodes that take 256 MiB with their new names and the attributes that calls give.
     pub(super) fn whole() -> Self {
         Self {
             nodes: 100_000,
@@ -43,7 +43,7 @@ impl Room {
         Some(node.clone())
     }
 
-    /// Room for so many copies of a loop's body; says whether there is, and takes none if not.
+    /// Budget for so many copies of a loop's body; says whether there is, and takes none if not.
     pub(super) fn take_rounds(&mut self, body: &GraphProto, rounds: usize, prefix: &str) -> bool {
         let names = |values: usize| values.checked_mul(3 * shortened(prefix).len());
         let copies = body.node.iter().try_fold(0_usize, |bytes, node| {
@@ -68,7 +68,7 @@ impl Room {
         true
     }
 
-    /// As [`Room::copy`], with the attributes that a call gives in the place of references to them.
+    /// As [`Budget::copy`], with the attributes that a call gives in the place of references to them.
     pub(super) fn copy_for_call(
         &mut self,
         node: &NodeProto,

@@ -24,7 +24,7 @@ function unavailable(error) {
   return new Error(`The viewer's worker could not be started (${error.message}): ${WHY_NOT}`);
 }
 
-export class Room {
+export class WorkerQueue {
   #module;
   #worker;
   #queue = [];
