@@ -1,4 +1,6 @@
-//! ONNX to ONNX reverse-mode automatic differentiation.
+#![doc = include_str!("../README.md")]
+//!
+//! ## How it works
 //!
 //! [`differentiate`] keeps a model as it is and appends standard ONNX operators that compute the gradient of one
 //! output with respect to one input, so that any runtime that runs the model can run its gradient:

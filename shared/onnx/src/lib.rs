@@ -1,4 +1,6 @@
-//! The ONNX graph as a value: parse, check, name, infer shapes, edit, write.
+#![doc = include_str!("../README.md")]
+//!
+//! ## In this crate
 //!
 //! The protobuf types ([`pb`]) are generated from ONNX's own file. Everything that
 //! Pellucid does to a graph (building architectures, differentiating, writing trained weights back) goes through

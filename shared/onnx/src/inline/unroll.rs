@@ -9,8 +9,8 @@ use super::super::pb::{
 use super::super::rounds::nodes_run;
 use super::super::scope::Names;
 use super::super::{AttributeValue, Attributes, Model, OnnxError, Shapes, int_tensor, node_name};
-use super::identity;
 use super::budget::Budget;
+use super::identity;
 
 /// A loop is unrolled up to that many iterations: those that exporters write run over the axes of a tensor.
 const MOST_ITERATIONS: i64 = 256;
