@@ -7,6 +7,7 @@ use pellucid_shared::card::Class;
 use pellucid_shared::files;
 use pellucid_shared::image::{Decoded, RgbImage, decode_noted};
 use pellucid_shared::phantom::{self, PhantomOptions};
+use pellucid_shared::said;
 
 use super::{Notes, Part};
 
@@ -184,11 +185,15 @@ pub(super) fn choose(known: &[Class], codes: Option<&[String]>) -> Result<Vec<Cl
             .find(|class| class.code == *code)
             .with_context(|| {
                 let codes = list(known.iter().map(|class| &class.code));
-                format!("there is no class `{code}` in this data: choose --classes from {codes}")
+                format!(
+                    "there is no class `{}` in this data: choose --classes from {codes}",
+                    said::name(code)
+                )
             })?;
         ensure!(
             !chosen.contains(class),
-            "the class `{code}` stands twice in --classes: name it once"
+            "the class `{}` stands twice in --classes: name it once",
+            said::name(code)
         );
         chosen.push(class.clone());
     }
@@ -199,8 +204,15 @@ pub(super) fn choose(known: &[Class], codes: Option<&[String]>) -> Result<Vec<Cl
     Ok(chosen)
 }
 
+/// Classes that a sentence lists: HAM10000's seven and some more.
+const MOST_LISTED: usize = 12;
+
 pub(super) fn list<'a>(codes: impl Iterator<Item = &'a String>) -> String {
-    codes.map(String::as_str).collect::<Vec<_>>().join(", ")
+    let codes: Vec<String> = codes.map(|code| said::name(code).to_string()).collect();
+    match codes.len().checked_sub(MOST_LISTED) {
+        None | Some(0) => codes.join(", "),
+        Some(more) => format!("{} and {more} more", codes[..MOST_LISTED].join(", ")),
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
+use pellucid_shared::said;
+
 use super::listing::{ending, files_below, is_image, readable, stem};
 
 /// Everything of use below a folder.
@@ -158,7 +160,8 @@ fn pick<'a>(files: &'a HashMap<String, Vec<PathBuf>>, id: &str) -> Result<Option
     let first = candidates[0];
     if let Some(other) = candidates.iter().find(|path| length(path) != length(first)) {
         bail!(
-            "the image {id} is there twice and not alike, as {} and {}: remove one of the folders, or give the other",
+            "the image {} is there twice and not alike, as {} and {}: remove one of the folders, or give the other",
+            said::name(id),
             first.display(),
             other.display()
         );

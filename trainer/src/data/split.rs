@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use pellucid_shared::files::write_atomic;
+use pellucid_shared::said;
 use pellucid_tables::Table;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -74,7 +75,7 @@ impl Split {
                 groups.len() > drawn.len(),
                 "the class `{}` has {} separate images or lesions, and every part of the split needs one: add images, \
                  or leave the class out with --classes",
-                class.code,
+                said::name(&class.code),
                 groups.len()
             );
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -126,28 +127,38 @@ impl Split {
             let [id, label, _, part] = columns.map(|column| row.field(column));
             let index = *by_id.get(id).with_context(|| {
                 format!(
-                    "the split {place} lists the image `{id}`, which this data does not have: give the data and \
-                     --classes that it was made from"
+                    "the split {place} lists the image `{}`, which this data does not have: give the data and \
+                     --classes that it was made from",
+                    said::name(id)
                 )
             })?;
             let code = &dataset.classes[dataset.items[index].label].code;
             ensure!(
                 label == code,
-                "the split {place} says that `{id}` is `{label}`, and the data that it is `{code}`: correct one of them"
+                "the split {place} says that `{}` is `{}`, and the data that it is `{}`: correct one of them",
+                said::name(id),
+                said::name(label),
+                said::name(code)
             );
             ensure!(
                 parts[index].is_none(),
-                "the split {place} lists `{id}` twice: remove one of the rows"
+                "the split {place} lists `{}` twice: remove one of the rows",
+                said::name(id)
             );
             parts[index] = Some(Part::from_name(part.trim()).with_context(|| {
-                format!("the split {place} puts `{id}` into `{part}`: it must be train, validation or test")
+                format!(
+                    "the split {place} puts `{}` into `{}`: it must be train, validation or test",
+                    said::name(id),
+                    said::name(part)
+                )
             })?);
         }
         let split = Self { parts };
         if let Some(group) = split.torn_group(&dataset.items) {
             bail!(
-                "the split {place} has images of `{group}` in two parts, so that a network would be tested on what it \
-                 was trained on: put them into one"
+                "the split {place} has images of `{}` in two parts, so that a network would be tested on what it \
+                 was trained on: put them into one",
+                said::name(group)
             );
         }
         Ok(split)
@@ -357,6 +368,18 @@ mod tests {
             fs::write(&path, rows).unwrap();
             let error = format!("{:#}", Split::read(&path, &dataset).unwrap_err());
             assert!(error.contains(reason), "{error}");
+        }
+        // However long a field is, and whatever it would do to a terminal.
+        let field = format!("\u{1b}[2J\u{202e}{}", "x".repeat(9_000));
+        for row in [
+            format!("{field},{a},g,train"),
+            format!("{id},{field},g,train"),
+            format!("{id},{a},g,{field}"),
+        ] {
+            fs::write(&path, format!("image_id,label,group,split\n{row}")).unwrap();
+            let error = format!("{:#}", Split::read(&path, &dataset).unwrap_err());
+            assert!(error.len() < 500 + path.as_os_str().len(), "{error}");
+            assert!(!error.contains(['\u{1b}', '\u{202e}']), "{error}");
         }
         let twin = dataset.items.iter().position(|i| i.id != i.group);
         let twin = &dataset.items[twin.unwrap()];

@@ -10,6 +10,7 @@ use pellucid_shared::files;
 use pellucid_shared::image::Preprocessing;
 use pellucid_shared::kind::FileKind;
 use pellucid_shared::onnx::{MOST_BYTES, Model, floats, set_floats, tensor_shape};
+use pellucid_shared::said;
 use pellucid_shared::zoo::{Architecture, Blueprint, build};
 use safetensors::{Dtype, SafeTensors};
 
@@ -202,7 +203,8 @@ fn read_weights(file: &Path) -> Result<Weights> {
             // Counters such as `num_batches_tracked` are no weights.
             Dtype::I64 | Dtype::I32 => continue,
             other => bail!(
-                "`{name}` in {place} is of type {other:?}: save the weights as float32, float64 or bfloat16"
+                "`{}` in {place} is of type {other:?}: save the weights as float32, float64 or bfloat16",
+                said::name(&name)
             ),
         };
         weights.insert(name, (tensor.shape().to_vec(), values));
