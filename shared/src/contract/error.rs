@@ -36,6 +36,9 @@ pub enum ContractError {
         /// Its element type.
         kind: String,
     },
+    /// More scores than there are classes in any data.
+    #[error("the model's output has {0} scores, which is no classifier's: name another output")]
+    TooManyClasses(usize),
     /// What is told of the input does not fit the graph.
     #[error(
         "the model's input `{}` has the shape [{}], which is not {told}: correct the {option}",

@@ -13,6 +13,7 @@ use prost::Message;
 
 use super::normalise::normalised;
 use super::pb::ModelProto;
+use super::proto::default_opset;
 use super::{Model, OnnxError, wire};
 use pellucid_files as files;
 use pellucid_files::kind::FileKind;
@@ -105,12 +106,28 @@ impl Model {
 }
 
 fn decode(bytes: &[u8]) -> Result<ModelProto, OnnxError> {
+    let decoded = || {
+        wire::check_memory(bytes)?;
+        ModelProto::decode(bytes).map_err(|e| OnnxError::NotOnnx(e.to_string()))
+    };
     match FileKind::of(bytes) {
-        None | Some(FileKind::Onnx) => {}
-        Some(other) => return Err(OnnxError::Foreign(other)),
+        None | Some(FileKind::Onnx) => decoded(),
+        // Protobuf messages have no first bytes of their own: a producer's name may look like a message of others.
+        Some(other @ (FileKind::SavedModel | FileKind::CoreMl | FileKind::TensorFlowGraph)) => {
+            decoded()
+                .ok()
+                .filter(is_a_graph)
+                .ok_or(OnnxError::Foreign(other))
+        }
+        Some(other) => Err(OnnxError::Foreign(other)),
     }
-    wire::check_memory(bytes)?;
-    ModelProto::decode(bytes).map_err(|e| OnnxError::NotOnnx(e.to_string()))
+}
+
+/// Whether what was decoded has what only ONNX files have.
+fn is_a_graph(proto: &ModelProto) -> bool {
+    let graph = proto.graph.as_ref();
+    default_opset(proto).is_some()
+        && graph.is_some_and(|graph| !graph.node.is_empty() && !graph.output.is_empty())
 }
 
 /// What is too large for a model may still be told for what it is.

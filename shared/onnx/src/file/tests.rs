@@ -240,3 +240,19 @@ fn a_model_of_two_files_does_not_go_into_a_device() {
     );
     assert!(model().save(Path::new("/dev/null")).is_ok());
 }
+
+/// A producer that calls itself by bytes which are a message too, in a file as old as a SavedModel says it is.
+#[test]
+fn a_model_is_not_taken_for_what_its_producer_looks_like() {
+    let mut proto = model().into_proto();
+    proto.ir_version = 1;
+    proto.producer_name = "\n\u{3}\u{12}\u{1}N".into();
+    let bytes = Model::from_proto(proto).unwrap().to_bytes();
+    assert_eq!(FileKind::of(&bytes), Some(FileKind::SavedModel));
+    Model::parse(&bytes).unwrap();
+    let cut = Model::parse(&bytes[..40]).unwrap_err();
+    assert!(
+        matches!(cut, OnnxError::Foreign(FileKind::SavedModel)),
+        "{cut}"
+    );
+}
