@@ -112,14 +112,12 @@ fn decode(bytes: &[u8]) -> Result<ModelProto, OnnxError> {
     };
     match FileKind::of(bytes) {
         None | Some(FileKind::Onnx) => decoded(),
-        // Protobuf messages have no first bytes of their own: a producer's name may look like a message of others.
-        Some(other @ (FileKind::SavedModel | FileKind::CoreMl | FileKind::TensorFlowGraph)) => {
-            decoded()
-                .ok()
-                .filter(is_a_graph)
-                .ok_or(OnnxError::Foreign(other))
-        }
-        Some(other) => Err(OnnxError::Foreign(other)),
+        // Protobuf messages have no first bytes of their own: a producer's name may look like a message of others, and a node's
+        // like the mark of an archive.
+        Some(other) => decoded()
+            .ok()
+            .filter(is_a_graph)
+            .ok_or(OnnxError::Foreign(other)),
     }
 }
 

@@ -250,6 +250,16 @@ fn a_model_is_not_taken_for_what_its_producer_looks_like() {
     let bytes = Model::from_proto(proto).unwrap().to_bytes();
     assert_eq!(FileKind::of(&bytes), Some(FileKind::SavedModel));
     Model::parse(&bytes).unwrap();
+    // The mark of a tar archive stands 257 bytes from its beginning; one of these lengths puts it there.
+    let mut marked = 0;
+    for length in 200..257 {
+        let mut proto = model().into_proto();
+        proto.producer_name = format!("{}ustar", "x".repeat(length));
+        let bytes = Model::from_proto(proto).unwrap().to_bytes();
+        marked += usize::from(FileKind::of(&bytes) == Some(FileKind::Archive));
+        Model::parse(&bytes).unwrap();
+    }
+    assert_eq!(marked, 1);
     let cut = Model::parse(&bytes[..40]).unwrap_err();
     assert!(
         matches!(cut, OnnxError::Foreign(FileKind::SavedModel)),
