@@ -6,18 +6,7 @@ pub(crate) fn code(text: &str) -> String {
         .lines()
         .map(|line| line.split("//").next().unwrap_or(""))
         .collect();
-    let tests = lines
-        .iter()
-        .position(|line| line.trim() == "#[cfg(test)]")
-        .into_iter();
-    let tests = tests.chain(
-        lines
-            .iter()
-            .enumerate()
-            .filter(|(_, line)| line.trim() == "#[cfg(test)]")
-            .map(|(at, _)| at),
-    );
-    let inline = |&at: &usize| {
+    let is_inline = |at: usize| {
         let mut next = lines[at + 1..]
             .iter()
             .map(|line| line.trim())
@@ -25,7 +14,8 @@ pub(crate) fn code(text: &str) -> String {
         next.next()
             .is_some_and(|line| line.starts_with("mod ") && line.ends_with('{'))
     };
-    let end = tests.filter(inline).min().unwrap_or(lines.len());
+    let mut marks = (0..lines.len()).filter(|&at| lines[at].trim() == "#[cfg(test)]");
+    let end = marks.find(|&at| is_inline(at)).unwrap_or(lines.len());
     lines[..end].join("\n")
 }
 

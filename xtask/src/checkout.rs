@@ -7,10 +7,6 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What chooses the libtorch-free trainer. The workspace's other crates stay in, so that what they share with it keeps its
-/// features and is not compiled again.
-pub(crate) const WITHOUT_TORCH: &str = "--workspace --exclude pellucid-tests --no-default-features";
-
 /// What we read of `cargo metadata`.
 #[derive(Deserialize)]
 struct Metadata {

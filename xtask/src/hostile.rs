@@ -1,7 +1,7 @@
 //! `cargo xtask hostile`: damaged and hostile files out of chance, given to the command line.
 
-use crate::checkout::{Checkout, WITHOUT_TORCH};
-use crate::process::{self, Programs};
+use crate::checkout::Checkout;
+use crate::process::{self, Programs, WITHOUT_TORCH};
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::PathBuf;

@@ -8,6 +8,10 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+/// What chooses the libtorch-free trainer. The workspace's other crates stay in, so that what they share with it keeps its
+/// features and is not compiled again.
+pub(crate) const WITHOUT_TORCH: &str = "--workspace --exclude pellucid-tests --no-default-features";
+
 /// The folders in which programs are looked up: `PATH` as the user set it. Carried as a value, so that a test can
 /// give its own without touching the process's environment.
 #[derive(Clone, Debug)]

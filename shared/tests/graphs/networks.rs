@@ -3,7 +3,8 @@
 use pellucid_shared::autodiff::{Options, differentiate};
 use pellucid_shared::engine::{Engine, TractEngine};
 use pellucid_shared::kind::FileKind;
-use pellucid_shared::onnx::{Dim, Footprint, GraphBuilder, Model};
+use pellucid_shared::onnx::pb::NodeProto;
+use pellucid_shared::onnx::{Dim, Footprint, GraphBuilder, Model, declared_shape};
 use pellucid_shared::zoo::{Architecture, Blueprint, build};
 
 /// What this project writes is no foreign file.
@@ -52,6 +53,37 @@ fn chain(count: usize) -> Model {
     let logits = graph.node("Flatten", "logits", &[&pooled], []);
     graph.output(&logits, None);
     graph.finish().unwrap()
+}
+
+#[test]
+fn masks_stand_behind_their_activations_and_open_cotangents_are_declared() {
+    let model = differentiate(chain(3), &Options::default()).unwrap();
+    let nodes = &model.graph().node;
+    let activations = nodes.iter().enumerate();
+    for (place, activation) in activations.filter(|(_, node)| node.op_type == "Relu") {
+        // Until the model's next node.
+        let behind = nodes[place + 1..]
+            .iter()
+            .take_while(|node| node.name.starts_with("grad/"));
+        let reads = |node: &NodeProto| node.input.contains(&activation.output[0]);
+        let mut masks = behind.filter(|node| node.op_type == "Greater" && reads(node));
+        assert!(masks.next().is_some(), "behind {}", activation.name);
+    }
+    let masked: Vec<_> = nodes
+        .iter()
+        .filter(|node| node.op_type == "Where")
+        .collect();
+    assert_eq!(masked.len(), 3);
+    let image = declared_shape(model.inputs()[0]).unwrap();
+    // What comes out last is the graph's output, which is declared anyway.
+    for node in &masked[..2] {
+        let declared = model
+            .graph()
+            .value_info
+            .iter()
+            .find(|v| v.name == node.output[0]);
+        assert_eq!(declared_shape(declared.unwrap()).unwrap(), image);
+    }
 }
 
 /// More readers of one zero than share a copy of it.

@@ -4,11 +4,11 @@ mod browser;
 mod deny;
 pub(crate) mod tools;
 
-use crate::checkout::{Checkout, WITHOUT_TORCH};
+use crate::checkout::Checkout;
 use crate::deps;
 use crate::gpu;
 use crate::hostile;
-use crate::process::{self, Programs};
+use crate::process::{self, Programs, WITHOUT_TORCH};
 use crate::reference;
 use crate::stages::Stages;
 use anyhow::Result;

@@ -4,7 +4,7 @@
 use super::super::declare::declared_shape;
 use super::super::dim::{Dim, Shape};
 use super::super::pb::{ValueInfoProto, type_proto};
-use super::super::shape::infer_graph;
+use super::super::shape::{Shapes, infer_graph};
 use super::super::{Model, OnnxError};
 use pellucid_files::said;
 
@@ -19,10 +19,7 @@ pub(super) fn without_stale(model: Model) -> Result<Model, OnnxError> {
         let declarations = std::mem::take(&mut graph.value_info);
         // A graph whose shapes do not fit together is left as it is: whoever needs them says which node is at fault.
         if let Ok(shapes) = infer_graph(graph, opset) {
-            let stale = |value: &ValueInfoProto| {
-                let declared = declared_shape(value).zip(shapes.get(&value.name));
-                declared.is_some_and(|(declared, inferred)| contradicts(&declared, inferred))
-            };
+            let stale = |value: &ValueInfoProto| contradiction(value, &shapes).is_some();
             let outputs = std::mem::take(&mut graph.output);
             graph.output = outputs
                 .into_iter()
@@ -61,10 +58,7 @@ pub fn require_true_declarations(
             .chain(&graph.output)
             .filter(|value| concerns(&value.name));
         for value in declared {
-            let both = declared_shape(value).zip(shapes.get(&value.name));
-            if let Some((declared, inferred)) = both
-                && contradicts(&declared, inferred)
-            {
+            if let Some((declared, inferred)) = contradiction(value, &shapes) {
                 return Err(OnnxError::Invalid(format!(
                     "its shapes contradict one another: `{}` would be {}, not {}",
                     said::name(&value.name),
@@ -81,6 +75,12 @@ pub fn require_true_declarations(
 fn sizes(shape: &Shape) -> String {
     let sizes: Vec<String> = shape.iter().map(ToString::to_string).collect();
     sizes.join("×")
+}
+
+/// The declared and the inferred shape of a value, where they cannot both be true.
+fn contradiction<'a>(value: &ValueInfoProto, shapes: &'a Shapes) -> Option<(Shape, &'a Shape)> {
+    let both = declared_shape(value).zip(shapes.get(&value.name));
+    both.filter(|(declared, inferred)| contradicts(declared, inferred))
 }
 
 /// Whether two shapes cannot both be true.
