@@ -79,7 +79,7 @@ test('a picture of another kind is named for what it is', async () => {
 });
 
 test('a JPEG without its end is shown, and its file is said to be odd', async () => {
-  const jpeg = fileURLToPath(new URL('../../shared/src/image/cases/jpeg-without-end-marker.jpg', import.meta.url));
+  const jpeg = fileURLToPath(new URL('../../shared/images/src/cases/jpeg-without-end-marker.jpg', import.meta.url));
   await viewer.drop(jpeg);
   await viewer.saliencies();
   assert.match(await viewer.root.locator('.current .note').textContent(), /^The file lacks its end.*\.$/);

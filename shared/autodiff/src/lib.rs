@@ -31,6 +31,7 @@ mod driver;
 mod einsum;
 mod elementwise;
 mod error;
+mod extended;
 mod functions;
 mod generate;
 mod linear;
@@ -56,6 +57,7 @@ mod table;
 
 pub use driver::differentiate;
 pub use error::AutodiffError;
+pub use extended::{is_extended, own_inputs, own_outputs};
 pub use names::{COTANGENT, FEATURES, FEATURES_GRAD, GRAD};
 pub use options::{
     DIFFERENTIATED, Options, QUANTIZED, Quantized, RELU_COUNT, RELU_RULE, ReluRule, activations,

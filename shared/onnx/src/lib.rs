@@ -20,6 +20,7 @@ mod finite;
 mod inline;
 mod model;
 mod normalise;
+mod part;
 #[allow(missing_docs, clippy::all, clippy::pedantic)]
 #[rustfmt::skip]
 pub mod pb;
@@ -47,6 +48,7 @@ pub use finite::require_finite;
 pub use inline::inline;
 pub use model::Model;
 pub use normalise::{least_opset, require_true_declarations};
+pub use part::part;
 pub use precision::{single_precision, speaks_single_precision};
 pub use proto::node_name;
 pub use raise::raise_opset;

@@ -13,6 +13,7 @@ mod unroll;
 
 use std::collections::HashMap;
 
+use super::normalise::drop_stale;
 use super::pb::{FunctionProto, GraphProto, NodeProto, TensorProto};
 use super::scope::Names;
 use super::shape::infer_graph;
@@ -39,6 +40,7 @@ pub fn inline(model: Model) -> Result<Model, OnnxError> {
     let mut names = Names::of(&graph);
     let mut budget = Budget::whole();
     let own = tidy::values(&graph);
+    let mut changed = !functions.is_empty();
     if !functions.is_empty() {
         let mut calls = Calls {
             functions: HashMap::new(),
@@ -65,9 +67,14 @@ pub fn inline(model: Model) -> Result<Model, OnnxError> {
         if !unfold(&mut graph, opset, &mut names, &mut budget)? {
             break;
         }
+        changed = true;
     }
     scalar::range_of_scalars(&mut graph, opset, &mut names)?;
     tidy::tidy(&mut graph, &own);
+    if changed {
+        // How often a loop runs, and with it the shape of what it collects, is first known here.
+        drop_stale(&mut graph, opset);
+    }
     proto.graph = Some(graph);
     Model::from_proto(proto)
 }

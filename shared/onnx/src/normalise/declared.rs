@@ -3,40 +3,27 @@
 
 use super::super::declare::declared_shape;
 use super::super::dim::{Dim, Shape};
-use super::super::pb::{ValueInfoProto, type_proto};
+use super::super::pb::{GraphProto, ValueInfoProto, type_proto};
 use super::super::shape::{Shapes, infer_graph};
 use super::super::{Model, OnnxError};
 use pellucid_files::said;
 
 /// Removes the declarations of inner values that contradict what follows from inputs and weights, and the shape from those of
 /// outputs.
-pub(super) fn without_stale(model: Model) -> Result<Model, OnnxError> {
-    let (mut proto, opset) = {
-        let opset = model.opset();
-        (model.into_proto(), opset)
+pub fn drop_stale(graph: &mut GraphProto, opset: i64) {
+    let declarations = std::mem::take(&mut graph.value_info);
+    // A graph whose shapes do not fit together is left as it is: whoever needs them says which node is at fault.
+    let Ok(shapes) = infer_graph(graph, opset) else {
+        graph.value_info = declarations;
+        return;
     };
-    if let Some(graph) = &mut proto.graph {
-        let declarations = std::mem::take(&mut graph.value_info);
-        // A graph whose shapes do not fit together is left as it is: whoever needs them says which node is at fault.
-        if let Ok(shapes) = infer_graph(graph, opset) {
-            let stale = |value: &ValueInfoProto| contradiction(value, &shapes).is_some();
-            let outputs = std::mem::take(&mut graph.output);
-            graph.output = outputs
-                .into_iter()
-                .map(|output| {
-                    if stale(&output) {
-                        shapeless(output)
-                    } else {
-                        output
-                    }
-                })
-                .collect();
-            graph.value_info = declarations.into_iter().filter(|v| !stale(v)).collect();
-        } else {
-            graph.value_info = declarations;
+    let stale = |value: &ValueInfoProto| contradiction(value, &shapes).is_some();
+    for output in &mut graph.output {
+        if stale(output) {
+            remove_shape(output);
         }
     }
-    Model::from_proto(proto)
+    graph.value_info = declarations.into_iter().filter(|v| !stale(v)).collect();
 }
 
 /// Hands a model on whose declarations of the values that `concerns` picks do not contradict what follows from inputs and weights.
@@ -91,10 +78,9 @@ fn contradicts(declared: &Shape, inferred: &Shape) -> bool {
         })
 }
 
-fn shapeless(mut value: ValueInfoProto) -> ValueInfoProto {
+fn remove_shape(value: &mut ValueInfoProto) {
     let kind = value.r#type.as_mut().and_then(|kind| kind.value.as_mut());
     if let Some(type_proto::Value::TensorType(tensor)) = kind {
         tensor.shape = None;
     }
-    value
 }

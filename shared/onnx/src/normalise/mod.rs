@@ -15,6 +15,7 @@ mod tests;
 
 use super::pb::ModelProto;
 use super::{Model, OnnxError};
+pub(super) use declared::drop_stale;
 pub use declared::require_true_declarations;
 pub use pooling::least_opset;
 
@@ -31,5 +32,9 @@ pub(super) fn normalised(mut proto: ModelProto) -> Result<Model, OnnxError> {
         diagonal::within_reach(graph);
     }
     let model = Model::from_proto(proto)?;
-    pooling::raised(declared::without_stale(model)?)
+    let (opset, mut proto) = (model.opset(), model.into_proto());
+    if let Some(graph) = &mut proto.graph {
+        drop_stale(graph, opset);
+    }
+    pooling::raised(Model::from_proto(proto)?)
 }
