@@ -30,7 +30,6 @@ pub(crate) fn part(model: &Model, outputs: &[&str]) -> Result<Model, OnnxError> 
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
     use crate::autodiff::{Options, differentiate};

@@ -1,5 +1,4 @@
 //! Networks whose scores and gradients are known by hand.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
 use crate::attribution::{Explainer, Job, Method, PixelSpace, Target};
