@@ -129,7 +129,6 @@ impl fmt::Display for Interrupted {
 impl std::error::Error for Interrupted {}
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

@@ -118,7 +118,6 @@ pub fn legend(colours: ColourMap, width: u32) -> Vec<u8> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use ndarray::Array3;
     use pellucid_shared::image::{RgbImage, to_rgb};

@@ -214,7 +214,6 @@ pub(crate) fn rgba(image: &RgbImage) -> Vec<u8> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use pellucid_shared::image::encode_png;
 

@@ -244,7 +244,6 @@ fn comparison(judgements: &[(&str, Judgement)]) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;

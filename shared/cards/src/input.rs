@@ -262,7 +262,6 @@ fn channels<'de, D: Deserializer<'de>>(from: D) -> Result<Option<[f32; 3]>, D::E
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

@@ -264,7 +264,6 @@ fn is_default(output: &Output) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
     use pellucid_images::Preprocessing;

@@ -47,7 +47,6 @@ fn numbered(index: usize) -> Class {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

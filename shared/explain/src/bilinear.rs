@@ -48,7 +48,6 @@ fn place(target: usize, from: usize, to: usize) -> Place {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use ndarray::arr2;
 

@@ -14,7 +14,6 @@ mod read;
 pub mod said;
 mod temporary;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests;
 
 use std::fs::{self, OpenOptions};

@@ -148,7 +148,6 @@ fn flatten(image: DynamicImage) -> RgbImage {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use ::image::codecs::jpeg::JpegEncoder;
     use ::image::{ImageBuffer, Luma, LumaA, Rgba};

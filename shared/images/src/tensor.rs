@@ -32,7 +32,6 @@ pub fn to_rgb(tensor: &ArrayView3<f32>) -> RgbImage {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use ndarray::{Array, arr3};
 

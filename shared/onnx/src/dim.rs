@@ -195,7 +195,6 @@ pub fn broadcast(a: &[Dim], b: &[Dim]) -> Option<Shape> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

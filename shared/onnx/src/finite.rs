@@ -135,7 +135,6 @@ fn halves(tensor: &TensorProto) -> Box<dyn Iterator<Item = u64> + '_> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
     use crate::{Dim, GraphBuilder};

@@ -140,7 +140,6 @@ impl Widening {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
     use crate::{AttributeValue, Dim, GraphBuilder, typed_tensor};

@@ -234,7 +234,6 @@ fn varint(bytes: &mut &[u8]) -> Result<u64, &'static str> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use prost::Message as _;
 

@@ -260,7 +260,6 @@ fn unit(tensor: &Tensor) -> Result<Tensor> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use ndarray::arr2;
     use pellucid_shared::onnx::{Dim, GraphBuilder, Model};

@@ -51,7 +51,6 @@ fn multiplications(model: &Model) -> Result<f64> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -87,7 +87,6 @@ pub(super) enum Answer {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -83,7 +83,6 @@ pub fn head(plan: &Plan) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -509,7 +509,6 @@ fn movement(b: &mut Builder) -> Result<(), OnnxError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::collections::BTreeSet;
 

@@ -10,14 +10,12 @@ mod crash;
 pub mod differentiate;
 pub mod evaluate;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod examples;
 pub mod explain;
 mod feed;
 pub mod inspect;
 mod interrupt;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod limits;
 mod model;
 mod output;
@@ -221,7 +219,6 @@ fn usage(error: &clap::Error) -> ExitCode {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use clap::CommandFactory;
 

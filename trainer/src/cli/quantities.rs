@@ -112,7 +112,6 @@ pub(super) fn architecture(text: &str) -> Result<Architecture, String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

@@ -285,7 +285,6 @@ fn settings(args: Args) -> Result<Settings> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use clap::Parser;
 

@@ -29,7 +29,6 @@ fn to_images(pixels: &Array4<u8>, device: Device) -> Result<Tensor> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

@@ -216,7 +216,6 @@ pub(super) fn list<'a>(codes: impl Iterator<Item = &'a String>) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

@@ -153,7 +153,6 @@ fn without_images(folder: &Path, other: Option<&PathBuf>) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use std::fs;
 

@@ -217,5 +217,4 @@ fn listed(
 
 #[cfg(test)]
 #[path = "ham10000_tests.rs"]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests;

@@ -142,7 +142,6 @@ pub(super) fn stem(path: &Path) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::super::testing::{png, tree};
     use super::*;

@@ -78,7 +78,6 @@ fn draw(indices: &[usize], quota: usize, rng: &mut impl Rng, order: &mut Vec<usi
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

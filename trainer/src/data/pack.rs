@@ -170,7 +170,6 @@ fn encode(item: &Item, preprocessing: &Preprocessing, notes: &Notes) -> Result<V
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -159,7 +159,6 @@ fn mask(mask: &Array2<bool>) -> Result<Vec<u8>> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use pellucid_shared::image::decode_mask;
     use pellucid_shared::phantom::{Class, Shortcut, ShortcutKind};

@@ -70,7 +70,6 @@ fn holds_folders_alone(folder: &Path) -> Result<bool> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::super::testing::tree;
     use super::*;

@@ -51,7 +51,6 @@ fn first(places: Vec<PathBuf>) -> Result<PathBuf, String> {
 }
 
 #[cfg(all(test, target_os = "linux"))]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

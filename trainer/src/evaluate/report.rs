@@ -133,7 +133,6 @@ fn percent(share: Option<f64>) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use pellucid_shared::metrics::Confusion;
 

@@ -125,5 +125,4 @@ fn sample(images: &Tensor) -> Result<Array4<f32>> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests;

@@ -1,5 +1,4 @@
 //! The server, asked over sockets of its own: no client library stands between.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::HashMap;
 use std::io::{Read, Write};

@@ -29,7 +29,6 @@ pub(crate) fn uniform(seed: u64, shape: &[i64], device: Device) -> Result<Tensor
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

@@ -159,7 +159,6 @@ fn matrix(draw: &Draw) -> [f32; 6] {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use tch::Device;
 

@@ -22,7 +22,6 @@ pub(super) fn save(model: &mut Model, network: &Network, card: &Card, path: &Pat
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

@@ -57,7 +57,6 @@ fn prefix<T>(weights: &BTreeMap<String, T>, model: &Model) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use pellucid_shared::zoo::{Architecture, Blueprint, build};
 

@@ -23,7 +23,6 @@ pub(super) fn step_seed(seed: u64, purpose: Purpose, epoch: u64, step: u64) -> u
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

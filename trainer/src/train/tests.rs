@@ -1,5 +1,4 @@
 //! Whole trainings, small.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
 use std::path::Path;

@@ -87,7 +87,6 @@ pub(crate) fn without_separator_line(text: &str) -> (&str, u64) {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

@@ -198,7 +198,6 @@ pub fn labels(table: &Table, known: &[Class]) -> Result<Vec<Label>, LabelsError>
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use std::path::Path;
 

@@ -45,7 +45,6 @@ pub fn lesions(table: &Table) -> Result<HashMap<String, String>, LabelsError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use std::path::Path;
 

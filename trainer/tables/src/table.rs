@@ -189,7 +189,6 @@ fn plain(name: &str) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::super::lines::LONGEST_LINE;
     use super::*;

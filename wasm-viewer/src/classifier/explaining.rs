@@ -80,7 +80,6 @@ impl Classifier {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use ndarray::Array4;
     use pellucid_shared::engine::Engine;

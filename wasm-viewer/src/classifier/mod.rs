@@ -257,7 +257,6 @@ fn training_line(training: &Training) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use ndarray::{Array4, ArrayD};
     use pellucid_shared::attribution::{Explainer, predicted};

@@ -15,7 +15,6 @@ pub(super) fn check(os: &str, arch: &str, glibc: bool) -> Result<()> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

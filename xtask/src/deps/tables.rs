@@ -347,7 +347,6 @@ const CUPTI: Wheel = Wheel {
 };
 
 #[cfg(test)]
-#[allow(clippy::panic)]
 mod tests {
     use super::*;
     use std::collections::HashSet;

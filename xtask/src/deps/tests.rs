@@ -1,7 +1,5 @@
 //! The whole chore against a `python3` that is a small script: real processes, real files, real wheels made on the fly.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use super::cache::Cache;
 use super::tables::{Bundle, Keep, Wheel};
 use super::{provide, toolchain};

@@ -183,7 +183,6 @@ fn size_of(folder: &Path) -> Result<u64> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

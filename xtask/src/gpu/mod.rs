@@ -2,7 +2,6 @@
 
 mod folder;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;
 
 use crate::checkout::Checkout;

@@ -166,7 +166,6 @@ fn versioned(name: &str, folder: &Path, sources: &[&str]) -> Result<String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -119,7 +119,6 @@ fn stand_in(path: &Path, name: &str, programs: &Programs) -> Result<()> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;

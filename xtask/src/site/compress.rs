@@ -50,7 +50,6 @@ fn one(path: &Path, quality: i32) -> Result<()> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

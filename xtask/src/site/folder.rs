@@ -83,7 +83,6 @@ pub(super) fn put(site: &Path, out: &Path) -> Result<()> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -77,7 +77,6 @@ fn check(manifest: &Path, folder: &Path) -> Result<()> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

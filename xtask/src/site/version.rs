@@ -64,7 +64,6 @@ fn refer(file: &Path, name: &str) -> Result<()> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

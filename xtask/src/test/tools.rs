@@ -114,7 +114,6 @@ pub(crate) fn install_packages(folder: &Path, programs: &Programs) -> Result<()>
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use std::fs;

@@ -1,5 +1,4 @@
 //! Networks whose scores and gradients are known by hand.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
 use ndarray::{Array1, Array3, Array4, arr1, arr2};

@@ -150,7 +150,6 @@ impl FromStr for Baseline {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use ndarray::{Array, s};
 

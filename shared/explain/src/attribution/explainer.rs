@@ -227,7 +227,6 @@ fn run(
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use ndarray::{Array4, ArrayD, ArrayViewD};
 

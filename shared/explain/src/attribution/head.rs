@@ -141,7 +141,6 @@ fn told(node: &NodeProto, what: &str) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use ndarray::arr2;
 

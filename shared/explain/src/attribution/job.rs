@@ -41,7 +41,6 @@ pub(super) fn batches(count: usize, batch: usize) -> (usize, impl Iterator<Item 
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

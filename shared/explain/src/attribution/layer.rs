@@ -117,7 +117,6 @@ fn ancestors<'a>(nodes: &'a [NodeProto], output: &'a str) -> HashSet<&'a str> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
     use onnx_edit::{Dim, GraphBuilder};

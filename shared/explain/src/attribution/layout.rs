@@ -199,7 +199,6 @@ const KEEPING: &[&str] = &[
 ];
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
     use onnx_edit::{GraphBuilder, infer_shapes};

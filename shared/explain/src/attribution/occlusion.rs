@@ -103,7 +103,6 @@ fn spans(side: usize, window: usize, stride: usize) -> Vec<(usize, usize)> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

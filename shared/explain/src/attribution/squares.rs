@@ -16,7 +16,6 @@ pub(super) fn fitted(squares: &Array3<f64>) -> (Array3<f32>, f64) {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

@@ -45,7 +45,6 @@ pub(super) fn spread(mut model: TypedModel) -> TractResult<TypedModel> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

@@ -297,7 +297,6 @@ fn value(state: &TypedSimpleState, outlet: OutletId) -> TractResult<ArrayD<f32>>
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use ndarray::{Array, IxDyn};
 

@@ -206,7 +206,6 @@ fn sound(values: &[f32], finite: bool) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use ndarray::ArrayD;
 

@@ -11,7 +11,6 @@
 mod magic;
 mod protobuf;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests;
 mod text;
 mod tiff;

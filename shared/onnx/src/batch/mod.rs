@@ -3,7 +3,6 @@
 mod culprit;
 mod reshape;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests;
 
 use std::collections::{HashMap, HashSet};

@@ -4,7 +4,6 @@
 mod external;
 mod split;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests;
 
 use std::path::{Path, PathBuf};

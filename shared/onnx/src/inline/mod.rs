@@ -6,7 +6,6 @@ mod budget;
 mod scalar;
 mod sequence;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests;
 mod tidy;
 mod unroll;

@@ -10,7 +10,6 @@ mod names;
 mod order;
 mod pooling;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests;
 
 use super::pb::ModelProto;

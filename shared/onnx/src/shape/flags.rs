@@ -49,7 +49,6 @@ pub(super) fn judge(node: &NodeProto) -> Result<(), OnnxError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::super::super::{AttributeValue, GraphBuilder};
     use super::super::{Dim, Footprint};

@@ -379,7 +379,6 @@ fn last_reads(nodes: &[NodeProto], graph: &GraphProto) -> Vec<Vec<String>> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::super::super::{AttributeValue, GraphBuilder};
     use super::*;

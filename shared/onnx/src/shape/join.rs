@@ -269,7 +269,6 @@ pub(super) fn expand(site: &Site<'_>) -> Inferred {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

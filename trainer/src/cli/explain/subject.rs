@@ -86,7 +86,6 @@ fn tensor(bytes: &[u8]) -> Result<Array4<f32>> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use ndarray::Array;
     use ndarray_npy::WriteNpyExt;

@@ -7,7 +7,6 @@ mod names;
 mod padding;
 mod slicing;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests;
 
 pub(super) use names::told;
