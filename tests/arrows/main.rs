@@ -34,6 +34,7 @@ fn circles(mut arrows: Arrows) -> Arrows {
 
 #[test]
 fn no_module_is_imported_by_what_it_imports() {
+    let mut seen = 0;
     for folder in [
         "shared/files",
         "shared/onnx",
@@ -50,12 +51,13 @@ fn no_module_is_imported_by_what_it_imports() {
     ] {
         let source = Crate::read(&root().join(folder).join("src"));
         let arrows = source.arrows();
-        assert!(
-            !arrows.is_empty(),
-            "{folder} has no imports: is the test blind?"
-        );
+        seen += arrows.len();
         assert_eq!(circles(arrows), Arrows::new(), "in {folder}");
     }
+    assert!(
+        seen > 200,
+        "only {seen} modules import others: is the test blind?"
+    );
 }
 
 /// What a crate's manifest says it depends on, of this workspace, tests aside.

@@ -1,6 +1,6 @@
 //! The modules of a crate, and which of them names which.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::Arrows;
@@ -14,8 +14,6 @@ pub(crate) struct Crate {
     modules: BTreeMap<Module, String>,
     /// What a module hands on of its children: by name, the child.
     handed_on: HashMap<Module, HashMap<String, Module>>,
-    /// Other crates that the root hands on under a name of its own.
-    facade: BTreeSet<String>,
 }
 
 impl Crate {
@@ -24,7 +22,6 @@ impl Crate {
         let mut modules = BTreeMap::new();
         collect(folder, &[], &mut modules);
         let mut handed_on: HashMap<Module, HashMap<String, Module>> = HashMap::new();
-        let mut facade = BTreeSet::new();
         for (module, text) in &modules {
             for tree in imports(text) {
                 let mut trees = vec![];
@@ -44,25 +41,9 @@ impl Crate {
                             .insert(name, from);
                     }
                 }
-                if module.is_empty()
-                    && let Some((_, name)) = tree.split_once(" as ")
-                {
-                    facade.insert(name.trim().to_owned());
-                }
-                if module.is_empty() && tree.starts_with("pellucid_files::{") {
-                    let names = tree
-                        .trim_start_matches("pellucid_files::{")
-                        .trim_end_matches('}')
-                        .split(',');
-                    facade.extend(names.map(|name| name.trim().to_owned()));
-                }
             }
         }
-        Self {
-            modules,
-            handed_on,
-            facade,
-        }
+        Self { modules, handed_on }
     }
 
     /// The module in which a path ends that is named in another.
@@ -128,7 +109,7 @@ impl Crate {
         arrows
     }
 
-    /// Which of the root's modules knows which, and which of the crates that the root hands on.
+    /// Which of the root's modules knows which.
     pub(crate) fn rooms(&self) -> Arrows {
         let mut arrows = Arrows::new();
         for (from, to) in self.pairs() {
@@ -136,19 +117,6 @@ impl Crate {
                 && from != to
             {
                 arrows.entry(from.clone()).or_default().insert(to.clone());
-            }
-        }
-        for (module, text) in self.modules.iter().filter(|(module, _)| !module.is_empty()) {
-            for path in paths(text)
-                .iter()
-                .filter(|path| path[0] == "crate" && path.len() > 1)
-            {
-                if self.facade.contains(&path[1]) {
-                    arrows
-                        .entry(module[0].clone())
-                        .or_default()
-                        .insert(path[1].clone());
-                }
             }
         }
         arrows

@@ -10,7 +10,7 @@ use pellucid_files::said;
 
 /// Removes the declarations of inner values that contradict what follows from inputs and weights, and the shape from those of
 /// outputs.
-pub fn drop_stale(graph: &mut GraphProto, opset: i64) {
+pub(crate) fn drop_stale(graph: &mut GraphProto, opset: i64) {
     let declarations = std::mem::take(&mut graph.value_info);
     // A graph whose shapes do not fit together is left as it is: whoever needs them says which node is at fault.
     let Ok(shapes) = infer_graph(graph, opset) else {
