@@ -3,7 +3,24 @@
 use super::AutodiffError;
 use super::arithmetic::first;
 use super::context::{Context, Cotangents};
+use super::rule::Operator;
 use onnx_edit::Attributes;
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::rule("Celu", celu),
+    Operator::rule("Elu", elu),
+    Operator::definition("Gelu", gelu),
+    Operator::rule("HardSigmoid", hard_sigmoid),
+    Operator::definition("HardSwish", hard_swish),
+    Operator::definition("Mish", mish),
+    Operator::definition("PRelu", prelu),
+    Operator::rule("Selu", selu),
+    Operator::definition("Shrink", shrink),
+    Operator::rule("Softplus", softplus),
+    Operator::definition("Softsign", softsign),
+    Operator::definition("Swish", swish),
+    Operator::definition("ThresholdedRelu", thresholded_relu),
+];
 
 /// `dx = dy` where `x > 0`, elsewhere `dy · slope`. At 0 PyTorch's exponential units take the exponential's side.
 fn two_sided(context: &mut Context<'_>, dy: &str, above: &str, below: &str) -> Cotangents {
@@ -17,7 +34,7 @@ fn two_sided(context: &mut Context<'_>, dy: &str, above: &str, below: &str) -> C
 }
 
 /// `y = x` where `x > 0`, else `alpha · (eˣ − 1)`: `dx = dy`, or `dy · alpha · eˣ = dy · (y + alpha)`.
-pub(super) fn elu(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn elu(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let alpha = Attributes(context.node).float("alpha", 1.0)?;
     let (one, alpha) = (context.scalar(1.0), context.scalar(alpha));
     let y = context.output().to_owned();
@@ -26,7 +43,7 @@ pub(super) fn elu(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cot
 }
 
 /// `y = x` where `x > 0`, else `alpha · (e^(x / alpha) − 1)`: `dx = dy`, or `dy · (y / alpha + 1)`.
-pub(super) fn celu(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn celu(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let alpha = Attributes(context.node).float("alpha", 1.0)?;
     let (one, alpha) = (context.scalar(1.0), context.scalar(alpha));
     let y = context.output().to_owned();
@@ -37,7 +54,7 @@ pub(super) fn celu(context: &mut Context<'_>, arriving: &[Option<String>]) -> Co
 
 /// `y = gamma · x` where `x > 0`, else `gamma · alpha · (eˣ − 1)`: `dx = gamma · dy`, or `dy · (y + gamma · alpha)`.
 /// The defaults are the constants of Klambauer et al., *Self-Normalizing Neural Networks*, 2017.
-pub(super) fn selu(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn selu(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let attributes = Attributes(context.node);
     let alpha = attributes.float("alpha", 1.673_263_2)?;
     let gamma = attributes.float("gamma", 1.050_701)?;
@@ -48,14 +65,14 @@ pub(super) fn selu(context: &mut Context<'_>, arriving: &[Option<String>]) -> Co
 }
 
 /// `y = ln(1 + eˣ)`: `dx = dy · σ(x)`, which does not overflow as the definition's own gradient would.
-pub(super) fn softplus(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn softplus(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let x = context.input(0).to_owned();
     let slope = context.op("Sigmoid", &[&x]);
     Ok(vec![Some(context.op("Mul", &[first(arriving), &slope]))])
 }
 
 /// `y = min(max(alpha · x + beta, 0), 1)`: `dx = alpha · dy` where `0 < y < 1`, else 0, the ends excluded as in PyTorch.
-pub(super) fn hard_sigmoid(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn hard_sigmoid(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let alpha = Attributes(context.node).float("alpha", 0.2)?;
     let (alpha, zero, one) = (
         context.scalar(alpha),
@@ -74,7 +91,7 @@ pub(super) fn hard_sigmoid(context: &mut Context<'_>, arriving: &[Option<String>
 type Defined = Result<String, AutodiffError>;
 
 /// `y = x · min(max(x / 6 + 1/2, 0), 1)`.
-pub(super) fn hard_swish(context: &mut Context<'_>) -> Defined {
+fn hard_swish(context: &mut Context<'_>) -> Defined {
     let x = context.input(0).to_owned();
     let [sixth, half, zero, one] = [1.0 / 6.0, 0.5, 0.0, 1.0].map(|value| context.scalar(value));
     let scaled = context.op("Mul", &[&x, &sixth]);
@@ -84,7 +101,7 @@ pub(super) fn hard_swish(context: &mut Context<'_>) -> Defined {
 }
 
 /// `y = x · tanh(softplus(x))` (Misra, 2019).
-pub(super) fn mish(context: &mut Context<'_>) -> Defined {
+fn mish(context: &mut Context<'_>) -> Defined {
     let x = context.input(0).to_owned();
     let soft = context.op("Softplus", &[&x]);
     let gate = context.op("Tanh", &[&soft]);
@@ -92,7 +109,7 @@ pub(super) fn mish(context: &mut Context<'_>) -> Defined {
 }
 
 /// `y = x · σ(alpha · x)`.
-pub(super) fn swish(context: &mut Context<'_>) -> Defined {
+fn swish(context: &mut Context<'_>) -> Defined {
     let alpha = Attributes(context.node).float("alpha", 1.0)?;
     let (x, alpha) = (context.input(0).to_owned(), context.scalar(alpha));
     let scaled = context.op("Mul", &[&x, &alpha]);
@@ -101,7 +118,7 @@ pub(super) fn swish(context: &mut Context<'_>) -> Defined {
 }
 
 /// `y = x / (1 + |x|)`.
-pub(super) fn softsign(context: &mut Context<'_>) -> Defined {
+fn softsign(context: &mut Context<'_>) -> Defined {
     let (x, one) = (context.input(0).to_owned(), context.scalar(1.0));
     let size = context.op("Abs", &[&x]);
     let size = context.op("Add", &[&size, &one]);
@@ -110,7 +127,7 @@ pub(super) fn softsign(context: &mut Context<'_>) -> Defined {
 
 /// `y = x · Φ(x)` with the normal distribution's `Φ(x) = (1 + erf(x / √2)) / 2`, or, with `approximate = tanh`,
 /// `Φ(x) ≈ (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2` (Hendrycks and Gimpel, 2016).
-pub(super) fn gelu(context: &mut Context<'_>) -> Defined {
+fn gelu(context: &mut Context<'_>) -> Defined {
     let x = context.input(0).to_owned();
     let [half, one] = [0.5, 1.0].map(|value| context.scalar(value));
     let curve = match Attributes(context.node).string("approximate", "none")? {
@@ -137,7 +154,7 @@ pub(super) fn gelu(context: &mut Context<'_>) -> Defined {
 }
 
 /// `y = x` where `x > 0`, else `slope · x`.
-pub(super) fn prelu(context: &mut Context<'_>) -> Defined {
+fn prelu(context: &mut Context<'_>) -> Defined {
     let (x, slope) = (context.input(0).to_owned(), context.input(1).to_owned());
     let zero = context.scalar(0.0);
     let positive = context.op("Greater", &[&x, &zero]);
@@ -146,7 +163,7 @@ pub(super) fn prelu(context: &mut Context<'_>) -> Defined {
 }
 
 /// `y = x` where `x > alpha`, else 0.
-pub(super) fn thresholded_relu(context: &mut Context<'_>) -> Defined {
+fn thresholded_relu(context: &mut Context<'_>) -> Defined {
     let alpha = Attributes(context.node).float("alpha", 1.0)?;
     let x = context.input(0).to_owned();
     let (alpha, zero) = (context.scalar(alpha), context.scalar(0.0));
@@ -155,7 +172,7 @@ pub(super) fn thresholded_relu(context: &mut Context<'_>) -> Defined {
 }
 
 /// `y = x + bias` where `x < −lambd`, `x − bias` where `x > lambd`, else 0.
-pub(super) fn shrink(context: &mut Context<'_>) -> Defined {
+fn shrink(context: &mut Context<'_>) -> Defined {
     let attributes = Attributes(context.node);
     let (bias, lambda) = (
         attributes.float("bias", 0.0)?,

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{AutodiffError, Quantized, decompose, quantization, table};
+use super::{AutodiffError, Quantized, table};
 use onnx_edit::{pb::NodeProto, reads};
 
 /// The values on a way from input to output through operators that a gradient passes.
@@ -29,10 +29,7 @@ pub(super) fn active_values(
             continue;
         }
         active.extend(reads(node).intersection(&downstream));
-        let known = table::rule(node).is_some()
-            || decompose::decomposition(node).is_some()
-            || quantization::rule(node, quantized).is_some();
-        if !known {
+        if table::operator(node, quantized).is_none() {
             without_rule.push((node.op_type.clone(), onnx_edit::node_name(node)));
         }
     }

@@ -1,6 +1,18 @@
-//! Rules of the binary arithmetic operators. Both sides broadcast; the cotangent is summed back to each side's shape.
+//! Rules of the arithmetic operators on several values, which are repeated to the shape of the result.
 
 use super::context::{Context, Cotangents};
+use super::rule::Operator;
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::rule("Add", add).broadcasting(),
+    Operator::rule("Div", div).broadcasting(),
+    Operator::rule("Mean", mean).broadcasting(),
+    Operator::rule("Mod", modulo).broadcasting(),
+    Operator::rule("Mul", mul).broadcasting(),
+    Operator::rule("Pow", pow).broadcasting(),
+    Operator::rule("Sub", sub).broadcasting(),
+    Operator::rule("Sum", sum).broadcasting(),
+];
 
 /// The cotangent of the node's first output.
 pub(super) fn first(arriving: &[Option<String>]) -> &str {
@@ -10,36 +22,28 @@ pub(super) fn first(arriving: &[Option<String>]) -> &str {
         .unwrap_or_default()
 }
 
-/// Applies `side` for each wanted input and undoes the broadcasting.
+/// Applies `side` for each wanted input.
 fn both(context: &mut Context<'_>, side: [&dyn Fn(&mut Context<'_>) -> String; 2]) -> Cotangents {
-    let output = context.output().to_owned();
-    let mut cotangents = vec![];
-    for (index, side) in side.iter().enumerate() {
-        cotangents.push(if context.wants(index) {
-            let wide = side(context);
-            let input = context.input(index).to_owned();
-            Some(context.unbroadcast(&wide, &output, &input))
-        } else {
-            None
-        });
-    }
-    Ok(cotangents)
+    let wanted = |(index, side): (usize, &&dyn Fn(&mut Context<'_>) -> String)| {
+        context.wants(index).then(|| side(context))
+    };
+    Ok(side.iter().enumerate().map(wanted).collect())
 }
 
 /// `y = a + b`: `da = dy`, `db = dy`.
-pub(super) fn add(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn add(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let dy = first(arriving).to_owned();
     both(context, [&|_| dy.clone(), &|_| dy.clone()])
 }
 
 /// `y = a − b`: `da = dy`, `db = −dy`.
-pub(super) fn sub(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn sub(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let dy = first(arriving).to_owned();
     both(context, [&|_| dy.clone(), &|c| c.op("Neg", &[&dy])])
 }
 
 /// `y = a · b`: `da = dy · b`, `db = dy · a`.
-pub(super) fn mul(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn mul(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let dy = first(arriving).to_owned();
     let (a, b) = (context.input(0).to_owned(), context.input(1).to_owned());
     both(
@@ -49,7 +53,7 @@ pub(super) fn mul(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cot
 }
 
 /// `y = a / b`: `da = dy / b`, `db = −dy · y / b`.
-pub(super) fn div(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn div(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let dy = first(arriving).to_owned();
     let (b, y) = (context.input(1).to_owned(), context.output().to_owned());
     let numerator = |c: &mut Context<'_>| c.op("Div", &[&dy, &b]);
@@ -62,21 +66,15 @@ pub(super) fn div(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cot
 }
 
 /// `y = Σ xᵢ` over the inputs: each `dxᵢ = dy`.
-pub(super) fn sum(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
-    let (dy, y) = (first(arriving).to_owned(), context.output().to_owned());
-    let inputs = context.node.input.clone();
-    let mut cotangents = vec![];
-    for (index, input) in inputs.iter().enumerate() {
-        cotangents.push(match context.wants(index) {
-            true => Some(context.unbroadcast(&dy, &y, input)),
-            false => None,
-        });
-    }
-    Ok(cotangents)
+fn sum(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    Ok(vec![
+        Some(first(arriving).to_owned());
+        context.node.input.len()
+    ])
 }
 
 /// `y = Σ xᵢ / n` over the `n` inputs: as [`sum`], with `dy / n`.
-pub(super) fn mean(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn mean(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let share = context.scalar(1.0 / context.node.input.len() as f32);
     let scaled = context.op("Mul", &[first(arriving), &share]);
     sum(context, &[Some(scaled)])
@@ -84,7 +82,7 @@ pub(super) fn mean(context: &mut Context<'_>, arriving: &[Option<String>]) -> Co
 
 /// `y = aᵇ`: `da = dy · b · a^(b−1)`, 0 where `b = 0`; `db = dy · y · ln a`, 0 where `a = 0`; both as in PyTorch. The exponent
 /// may be of another type.
-pub(super) fn pow(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn pow(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let dy = first(arriving).to_owned();
     let [a, b] = [0, 1].map(|index| context.input(index).to_owned());
     let (y, zero) = (context.output().to_owned(), context.scalar(0.0));
@@ -109,7 +107,7 @@ pub(super) fn pow(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cot
 }
 
 /// `y = a − n b` with the whole number `n` that `Mod` takes off: `da = dy`, `db = −n dy`.
-pub(super) fn modulo(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn modulo(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let dy = first(arriving).to_owned();
     let [a, b] = [0, 1].map(|index| context.input(index).to_owned());
     let y = context.output().to_owned();

@@ -2,8 +2,11 @@
 
 use super::AutodiffError;
 use super::context::Context;
+use super::rule::Operator;
 use onnx_edit::Attributes;
 use onnx_edit::pb::{tensor_proto::DataType, type_proto};
+
+pub(super) const OPERATORS: &[Operator] = &[Operator::definition("Attention", attention)];
 
 /// What a definition returns: the name of the value that it computes.
 type Defined = Result<String, AutodiffError>;
@@ -11,7 +14,7 @@ type Defined = Result<String, AutodiffError>;
 /// `y = softmax(s · q kᵀ + bias) v` per head (Vaswani et al., *Attention Is All You Need*, 2017), with ONNX's soft cap
 /// `c · tanh(· / c)` in the place of the bias. Queries, keys and values are `[N, heads, length, size]` or
 /// `[N, length, heads · size]`. A cache of earlier keys and shared key heads belong to the generation of text and are refused.
-pub(super) fn attention(context: &mut Context<'_>) -> Defined {
+fn attention(context: &mut Context<'_>) -> Defined {
     let given = |context: &Context<'_>, index| !context.input(index).is_empty();
     if given(context, 4) || given(context, 5) {
         return Err(context.unsupported("it has a cache of earlier keys and values"));

@@ -4,7 +4,13 @@ use super::AutodiffError;
 use super::arithmetic::first;
 use super::bounds::LONGEST_AXIS;
 use super::context::{Context, Cotangents};
+use super::rule::Operator;
 use onnx_edit::{Attributes, Window, window};
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::rule("Conv", conv),
+    Operator::rule("ConvTranspose", conv_transpose),
+];
 
 /// Refuses a gradient with respect to a convolution's weights: only the way to the model's input is differentiated.
 fn only_data_and_bias(context: &Context<'_>) -> Result<(), AutodiffError> {
@@ -17,7 +23,7 @@ fn only_data_and_bias(context: &Context<'_>) -> Result<(), AutodiffError> {
 
 /// `y = w ∗ x + b`: `dx` is the transposed convolution of `dy` with the same weights, `db` the sum of `dy` over all but the
 /// channels. With strides of 1 the transposed convolution is a convolution with turned weights, which runtimes do faster.
-pub(super) fn conv(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn conv(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     only_data_and_bias(context)?;
     let (x, weight) = (context.input(0).to_owned(), context.input(1).to_owned());
     let kernel = context.spatial(&weight)?;
@@ -161,7 +167,7 @@ pub(super) fn spread(
 
 /// `y` is the transposed convolution of `x` with `w`: `dx` is the convolution of `dy` with the same weights. The rows and
 /// columns that `output_padding` and `output_shape` add at the end are read by no window.
-pub(super) fn conv_transpose(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn conv_transpose(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     only_data_and_bias(context)?;
     let weight = context.input(1).to_owned();
     let kernel = context.spatial(&weight)?;

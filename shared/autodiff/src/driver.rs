@@ -4,10 +4,12 @@ use super::activity::active_values;
 use super::bounds::Budget;
 use super::names::{COTANGENT, FEATURES, FEATURES_GRAD, GRAD, PREFIX};
 use super::order::beside_their_values;
+use super::rule::standard;
 use super::steps::decomposed;
 use super::sweep::Sweep;
 use super::{
-    AutodiffError, Options, QUANTIZED, RELU_COUNT, RELU_RULE, ReluRule, quantization, relu,
+    AutodiffError, Options, QUANTIZED, Quantized, RELU_COUNT, RELU_RULE, ReluRule, quantization,
+    relu,
 };
 use onnx_edit::pb::{NodeProto, ValueInfoProto, tensor_proto::DataType};
 use onnx_edit::{
@@ -114,8 +116,12 @@ pub fn differentiate(model: Model, options: &Options) -> Result<Model, AutodiffE
     beside_their_values(sweep.builder.graph_mut(), own);
     let own = |name: &str| [GRAD, FEATURES_GRAD].contains(&name) || name.starts_with(PREFIX);
     let mut model = require_true_declarations(sweep.builder.finish()?, own)?;
-    let rounds = |node: &NodeProto| quantization::rule(node, options.quantized).is_some();
-    if nodes.iter().any(rounds) {
+    let rounds = |node: &NodeProto| {
+        quantization::OPERATORS
+            .iter()
+            .any(|operator| standard(node) && operator.name == node.op_type)
+    };
+    if options.quantized != Quantized::Refused && nodes.iter().any(rounds) {
         model.set_metadata(QUANTIZED, "straight-through".to_owned());
     }
     if options.relu != ReluRule::Exact {

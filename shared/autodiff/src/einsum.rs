@@ -5,14 +5,17 @@ use ndarray::Array2;
 use super::AutodiffError;
 use super::arithmetic::first;
 use super::context::{Context, Cotangents};
+use super::rule::Operator;
 use onnx_edit::Attributes;
+
+pub(super) const OPERATORS: &[Operator] = &[Operator::rule("Einsum", einsum)];
 
 /// `y = Σ Π xᵢ` over the labels that the output lacks: `dxᵢ = Σ dy Π xⱼ` over the labels that `xᵢ` lacks, with `j ≠ i`.
 ///
 /// - A label of `xᵢ` alone was summed away: `dxᵢ` is the same all along it.
 /// - A label that `xᵢ` has twice reads a diagonal: an identity matrix as a further factor leads back there.
 /// - An axis of size 1 under a label of another size was repeated: `dxᵢ` is summed over it.
-pub(super) fn einsum(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn einsum(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let equation = Equation::read(context)?;
     let inputs = context.node.input.clone();
     if inputs.len() > MOST_OPERANDS {

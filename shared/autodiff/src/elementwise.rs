@@ -4,15 +4,32 @@ use super::ReluRule;
 use super::arithmetic::first;
 use super::context::{Context, Cotangents};
 use super::relu::{self, masked};
+use super::rule::Operator;
 use onnx_edit::Attributes;
 
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::rule("Cast", cast),
+    Operator::rule("CastLike", cast),
+    Operator::rule("Clip", clip),
+    Operator::rule("Dropout", dropout),
+    Operator::rule("Exp", exp),
+    Operator::rule("Identity", identity),
+    Operator::rule("LeakyRelu", leaky_relu),
+    Operator::rule("Log", log),
+    Operator::rule("Neg", neg),
+    Operator::rule("Sigmoid", sigmoid),
+    Operator::rule("Sqrt", sqrt),
+    Operator::rule("Tanh", tanh),
+    Operator::rule("Trilu", trilu),
+];
+
 /// `y = x`: `dx = dy`.
-pub(super) fn identity(_: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn identity(_: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     Ok(vec![Some(first(arriving).to_owned())])
 }
 
 /// `y = x` at inference: `dx = dy`. In training mode, which the third input switches on, the elements are dropped at random.
-pub(super) fn dropout(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn dropout(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let switch = context.input(2);
     if !switch.is_empty() && context.shapes.constant(switch) != Some(&[0]) {
         return Err(context.unsupported("it is in training mode: export the model for inference"));
@@ -21,7 +38,7 @@ pub(super) fn dropout(context: &mut Context<'_>, arriving: &[Option<String>]) ->
 }
 
 /// `dx = dy` in the type of `x`, where both types are floating-point.
-pub(super) fn cast(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn cast(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let x = context.input(0).to_owned();
     let dx = context
         .wants(0)
@@ -31,19 +48,19 @@ pub(super) fn cast(context: &mut Context<'_>, arriving: &[Option<String>]) -> Co
 }
 
 /// `y` is the upper or lower triangle of `x`: `dx` is that of `dy`.
-pub(super) fn trilu(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn trilu(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let mut inputs = context.node.input.clone();
     first(arriving).clone_into(&mut inputs[0]);
     Ok(vec![Some(context.again(inputs))])
 }
 
 /// `y = −x`: `dx = −dy`.
-pub(super) fn neg(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn neg(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     Ok(vec![Some(context.op("Neg", &[first(arriving)]))])
 }
 
 /// `y = x` where `x > 0`, else `alpha · x`: `dx = dy` or `alpha · dy`.
-pub(super) fn leaky_relu(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn leaky_relu(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let (zero, alpha) = (
         context.scalar(0.0),
         Attributes(context.node).float("alpha", 0.01)?,
@@ -59,7 +76,7 @@ pub(super) fn leaky_relu(context: &mut Context<'_>, arriving: &[Option<String>])
 
 /// `y = min(max(x, low), high)`: `dx = dy` where `low ≤ x ≤ high`, bounds included as in PyTorch. The bounds are
 /// attributes before operator set 11, inputs from then on.
-pub(super) fn clip(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn clip(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     if (1..3).any(|index| context.wants(index)) {
         return Err(context.unsupported("its bounds depend on the model's input"));
     }
@@ -93,26 +110,26 @@ pub(super) fn clip(context: &mut Context<'_>, arriving: &[Option<String>]) -> Co
 }
 
 /// `y = eˣ`: `dx = dy · y`.
-pub(super) fn exp(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn exp(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let y = context.output().to_owned();
     Ok(vec![Some(context.op("Mul", &[first(arriving), &y]))])
 }
 
 /// `y = ln x`: `dx = dy / x`.
-pub(super) fn log(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn log(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let x = context.input(0).to_owned();
     Ok(vec![Some(context.op("Div", &[first(arriving), &x]))])
 }
 
 /// `y = √x`: `dx = dy / (2 y)`.
-pub(super) fn sqrt(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn sqrt(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let y = context.output().to_owned();
     let twice = context.op("Add", &[&y, &y]);
     Ok(vec![Some(context.op("Div", &[first(arriving), &twice]))])
 }
 
 /// `y = σ(x)`: `dx = dy · y · (1 − y)`.
-pub(super) fn sigmoid(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn sigmoid(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let (one, y) = (context.scalar(1.0), context.output().to_owned());
     let rest = context.op("Sub", &[&one, &y]);
     let slope = context.op("Mul", &[&y, &rest]);
@@ -120,7 +137,7 @@ pub(super) fn sigmoid(context: &mut Context<'_>, arriving: &[Option<String>]) ->
 }
 
 /// `y = tanh x`: `dx = dy · (1 − y²)`.
-pub(super) fn tanh(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn tanh(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let (one, y) = (context.scalar(1.0), context.output().to_owned());
     let square = context.op("Mul", &[&y, &y]);
     let slope = context.op("Sub", &[&one, &square]);

@@ -4,16 +4,34 @@ use std::f32::consts::PI;
 
 use super::arithmetic::first;
 use super::context::{Context, Cotangents};
+use super::rule::Operator;
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::rule("Abs", abs),
+    Operator::rule("Acos", acos),
+    Operator::rule("Acosh", acosh),
+    Operator::rule("Asin", asin),
+    Operator::rule("Asinh", asinh),
+    Operator::rule("Atan", atan),
+    Operator::rule("Atanh", atanh),
+    Operator::rule("Cos", cos),
+    Operator::rule("Cosh", cosh),
+    Operator::rule("Erf", erf),
+    Operator::rule("Reciprocal", reciprocal),
+    Operator::rule("Sin", sin),
+    Operator::rule("Sinh", sinh),
+    Operator::rule("Tan", tan),
+];
 
 /// `y = |x|`: `dx = dy · sign x`, so 0 at 0, as in PyTorch.
-pub(super) fn abs(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn abs(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let x = context.input(0).to_owned();
     let sign = context.op("Sign", &[&x]);
     context.scaled(first(arriving), &sign)
 }
 
 /// `y = 1 / x`: `dx = −dy · y²`.
-pub(super) fn reciprocal(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn reciprocal(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let y = context.output().to_owned();
     let square = context.op("Mul", &[&y, &y]);
     let slope = context.op("Neg", &[&square]);
@@ -21,7 +39,7 @@ pub(super) fn reciprocal(context: &mut Context<'_>, arriving: &[Option<String>])
 }
 
 /// `y = erf x`: `dx = dy · 2/√π · e^(−x²)`.
-pub(super) fn erf(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn erf(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let square = squared(context);
     let opposite = context.op("Neg", &[&square]);
     let bell = context.op("Exp", &[&opposite]);
@@ -31,12 +49,12 @@ pub(super) fn erf(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cot
 }
 
 /// `y = sin x`: `dx = dy · cos x`.
-pub(super) fn sin(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn sin(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     slope_is(context, arriving, "Cos")
 }
 
 /// `y = cos x`: `dx = −dy · sin x`.
-pub(super) fn cos(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn cos(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let x = context.input(0).to_owned();
     let sine = context.op("Sin", &[&x]);
     let slope = context.op("Neg", &[&sine]);
@@ -44,7 +62,7 @@ pub(super) fn cos(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cot
 }
 
 /// `y = tan x`: `dx = dy · (1 + y²)`.
-pub(super) fn tan(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn tan(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let (one, y) = (context.scalar(1.0), context.output().to_owned());
     let square = context.op("Mul", &[&y, &y]);
     let slope = context.op("Add", &[&one, &square]);
@@ -52,51 +70,51 @@ pub(super) fn tan(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cot
 }
 
 /// `y = arcsin x`: `dx = dy / √(1 − x²)`.
-pub(super) fn asin(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn asin(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let (one, square) = (context.scalar(1.0), squared(context));
     let radicand = context.op("Sub", &[&one, &square]);
     over_root(context, arriving, &radicand)
 }
 
 /// `y = arccos x`: `dx = −dy / √(1 − x²)`.
-pub(super) fn acos(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn acos(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let opposite = context.op("Neg", &[first(arriving)]);
     asin(context, &[Some(opposite)])
 }
 
 /// `y = arctan x`: `dx = dy / (1 + x²)`.
-pub(super) fn atan(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn atan(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let (one, square) = (context.scalar(1.0), squared(context));
     let divisor = context.op("Add", &[&one, &square]);
     Ok(vec![Some(context.op("Div", &[first(arriving), &divisor]))])
 }
 
 /// `y = sinh x`: `dx = dy · cosh x`.
-pub(super) fn sinh(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn sinh(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     slope_is(context, arriving, "Cosh")
 }
 
 /// `y = cosh x`: `dx = dy · sinh x`.
-pub(super) fn cosh(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn cosh(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     slope_is(context, arriving, "Sinh")
 }
 
 /// `y = arsinh x`: `dx = dy / √(x² + 1)`.
-pub(super) fn asinh(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn asinh(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let (one, square) = (context.scalar(1.0), squared(context));
     let radicand = context.op("Add", &[&square, &one]);
     over_root(context, arriving, &radicand)
 }
 
 /// `y = arcosh x`: `dx = dy / √(x² − 1)`.
-pub(super) fn acosh(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn acosh(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let (one, square) = (context.scalar(1.0), squared(context));
     let radicand = context.op("Sub", &[&square, &one]);
     over_root(context, arriving, &radicand)
 }
 
 /// `y = artanh x`: `dx = dy / (1 − x²)`.
-pub(super) fn atanh(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn atanh(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let (one, square) = (context.scalar(1.0), squared(context));
     let divisor = context.op("Sub", &[&one, &square]);
     Ok(vec![Some(context.op("Div", &[first(arriving), &divisor]))])

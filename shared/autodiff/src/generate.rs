@@ -3,10 +3,16 @@
 use super::AutodiffError;
 use super::arithmetic::first;
 use super::context::{Context, Cotangents};
+use super::rule::Operator;
 use onnx_edit::Attributes;
 
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::rule("OneHot", one_hot),
+    Operator::rule("Range", range),
+];
+
 /// `yᵢ = start + i · delta`: `d start = Σ dyᵢ`, `d delta = Σ i · dyᵢ`. The limit decides how many there are, and no more.
-pub(super) fn range(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn range(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let dy = first(arriving).to_owned();
     let start = context.wants(0).then(|| total(context, &dy, 0));
     let delta = context.wants(2).then(|| {
@@ -35,7 +41,7 @@ fn positions(context: &mut Context<'_>, like: &str) -> String {
 
 /// `y = off + (on − off) · m` with `values = [off, on]` and the pattern `m` of zeros and ones: `d on = Σ m · dy`,
 /// `d off = Σ (1 − m) · dy`. Indices and depth move the pattern in jumps.
-pub(super) fn one_hot(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn one_hot(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let dy = first(arriving).to_owned();
     let axis = Attributes(context.node).int("axis", -1)?;
     let indices_and_depth = [0, 1].map(|index| context.zeros_where_wanted(index));

@@ -12,8 +12,8 @@
 //! `cotangent` is a new graph input with the output's shape (a one-hot row picks a class), `grad` a new graph output
 //! with the input's shape. Weights are stored once: the appended nodes read the model's own initializers.
 //!
-//! The rules stand in one table (`table.rs`), a function per operator, a file per family; operators that the specification
-//! defines by others have no rule, but their definition (`decompose.rs`). A rule receives the cotangents of a
+//! A function per operator, a file per family, which lists its operators at the top (`rule.rs` says what is registered of one, `table.rs` names
+//! the families); operators that the specification defines by others have no rule, but their definition. A rule receives the cotangents of a
 //! node's outputs and returns those of its inputs, which is the vector-Jacobian product of reverse mode
 //! (Griewank and Walther, *Evaluating Derivatives*, 2008, chapter 3). At kinks the rules follow PyTorch: the gradient
 //! of `Relu` at 0 is 0, and a tied maximum sends the gradient to its first element, once.
@@ -26,7 +26,6 @@ mod blocks;
 mod bounds;
 mod context;
 mod convolution;
-mod decompose;
 mod driver;
 mod einsum;
 mod elementwise;

@@ -2,11 +2,16 @@
 
 use super::arithmetic::first;
 use super::context::{Context, Cotangents};
+use super::rule::Operator;
 use onnx_edit::{Attributes, Dim};
 
-/// `y = alpha · A′ B′ + beta · C`: `dA′ = alpha · dy B′ᵀ`, `dB′ = alpha · A′ᵀ dy`, `dC = beta · dy` summed to `C`'s shape;
-/// the prime is an optional transposition.
-pub(super) fn gemm(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::rule("Gemm", gemm).broadcasting_only(2),
+    Operator::rule("MatMul", matmul),
+];
+
+/// `y = alpha · A′ B′ + beta · C`: `dA′ = alpha · dy B′ᵀ`, `dB′ = alpha · A′ᵀ dy`, `dC = beta · dy`; the prime is an optional transposition.
+fn gemm(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let attributes = Attributes(context.node);
     let (alpha, beta) = (
         attributes.float("alpha", 1.0)?,
@@ -16,7 +21,7 @@ pub(super) fn gemm(context: &mut Context<'_>, arriving: &[Option<String>]) -> Co
         attributes.int("transA", 0)? != 0,
         attributes.int("transB", 0)? != 0,
     );
-    let [a, b, c] = [0, 1, 2].map(|index| context.input(index).to_owned());
+    let [a, b] = [0, 1].map(|index| context.input(index).to_owned());
     let dy = first(arriving);
     let mut product = |inputs: [&str; 2], turned: [bool; 2]| {
         let attributes = [
@@ -37,16 +42,14 @@ pub(super) fn gemm(context: &mut Context<'_>, arriving: &[Option<String>]) -> Co
     let mut dc = None;
     if context.wants(2) {
         let beta = context.scalar(beta);
-        let scaled = context.op("Mul", &[dy, &beta]);
-        let y = context.output().to_owned();
-        dc = Some(context.unbroadcast(&scaled, &y, &c));
+        dc = Some(context.op("Mul", &[dy, &beta]));
     }
     Ok(vec![Some(da), Some(db), dc])
 }
 
 /// `y = A B`: `dA = dy Bᵀ`, `dB = Aᵀ dy`, summed over broadcast batch axes. A vector is a matrix of one row (left) or one
 /// column (right) whose axis the product lacks.
-pub(super) fn matmul(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn matmul(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let inputs = [context.input(0).to_owned(), context.input(1).to_owned()];
     let shapes = [
         context.shape(&inputs[0])?.clone(),

@@ -6,7 +6,23 @@ use super::AutodiffError;
 use super::arithmetic::first;
 use super::bounds::LONGEST_AXIS;
 use super::context::{Context, Cotangents};
+use super::rule::Operator;
 use onnx_edit::{Attributes, Blocks};
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::definition("Col2Im", col2im),
+    Operator::rule("Compress", moved),
+    Operator::rule("Concat", concat),
+    Operator::rule("DepthToSpace", depth_to_space),
+    Operator::rule("Expand", expand).broadcasting(),
+    Operator::rule("Gather", gather),
+    Operator::rule("GatherND", moved),
+    Operator::rule("ReverseSequence", moved),
+    Operator::rule("Slice", slice),
+    Operator::rule("SpaceToDepth", space_to_depth),
+    Operator::rule("Split", split).of_any_output(),
+    Operator::rule("Tile", tile),
+];
 
 /// Any operator that does nothing but move elements of its first input, in its most general form: run once more on the
 /// elements' positions, it says itself where each element of `y` came from, and `dy` is added up there. The rules below
@@ -22,7 +38,7 @@ pub(super) fn moved(context: &mut Context<'_>, arriving: &[Option<String>]) -> C
 }
 
 /// `y` is a box of `x`, by steps: `dy` goes back to where it was cut out, zeros elsewhere.
-pub(super) fn slice(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn slice(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let x = context.input(0).to_owned();
     let Ok(rank) = context.rank(&x) else {
         return moved(context, arriving);
@@ -107,7 +123,7 @@ fn steps_within(start: i64, end: i64, step: i64, size: usize) -> Vec<usize> {
 }
 
 /// `y` joins its inputs along an axis: each input's cotangent is its slice of `dy`.
-pub(super) fn concat(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn concat(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let inputs = context.node.input.clone();
     let rank = context.rank(context.output())?;
     let axis = context.axis(Attributes(context.node).int("axis", 0)?, rank)?;
@@ -137,7 +153,7 @@ pub(super) fn concat(context: &mut Context<'_>, arriving: &[Option<String>]) -> 
 }
 
 /// The outputs are parts of `x` along an axis: `dx` joins their cotangents, zeros where none arrives.
-pub(super) fn split(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn split(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let axis = Attributes(context.node).int("axis", 0)?;
     let outputs = context.node.output.clone();
     let parts: Vec<String> = arriving
@@ -155,7 +171,7 @@ pub(super) fn split(context: &mut Context<'_>, arriving: &[Option<String>]) -> C
 
 /// `y` holds the slices of `x` at indices along an axis: `dy` is added up at those. An index that is known before the graph
 /// runs and comes once needs no addition.
-pub(super) fn gather(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn gather(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let (x, indices) = (context.input(0).to_owned(), context.input(1).to_owned());
     let attributes = Attributes(context.node);
     let known = context.shapes.constant(&indices).map(<[i64]>::to_vec);
@@ -192,14 +208,13 @@ pub(super) fn gather(context: &mut Context<'_>, arriving: &[Option<String>]) -> 
     )])
 }
 
-/// `y` repeats `x` by broadcasting: `dx` is `dy`, summed over the repeated axes.
-pub(super) fn expand(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
-    let (x, y) = (context.input(0).to_owned(), context.output().to_owned());
-    Ok(vec![Some(context.unbroadcast(first(arriving), &y, &x))])
+/// `y` repeats `x` by broadcasting, which the sweep undoes: `dx = dy`.
+fn expand(_: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    Ok(vec![Some(first(arriving).to_owned())])
 }
 
 /// `y` repeats `x` as a whole along its axes: `dy`, with an axis of its own for each repetition, is summed over these.
-pub(super) fn tile(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn tile(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let x = context.input(0).to_owned();
     let repeats = context
         .shapes
@@ -231,7 +246,7 @@ pub(super) fn tile(context: &mut Context<'_>, arriving: &[Option<String>]) -> Co
 
 /// `y` moves blocks of channels into space; `dx` moves them back. With `mode = CRD` the channels of a block lie together,
 /// where `SpaceToDepth` puts them last.
-pub(super) fn depth_to_space(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn depth_to_space(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let attributes = Attributes(context.node);
     let block = attributes.int("blocksize", 1)?;
     let back = context.node(
@@ -256,7 +271,7 @@ pub(super) fn depth_to_space(context: &mut Context<'_>, arriving: &[Option<Strin
 }
 
 /// `y` moves blocks of space into channels, and `DepthToSpace` moves them back.
-pub(super) fn space_to_depth(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn space_to_depth(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let block = Attributes(context.node).int("blocksize", 1)?;
     let attributes = [("blocksize", block.into()), ("mode", "DCR".into())];
     Ok(vec![Some(context.node(
@@ -267,7 +282,7 @@ pub(super) fn space_to_depth(context: &mut Context<'_>, arriving: &[Option<Strin
 }
 
 /// As a transposed convolution.
-pub(super) fn col2im(context: &mut Context<'_>) -> Result<String, AutodiffError> {
+fn col2im(context: &mut Context<'_>) -> Result<String, AutodiffError> {
     let name = format!("grad/{}", onnx_edit::node_name(context.node));
     let (x, kind) = (context.input(0).to_owned(), context.kind());
     Blocks::of(context.node, context.shapes)?

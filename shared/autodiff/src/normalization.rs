@@ -5,15 +5,25 @@ use ndarray::Array2;
 use super::AutodiffError;
 use super::arithmetic::first;
 use super::context::{Context, Cotangents};
+use super::rule::Operator;
 use onnx_edit::Attributes;
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::rule("BatchNormalization", batch_normalization),
+    Operator::definition("GroupNormalization", group_normalization),
+    Operator::definition("InstanceNormalization", instance_normalization),
+    Operator::rule("LRN", lrn),
+    Operator::definition("LayerNormalization", layer_normalization),
+    Operator::rule("LogSoftmax", log_softmax),
+    Operator::definition("MeanVarianceNormalization", mean_variance_normalization),
+    Operator::definition("RMSNormalization", rms_normalization),
+    Operator::rule("Softmax", softmax),
+];
 
 /// At inference `y = (x − mean) · scale · r + bias` per channel, with `r = 1 / √(var + ε)`: `dx = dy · scale · r`. The sums over
 /// all but the channels are `dscale = Σ dy (x − mean) r`, `dbias = Σ dy`, `dmean = −scale r Σ dy` and
 /// `dvar = −½ scale r³ Σ dy (x − mean)`.
-pub(super) fn batch_normalization(
-    context: &mut Context<'_>,
-    arriving: &[Option<String>],
-) -> Cotangents {
+fn batch_normalization(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let attributes = Attributes(context.node);
     if attributes.int("training_mode", 0)? != 0 {
         return Err(context.unsupported("it is in training mode: export the model for inference"));
@@ -70,7 +80,7 @@ fn by_channel(context: &mut Context<'_>, value: &str, rank: i64) -> String {
 /// `y = x · d^(−β)` with `d = bias + α/size · Σ x²`, the sum over `size` channels around each (Krizhevsky et al., *ImageNet
 /// Classification with Deep Convolutional Neural Networks*, 2012): `dx = dy · d^(−β) − 2αβ/size · x · Σ dy · y / d`, the sum
 /// over the channels whose sum has this one. Both sums are products with a matrix of zeros and ones.
-pub(super) fn lrn(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn lrn(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let attributes = Attributes(context.node);
     let (alpha, beta, bias) = (
         attributes.float("alpha", 1e-4)?,
@@ -124,7 +134,7 @@ fn softmax_axis(context: &Context<'_>) -> Result<i64, AutodiffError> {
 }
 
 /// `y = softmax x`: `dx = y · (dy − Σ dy · y)`.
-pub(super) fn softmax(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn softmax(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let axis = softmax_axis(context)?;
     let y = context.output().to_owned();
     let weighted = context.op("Mul", &[first(arriving), &y]);
@@ -134,7 +144,7 @@ pub(super) fn softmax(context: &mut Context<'_>, arriving: &[Option<String>]) ->
 }
 
 /// `y = log softmax x`: `dx = dy − eʸ · Σ dy`.
-pub(super) fn log_softmax(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn log_softmax(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let axis = softmax_axis(context)?;
     let y = context.output().to_owned();
     let sum = context.sum_over(first(arriving), &[axis], true);
@@ -170,7 +180,7 @@ fn standardised(
 
 /// `y = x̂ · scale + bias` with `x̂` standardised over the axes from `axis` to the last (Ba et al., *Layer
 /// Normalization*, 2016).
-pub(super) fn layer_normalization(context: &mut Context<'_>) -> Defined {
+fn layer_normalization(context: &mut Context<'_>) -> Defined {
     let y = normalised_behind_axis(context, true)?;
     Ok(match context.input(2).to_owned() {
         bias if bias.is_empty() => y,
@@ -180,7 +190,7 @@ pub(super) fn layer_normalization(context: &mut Context<'_>) -> Defined {
 
 /// `y = x / √(mean x² + ε) · scale` over the axes from `axis` to the last (Zhang and Sennrich, *Root Mean Square Layer
 /// Normalization*, 2019).
-pub(super) fn rms_normalization(context: &mut Context<'_>) -> Defined {
+fn rms_normalization(context: &mut Context<'_>) -> Defined {
     normalised_behind_axis(context, false)
 }
 
@@ -200,7 +210,7 @@ fn normalised_behind_axis(context: &mut Context<'_>, centred: bool) -> Defined {
 
 /// `y = x̂ · scale + bias` per channel, `x̂` standardised over the spatial axes of each image (Ulyanov et al., *Instance
 /// Normalization*, 2016).
-pub(super) fn instance_normalization(context: &mut Context<'_>) -> Defined {
+fn instance_normalization(context: &mut Context<'_>) -> Defined {
     let x = context.input(0).to_owned();
     let epsilon = Attributes(context.node).float("epsilon", 1e-5)?;
     let axes: Vec<i64> = (2..context.rank(&x)? as i64).collect();
@@ -225,7 +235,7 @@ fn scaled_by_channel(context: &mut Context<'_>, x: &str, behind: usize) -> Defin
 
 /// `y = x̂ · scale + bias` with `x̂` standardised over each group of channels and all of its positions (Wu and He, *Group
 /// Normalization*, 2018). `scale` and `bias` have an entry per group in operator set 18 and per channel from 21 on.
-pub(super) fn group_normalization(context: &mut Context<'_>) -> Defined {
+fn group_normalization(context: &mut Context<'_>) -> Defined {
     let x = context.input(0).to_owned();
     let attributes = Attributes(context.node);
     let epsilon = attributes.float("epsilon", 1e-5)?;
@@ -246,7 +256,7 @@ pub(super) fn group_normalization(context: &mut Context<'_>) -> Defined {
 }
 
 /// `y = (x − mean) / √var` over the given axes, without scale or guard but for the specification's 1e-9.
-pub(super) fn mean_variance_normalization(context: &mut Context<'_>) -> Defined {
+fn mean_variance_normalization(context: &mut Context<'_>) -> Defined {
     let x = context.input(0).to_owned();
     let axes = Attributes(context.node).ints("axes")?;
     let axes = axes.unwrap_or(&[0, 2, 3]).to_vec();

@@ -4,11 +4,18 @@ use super::AutodiffError;
 use super::arithmetic::first;
 use super::context::{Context, Cotangents};
 use super::pooling::{pool_window, spread_evenly};
+use super::rule::Operator;
 use onnx_edit::Attributes;
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::rule("GlobalLpPool", global_lp_pool),
+    Operator::rule("LpNormalization", lp_normalization),
+    Operator::rule("LpPool", lp_pool),
+];
 
 /// `y = (Σ |x|ᵖ)^(1/p)` over each window: `dx = sign(x) |x|^(p−1) · dy y^(1−p)`, the latter spread over the windows. Where
 /// `y = 0` the gradient is 0.
-pub(super) fn lp_pool(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn lp_pool(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let (w, sizes) = pool_window(context)?;
     let p = power(context)?;
     let shares = over_norm(context, first(arriving), p);
@@ -18,7 +25,7 @@ pub(super) fn lp_pool(context: &mut Context<'_>, arriving: &[Option<String>]) ->
 }
 
 /// `y = (Σ |x|ᵖ)^(1/p)` over all spatial positions: as [`lp_pool`] with one window.
-pub(super) fn global_lp_pool(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn global_lp_pool(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let p = power(context)?;
     let shares = over_norm(context, first(arriving), p);
     let slope = signed_power(context, p);
@@ -27,10 +34,7 @@ pub(super) fn global_lp_pool(context: &mut Context<'_>, arriving: &[Option<Strin
 
 /// `y = x / n` with the norm `n = (Σ |x|ᵖ)^(1/p)` over an axis: `dx = (dy − ∂n/∂x · Σ dy · y) / n`, where `∂n/∂x` is the sign
 /// of `x` for `p = 1` and `y` for `p = 2`.
-pub(super) fn lp_normalization(
-    context: &mut Context<'_>,
-    arriving: &[Option<String>],
-) -> Cotangents {
+fn lp_normalization(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let p = power(context)?;
     let (x, y) = (context.input(0).to_owned(), context.output().to_owned());
     let axis = Attributes(context.node).int("axis", -1)?;

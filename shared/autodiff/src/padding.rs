@@ -6,11 +6,14 @@ use super::AutodiffError;
 use super::arithmetic::first;
 use super::context::{Context, Cotangents};
 use super::movement::moved;
+use super::rule::Operator;
 use onnx_edit::Attributes;
+
+pub(super) const OPERATORS: &[Operator] = &[Operator::rule("Pad", pad)];
 
 /// `y` is `x` with more elements at the borders. Constant: `dx` is the middle of `dy`. Reflected, wrapped or repeated edges:
 /// each axis is a matrix of zeros and ones, and `dx` is its transpose times `dy`. Negative padding cuts off.
-pub(super) fn pad(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn pad(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     if (1..context.node.input.len()).any(|index| context.wants(index)) {
         return Err(context.unsupported("its filling depends on the model's input"));
     }

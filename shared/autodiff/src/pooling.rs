@@ -6,12 +6,19 @@ use super::AutodiffError;
 use super::arithmetic::first;
 use super::context::{Context, Cotangents};
 use super::convolution::spread;
+use super::rule::Operator;
 use onnx_edit::{Attributes, Window, window};
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::rule("AveragePool", average_pool),
+    Operator::rule("GlobalAveragePool", global_average_pool),
+    Operator::rule("MaxPool", max_pool),
+];
 
 /// `y = max x` over each window: the gradient goes to the element that was taken, once. The forward node's own
 /// `Indices` output says which (first of equals, as libtorch), so forward and gradient cannot disagree. Windows may
 /// overlap, so the elements are added up.
-pub(super) fn max_pool(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn max_pool(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let indices = match Attributes(context.node).int("storage_order", 0)? {
         0 => indices_output(context),
         _ => row_major_indices(context),
@@ -52,10 +59,7 @@ fn row_major_indices(context: &mut Context<'_>) -> String {
 }
 
 /// `y = mean x` over all spatial positions: `dx = dy / positions`, everywhere.
-pub(super) fn global_average_pool(
-    context: &mut Context<'_>,
-    arriving: &[Option<String>],
-) -> Cotangents {
+fn global_average_pool(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let x = context.input(0).to_owned();
     let axes: Vec<i64> = (2..context.rank(&x)? as i64).collect();
     let share = context.share(first(arriving), &axes);
@@ -65,7 +69,7 @@ pub(super) fn global_average_pool(
 
 /// `y = mean x` over each window: `dy`, divided by each window's count of elements, goes back through a transposed
 /// convolution with ones, channel by channel.
-pub(super) fn average_pool(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn average_pool(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let (w, sizes) = pool_window(context)?;
     let counts = counts(context, &w, &sizes)?;
     let counts = context.floats(&counts);

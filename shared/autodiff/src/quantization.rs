@@ -2,24 +2,18 @@
 //! (Bengio et al., *Estimating or Propagating Gradients Through Stochastic Neurons*, 2013), as training with simulated
 //! quantization does (Jacob et al., *Quantization and Training of Neural Networks*, 2018).
 
+use super::AutodiffError;
 use super::arithmetic::first;
 use super::context::{Context, Cotangents};
-use super::rule::{Rule, standard};
-use super::{AutodiffError, Quantized};
+use super::rule::Operator;
 use onnx_edit::Attributes;
-use onnx_edit::pb::{NodeProto, tensor_proto::DataType};
+use onnx_edit::pb::tensor_proto::DataType;
 
-/// The rule of a node that quantizes, where one is asked for.
-pub(super) fn rule(node: &NodeProto, how: Quantized) -> Option<Rule> {
-    if how == Quantized::Refused || !standard(node) {
-        return None;
-    }
-    match &node.op_type[..] {
-        "QuantizeLinear" => Some(quantize),
-        "DequantizeLinear" => Some(dequantize),
-        _ => None,
-    }
-}
+/// By the straight-through rule, which has to be asked for.
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::rule("DequantizeLinear", dequantize),
+    Operator::rule("QuantizeLinear", quantize),
+];
 
 /// `y = saturate(round(x / scale) + zero)`: `dx = dy / scale` where nothing is cut off, else 0, as in PyTorch.
 fn quantize(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {

@@ -3,7 +3,20 @@
 use super::AutodiffError;
 use super::arithmetic::first;
 use super::context::{Context, Cotangents};
+use super::rule::Operator;
 use onnx_edit::Attributes;
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::rule("CumSum", cum_sum),
+    Operator::definition("ReduceL1", reduce_l1),
+    Operator::rule("ReduceL2", reduce_l2),
+    Operator::definition("ReduceLogSum", reduce_log_sum),
+    Operator::rule("ReduceLogSumExp", reduce_log_sum_exp),
+    Operator::rule("ReduceMean", reduce_mean),
+    Operator::rule("ReduceProd", reduce_prod),
+    Operator::rule("ReduceSum", reduce_sum),
+    Operator::definition("ReduceSumSquare", reduce_sum_square),
+];
 
 /// The axes of a reduction, counted from the front.
 ///
@@ -47,7 +60,7 @@ pub(super) fn kept(context: &mut Context<'_>, value: &str) -> Result<String, Aut
 }
 
 /// `y = Σ x` over axes: `dx` is `dy` repeated along them.
-pub(super) fn reduce_sum(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn reduce_sum(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let dy = kept(context, first(arriving))?;
     let x = context.input(0).to_owned();
     let shape = context.shape_of(&x);
@@ -55,14 +68,14 @@ pub(super) fn reduce_sum(context: &mut Context<'_>, arriving: &[Option<String>])
 }
 
 /// `y = mean x` over axes: as [`reduce_sum`], divided by the number of elements that each mean is over.
-pub(super) fn reduce_mean(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn reduce_mean(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let axes = reduced_axes(context)?;
     let scaled = context.share(first(arriving), &axes);
     reduce_sum(context, &[Some(scaled)])
 }
 
 /// `y = √Σ x²`: `dx = dy · x / y`, and 0 where `y = 0`, as in PyTorch.
-pub(super) fn reduce_l2(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn reduce_l2(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let (x, y) = (context.input(0).to_owned(), context.output().to_owned());
     let zero = context.scalar(0.0);
     let quotient = context.op("Div", &[first(arriving), &y]);
@@ -73,10 +86,7 @@ pub(super) fn reduce_l2(context: &mut Context<'_>, arriving: &[Option<String>]) 
 }
 
 /// `y = ln Σ eˣ`: `dx = dy · e^(x − y)`, which does not overflow as the definition's own gradient would.
-pub(super) fn reduce_log_sum_exp(
-    context: &mut Context<'_>,
-    arriving: &[Option<String>],
-) -> Cotangents {
+fn reduce_log_sum_exp(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let (x, y) = (context.input(0).to_owned(), context.output().to_owned());
     let (y, dy) = (kept(context, &y)?, kept(context, first(arriving))?);
     let below = context.op("Sub", &[&x, &y]);
@@ -86,7 +96,7 @@ pub(super) fn reduce_log_sum_exp(
 
 /// `y = Π x` over axes: `dx` is `dy` times the product of the others. That is `y / x` where no factor is 0; where one is, it
 /// alone gets the product of the rest; where more are, none gets any.
-pub(super) fn reduce_prod(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn reduce_prod(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let axes = reduced_axes(context)?;
     let dy = kept(context, first(arriving))?;
     if axes.is_empty() {
@@ -115,7 +125,7 @@ pub(super) fn reduce_prod(context: &mut Context<'_>, arriving: &[Option<String>]
 }
 
 /// `y` holds the sums of the elements up to each along an axis: `dx` sums from the other end.
-pub(super) fn cum_sum(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn cum_sum(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let attributes = Attributes(context.node);
     let (exclusive, reverse) = (
         attributes.int("exclusive", 0)?,
@@ -143,21 +153,21 @@ fn summed(context: &mut Context<'_>, value: &str) -> Result<String, AutodiffErro
 }
 
 /// `y = Σ |x|`.
-pub(super) fn reduce_l1(context: &mut Context<'_>) -> Result<String, AutodiffError> {
+fn reduce_l1(context: &mut Context<'_>) -> Result<String, AutodiffError> {
     let x = context.input(0).to_owned();
     let size = context.op("Abs", &[&x]);
     summed(context, &size)
 }
 
 /// `y = Σ x²`.
-pub(super) fn reduce_sum_square(context: &mut Context<'_>) -> Result<String, AutodiffError> {
+fn reduce_sum_square(context: &mut Context<'_>) -> Result<String, AutodiffError> {
     let x = context.input(0).to_owned();
     let square = context.op("Mul", &[&x, &x]);
     summed(context, &square)
 }
 
 /// `y = ln Σ x`.
-pub(super) fn reduce_log_sum(context: &mut Context<'_>) -> Result<String, AutodiffError> {
+fn reduce_log_sum(context: &mut Context<'_>) -> Result<String, AutodiffError> {
     let x = context.input(0).to_owned();
     let sum = summed(context, &x)?;
     Ok(context.op("Log", &[&sum]))

@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, HashSet};
 use super::arithmetic::first;
 use super::context::{Context, Cotangents};
 use super::names::PREFIX;
+use super::rule::Operator;
 use super::{AutodiffError, ReluRule};
 use onnx_edit::Attributes;
 use onnx_edit::pb::NodeProto;
+
+pub(super) const OPERATORS: &[Operator] = &[Operator::rule("Relu", relu)];
 
 /// Activations that are no rectifiers: the rules leave them alone.
 const OTHERS: &[&str] = &[
@@ -37,7 +40,7 @@ pub(super) fn masked(context: &mut Context<'_>, condition: &str, dy: &str) -> Co
 
 /// `y = max(x, 0)`: `dx = dy` where `y > 0`, else 0 (so 0 at the kink, as in PyTorch). Guided back-propagation and
 /// deconvolution pass it otherwise: see [`ReluRule`].
-pub(super) fn relu(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn relu(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     if context.relu != ReluRule::Exact {
         return Ok(vec![Some(by_rule(context, first(arriving), None))]);
     }

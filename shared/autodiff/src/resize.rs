@@ -10,10 +10,13 @@ use super::AutodiffError;
 use super::arithmetic::first;
 use super::bounds::LARGEST_TABLE;
 use super::context::{Context, Cotangents};
+use super::rule::Operator;
 use onnx_edit::{Attributes, Dim};
 
+pub(super) const OPERATORS: &[Operator] = &[Operator::rule("Resize", resize)];
+
 /// `y = W x` along each resized axis: `dx = Wᵀ dy`.
-pub(super) fn resize(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn resize(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let rank = context.rank(context.input(0))?;
     let interpolation = Interpolation::read(context)?;
     let mut dx = first(arriving).to_owned();

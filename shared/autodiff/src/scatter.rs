@@ -3,13 +3,17 @@
 use super::AutodiffError;
 use super::arithmetic::first;
 use super::context::{Context, Cotangents};
+use super::rule::Operator;
 use onnx_edit::{AttributeValue, Attributes};
 
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::rule("GatherElements", gather_elements),
+    Operator::rule("ScatterElements", scatter_elements),
+    Operator::rule("ScatterND", scatter_nd),
+];
+
 /// `y[p] = x[index p]` along an axis: `dy` is added up at the indices.
-pub(super) fn gather_elements(
-    context: &mut Context<'_>,
-    arriving: &[Option<String>],
-) -> Cotangents {
+fn gather_elements(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let (x, indices) = (context.input(0).to_owned(), context.input(1).to_owned());
     let axis = Attributes(context.node).int("axis", 0)?;
     let zeros = context.zeros_like(&x);
@@ -50,16 +54,13 @@ impl Kind {
 }
 
 /// `y` is the data with single elements replaced or combined with updates: see [`scatter`].
-pub(super) fn scatter_elements(
-    context: &mut Context<'_>,
-    arriving: &[Option<String>],
-) -> Cotangents {
+fn scatter_elements(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let axis = Attributes(context.node).int("axis", 0)?;
     scatter(context, first(arriving), Kind::Elements { axis })
 }
 
 /// `y` is the data with slices replaced or combined with updates: see [`scatter`].
-pub(super) fn scatter_nd(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn scatter_nd(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     scatter(context, first(arriving), Kind::Tuples)
 }
 

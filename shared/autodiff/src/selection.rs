@@ -3,19 +3,29 @@
 use super::arithmetic::first;
 use super::context::{Context, Cotangents};
 use super::reduction::{kept, reduced_axes};
+use super::rule::Operator;
 use super::{ReluRule, relu};
 use onnx_edit::Attributes;
 
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::rule("GlobalMaxPool", global_max_pool),
+    Operator::rule("Max", extremum).broadcasting(),
+    Operator::rule("Min", extremum).broadcasting(),
+    Operator::rule("ReduceMax", reduce_extremum),
+    Operator::rule("ReduceMin", reduce_extremum),
+    Operator::rule("TopK", top_k),
+    Operator::rule("Where", choose).broadcasting(),
+];
+
 /// `y = max xᵢ` or `min xᵢ` over the inputs: `dy` goes to the inputs that equal `y`, in equal parts where several do (as
 /// PyTorch's `maximum` and `minimum` of two).
-pub(super) fn extremum(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn extremum(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     if context.relu != ReluRule::Exact
         && let Some(index) = relu::maximum_with_zero(context)
     {
-        let (y, x) = (context.output().to_owned(), context.input(index).to_owned());
         let passed = relu::by_rule(context, first(arriving), None);
         let mut cotangents = vec![None; 2];
-        cotangents[index] = Some(context.unbroadcast(&passed, &y, &x));
+        cotangents[index] = Some(passed);
         return Ok(cotangents);
     }
     let y = context.output().to_owned();
@@ -35,23 +45,18 @@ pub(super) fn extremum(context: &mut Context<'_>, arriving: &[Option<String>]) -
     let share = context.op("Div", &[first(arriving), &count.unwrap_or_default()]);
     let zero = context.scalar(0.0);
     let mut cotangents = vec![];
-    for (index, input) in inputs.iter().enumerate() {
-        cotangents.push(if context.wants(index) {
-            let wide = context.op("Where", &[&taken[index], &share, &zero]);
-            Some(context.unbroadcast(&wide, &y, input))
-        } else {
-            None
-        });
+    for (index, taken) in taken.iter().enumerate() {
+        let passed = context
+            .wants(index)
+            .then(|| context.op("Where", &[taken, &share, &zero]));
+        cotangents.push(passed);
     }
     Ok(cotangents)
 }
 
 /// `y = max x` or `min x` over axes: `dy` goes to the elements that equal `y`, in equal parts where several do (as PyTorch's
 /// `amax` and `amin`).
-pub(super) fn reduce_extremum(
-    context: &mut Context<'_>,
-    arriving: &[Option<String>],
-) -> Cotangents {
+fn reduce_extremum(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let axes = reduced_axes(context)?;
     let (x, y) = (context.input(0).to_owned(), context.output().to_owned());
     let (y, dy) = (kept(context, &y)?, kept(context, first(arriving))?);
@@ -67,10 +72,7 @@ pub(super) fn reduce_extremum(
 }
 
 /// `y = max x` over all spatial positions: `dy` goes to the first position that holds the maximum, as in PyTorch.
-pub(super) fn global_max_pool(
-    context: &mut Context<'_>,
-    arriving: &[Option<String>],
-) -> Cotangents {
+fn global_max_pool(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let x = context.input(0).to_owned();
     let planes = context.ints(&[0, 0, -1]);
     let flat = context.op("Reshape", &[&x, &planes]);
@@ -92,26 +94,21 @@ pub(super) fn global_max_pool(
 }
 
 /// `y = a` where a condition holds, else `b`: `da = dy` where it holds, `db = dy` where not.
-pub(super) fn choose(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
-    let y = context.output().to_owned();
-    let [condition, a, b] = [0, 1, 2].map(|index| context.input(index).to_owned());
+fn choose(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+    let condition = context.input(0).to_owned();
     let zero = context.scalar(0.0);
     let dy = first(arriving);
-    let mut cotangents = vec![None];
-    for (index, branch, parts) in [(1, a, [dy, &zero]), (2, b, [&zero, dy])] {
-        cotangents.push(if context.wants(index) {
-            let wide = context.op("Where", &[&condition, parts[0], parts[1]]);
-            Some(context.unbroadcast(&wide, &y, &branch))
-        } else {
-            None
-        });
-    }
-    Ok(cotangents)
+    let mut branch = |index, parts: [&str; 2]| {
+        context
+            .wants(index)
+            .then(|| context.op("Where", &[&condition, parts[0], parts[1]]))
+    };
+    Ok(vec![None, branch(1, [dy, &zero]), branch(2, [&zero, dy])])
 }
 
 /// `y` holds the `k` largest or smallest elements along an axis: `dy` goes back to where the second output says that they
 /// stood. No element is taken twice.
-pub(super) fn top_k(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
+fn top_k(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let x = context.input(0).to_owned();
     let axis = Attributes(context.node).int("axis", -1)?;
     let indices = super::pooling::indices_output(context);

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use super::bounds::Budget;
 use super::context::Context;
-use super::{AutodiffError, ReluRule, decompose};
+use super::rule::Flow;
+use super::{AutodiffError, Quantized, ReluRule, table};
 use onnx_edit::pb::NodeProto;
 use onnx_edit::{GraphBuilder, Model, Types, infer_shapes};
 
@@ -32,8 +33,8 @@ pub(super) fn decomposed(
     let mut budget = Budget::default();
     let mut steps = vec![];
     for (index, node) in nodes.into_iter().enumerate() {
-        let definition = decompose::decomposition(&node).filter(|_| on_the_way(&node));
-        let Some(definition) = definition else {
+        let operator = table::operator(&node, Quantized::Refused).filter(|_| on_the_way(&node));
+        let Some(Flow::Definition(definition)) = operator.map(|operator| operator.flow) else {
             let index = Some(index);
             steps.push(Step { node, index });
             continue;

@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 use super::bounds::Budget;
 use super::context::Context;
 use super::names::PREFIX;
+use super::rule::Flow;
 use super::steps::Step;
-use super::{AutodiffError, Quantized, ReluRule, quantization, table};
+use super::{AutodiffError, Quantized, ReluRule, table};
 use onnx_edit::pb::tensor_proto::DataType;
 use onnx_edit::{Dim, GraphBuilder, Shapes, Types, typed_value};
 
@@ -55,12 +56,12 @@ impl Sweep {
         if arriving.iter().all(Option::is_none) || !wanted.contains(&true) {
             return Ok(());
         }
-        let Some(rule) = table::rule(node).or_else(|| quantization::rule(node, self.quantized))
+        let operator = table::operator(node, self.quantized);
+        let Some((operator, Flow::Rule(rule))) = operator.map(|operator| (operator, operator.flow))
         else {
             return Ok(());
         };
-        // All rules but that of `Split` begin from the first output's cotangent.
-        if arriving.first().is_none_or(Option::is_none) && node.op_type != "Split" {
+        if arriving.first().is_none_or(Option::is_none) && !operator.any_output {
             return Err(AutodiffError::Unsupported {
                 what: onnx_edit::node_name(node),
                 why: format!(
@@ -86,6 +87,7 @@ impl Sweep {
             activations: &mut self.activations,
             budget: &mut self.budget,
         };
+        let output = context.output().to_owned();
         let mut leaving = rule(&mut context, &arriving)?.into_iter();
         for (position, (name, wanted)) in node.input.iter().zip(wanted).enumerate() {
             let cotangent = leaving.next().flatten();
@@ -93,13 +95,16 @@ impl Sweep {
                 continue;
             }
             // Silence would be a wrong gradient: the value does depend on the model's input this way.
-            let cotangent = cotangent.ok_or_else(|| AutodiffError::Unsupported {
+            let mut cotangent = cotangent.ok_or_else(|| AutodiffError::Unsupported {
                 what: onnx_edit::node_name(node),
                 why: format!(
                     "{} is not differentiated with respect to its input number {position}, `{name}`",
                     node.op_type
                 ),
             })?;
+            if operator.broadcasts(position) {
+                cotangent = context.unbroadcast(&cotangent, &output, name);
+            }
             self.cotangents
                 .entry(name.clone())
                 .or_default()
