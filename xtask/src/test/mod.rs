@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every test that there is, in one go.
 
+mod aside;
 mod browser;
 mod deny;
 pub(crate) mod tools;
@@ -12,6 +13,7 @@ use crate::process::{self, Programs, WITHOUT_TORCH};
 use crate::reference;
 use crate::stages::Stages;
 use anyhow::Result;
+use aside::Aside;
 use clap::ValueEnum;
 use std::process::ExitCode;
 
@@ -38,14 +40,14 @@ pub(crate) struct Arguments {
 enum Stage {
     /// libtorch, ONNX Runtime, compilers
     Deps,
-    /// the Python environment and the reference values that the Rust tests read
-    Reference,
     /// `cargo fmt --check`
     Format,
     /// clippy on every target, natively and for WebAssembly; warnings count
     Lint,
     /// licences and known faults of the dependencies
     Deny,
+    /// the Python environment and the reference values that the Rust tests read; made while the stages above run
+    Reference,
     /// every Rust test of the workspace
     Rust,
     /// a minute of damaged and hostile files
@@ -69,6 +71,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let checkout = Checkout::here()?;
     let programs = Programs::on_path();
     let mut stages = Stages::new();
+    let mut reference = match arguments.wants(Stage::Reference) && arguments.wants(Stage::Lint) {
+        true => Some(Aside::start("reference")?),
+        false => None,
+    };
     for stage in Stage::value_variants()
         .iter()
         .copied()
@@ -78,7 +84,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             .to_possible_value()
             .map_or_else(String::new, |value| value.get_name().to_owned());
         // A failure is told when it happens and counted at the end.
-        let _ = stages.run(&name, || stage.carry_out(&checkout, &programs));
+        let _ = stages.run(&name, || {
+            match reference.take_if(|_| stage == Stage::Reference) {
+                Some(beside) => beside.finish(),
+                None => stage.carry_out(&checkout, &programs),
+            }
+        });
     }
     let (passed, failed) = (stages.successes(), stages.failures());
     println!("\n{}\n{passed} passed, {failed} failed", stages.table());
