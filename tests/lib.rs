@@ -18,7 +18,7 @@ use pellucid_shared::zoo::{Architecture, Blueprint, build};
 pub use pellucid_trainer::check::{Case, cases, uniform};
 use pellucid_trainer::device::DeviceChoice;
 use pellucid_trainer::engines::{EngineKind, explainer};
-use pellucid_trainer::torch::{Mode, Network};
+use pellucid_trainer::torch::{Mode, Network, gradients};
 use tch::{Device, Kind, Tensor};
 
 /// A new folder with the network that docs/differentiate.md speaks of: `model.onnx`, three classes of 64×64 images. Whoever
@@ -100,10 +100,18 @@ pub fn autograd(
     let x = to_torch(input, kind)?.set_requires_grad(true);
     let output = network.forward(&x, Mode::Eval)?;
     let directed = (&output * to_torch(cotangent, kind)?).sum(kind);
-    let grads = Tensor::f_run_backward(&[directed], &[&x], false, false)?;
+    let grad = match directed.requires_grad() {
+        true => from_torch(
+            gradients(&directed, &[&x])?
+                .first()
+                .context("no gradient")?,
+        )?,
+        // Of what the output does not depend on.
+        false => ArrayD::zeros(input.shape()),
+    };
     Ok(Answer {
         output: from_torch(&output)?,
-        grad: from_torch(grads.first().context("no gradient")?)?,
+        grad,
     })
 }
 

@@ -7,9 +7,10 @@ use pellucid_shared::autodiff::{self, AutodiffError, Options, differentiate};
 use pellucid_shared::engine::take;
 use pellucid_shared::onnx::Model;
 use pellucid_tests::corpus::{self, Corpus, ENGINES, NetworkCase};
-use pellucid_tests::{document, relative_distance};
+use pellucid_tests::{autograd, document, relative_distance};
 use pellucid_trainer::engines::EngineKind;
 use pellucid_trainer::export;
+use tch::Kind;
 
 use super::{refusal, short, title, without_names};
 
@@ -29,7 +30,7 @@ fn timm() {
 /// Holds the table `title` of the documentation to a zoo's networks.
 fn hold(zoo: &str, title: &str) {
     let corpus = corpus::networks(zoo).unwrap();
-    let mut table = "| network | exporter | ONNX Runtime | tract | remarks |\n| --- | --- | --- | --- | --- |\n".to_owned();
+    let mut table = "| network | exporter | ONNX Runtime | tract | libtorch | remarks |\n| --- | --- | --- | --- | --- | --- |\n".to_owned();
     let mut wrong = vec![];
     for case in &corpus.entries {
         for exporter in &case.exporters {
@@ -37,10 +38,11 @@ fn hold(zoo: &str, title: &str) {
             remarks.extend(case.autograd_off.map(held_to_differences));
             let _ = writeln!(
                 table,
-                "| {} | {exporter} | {} | {} | {} |",
+                "| {} | {exporter} | {} | {} | {} | {} |",
                 case.name,
                 cells[0],
                 cells[1],
+                cells[2],
                 remarks.join("; ")
             );
         }
@@ -48,7 +50,7 @@ fn hold(zoo: &str, title: &str) {
             let why = short(why);
             let _ = writeln!(
                 table,
-                "| {} | {exporter} | – | – | PyTorch does not export it: {why} |",
+                "| {} | {exporter} | – | – | – | PyTorch does not export it: {why} |",
                 case.name
             );
         }
@@ -71,8 +73,8 @@ fn network(
     name: &str,
     exporter: &str,
     wrong: &mut Vec<String>,
-) -> ([&'static str; 2], Vec<String>) {
-    let mut cells = ["–"; 2];
+) -> ([&'static str; 3], Vec<String>) {
+    let mut cells = ["–"; 3];
     let model = corpus.model(name, &format!("{exporter}.onnx"));
     let graph = model
         .as_ref()
@@ -92,6 +94,31 @@ fn network(
     let (image, cotangent) = (array("image"), array("cotangent"));
     let (logits, grad) = (exact("logits"), exact("grad"));
     let mut remarks = vec![];
+    match autograd(model, &image, &cotangent, Kind::Double) {
+        Ok(answer) => {
+            let off = (
+                relative_distance(&answer.output, &logits),
+                relative_distance(&answer.grad, &grad),
+            );
+            eprintln!(
+                "{name} {exporter} libtorch in float64: logits {:.1e}, gradient {:.1e}",
+                off.0, off.1
+            );
+            if off.0 < NETWORK && off.1 < NETWORK {
+                cells[2] = "equal";
+            } else {
+                wrong.push(format!(
+                    "{name} ({exporter}) in libtorch: logits {:.1e} off, the gradient {:.1e}",
+                    off.0, off.1
+                ));
+            }
+        }
+        Err(error) => {
+            eprintln!("{name} {exporter} in libtorch: {error:#}");
+            let why = without_names(&format!("{error:#}"));
+            remarks.push(format!("libtorch: {}", short(&why)));
+        }
+    }
     for (cell, kind) in cells.iter_mut().zip(ENGINES) {
         let inputs = [("image", &image), (autodiff::COTANGENT, &cotangent)];
         let answer = corpus::run(kind, graph, &inputs).and_then(|mut outputs| {

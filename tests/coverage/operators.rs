@@ -9,8 +9,10 @@ use pellucid_shared::autodiff::{self, AutodiffError, Options, differentiate};
 use pellucid_shared::engine::take;
 use pellucid_shared::onnx::{Dim, GraphBuilder, Model};
 use pellucid_tests::corpus::{self, Corpus, ENGINES, NodeCase};
-use pellucid_tests::{document, relative_distance, uniform};
+use pellucid_tests::{autograd, document, relative_distance, uniform};
 use pellucid_trainer::engines::EngineKind;
+use pellucid_trainer::torch::has_operator;
+use tch::Kind;
 
 use super::{refusal, short, title, without_names};
 
@@ -19,13 +21,16 @@ const ROUNDING: f64 = 5e-5;
 /// Operators newer than the corpus (onnx 1.18); a test below holds them to their formula.
 const UNKNOWN_TO_ONNX: &[&str] = &["Swish"];
 
+/// Where libtorch's right answers are counted, behind the engines'.
+const LIBTORCH: usize = ENGINES.len();
+
 /// What is known about one operator.
 #[derive(Default)]
 struct Row {
     cases: usize,
     differentiated: usize,
-    /// Right answers by engine.
-    right: [usize; 2],
+    /// Right answers by engine, and libtorch's.
+    right: [usize; 3],
     remarks: BTreeMap<String, usize>,
 }
 
@@ -78,11 +83,11 @@ fn operators() {
     );
     let untested: Vec<_> = rows
         .iter()
-        .filter(|(op, row)| row.right == [0, 0] && !UNKNOWN_TO_ONNX.contains(&&op[..]))
+        .filter(|(op, row)| row.right[..2] == [0, 0] && !UNKNOWN_TO_ONNX.contains(&&op[..]))
         .map(|(op, _)| op)
         .collect();
     assert!(untested.is_empty(), "nothing tests {untested:?}");
-    let mut table = "| operator | differentiated | ONNX Runtime | tract | remarks |\n| --- | --- | --- | --- | --- |\n".to_owned();
+    let mut table = "| operator | differentiated | ONNX Runtime | tract | libtorch | remarks |\n| --- | --- | --- | --- | --- | --- |\n".to_owned();
     for (op, row) in &rows {
         line(&mut table, &format!("`{op}`"), row);
     }
@@ -144,26 +149,54 @@ fn judge(corpus: &Corpus<NodeCase>, case: &NodeCase, row: &mut Row) -> Vec<Strin
     let mut wrong = vec![];
     let plain = corpus::with_outputs(&model, &[&case.output]);
     let output = array("output").mapv(f64::from);
+    let known = plain.as_ref().is_ok_and(|model| {
+        let nodes = &model.graph().node;
+        nodes.iter().all(|node| has_operator(&node.op_type))
+    });
+    if let (true, Ok(plain)) = (known, &plain) {
+        let answer = autograd(plain, &point, &cotangent, Kind::Double);
+        match answer.and_then(|answer| corpus::along(&answer.grad, &directions)) {
+            Ok(found) if norm(&(&found - &slopes)) < ROUNDING * scale(&slopes, &cotangent) => {
+                row.right[LIBTORCH] += 1;
+            }
+            Ok(found) => wrong.push(format!("libtorch is wrong: {found}, not {slopes}")),
+            Err(error) => row.remark(format!(
+                "libtorch: {}",
+                short(&without_names(&format!("{error:#}")))
+            )),
+        }
+    }
     for (engine, kind) in ENGINES.into_iter().enumerate() {
-        let forward = || -> Result<f64> {
+        // How far the operator itself is off; `None` where the reference evaluator answers in another shape.
+        let forward = || -> Result<Option<f64>> {
             let mut outputs = corpus::run(
                 kind,
                 plain.as_ref().map_err(|e| anyhow!("{e}"))?,
                 &[(&case.input, &point)],
             )?;
             let found = take(&mut outputs, &case.output)?.mapv(f64::from);
-            Ok(relative_distance(&found, &output))
+            let same = found.shape() == output.shape();
+            Ok(same.then(|| relative_distance(&found, &output)))
         };
         let found = corpus::gradient(kind, &graph, (&case.input, &point), &cotangent)
             .and_then(|grad| corpus::along(&grad, &directions));
         match found {
             Ok(found) => {
-                // A gradient that cancels is rounded as finely as what cancels.
-                let size = norm(&slopes).max(1e-2 * norm(&cotangent.mapv(f64::from)));
-                let off = norm(&(&found - &slopes)) / size;
+                let off = norm(&(&found - &slopes)) / scale(&slopes, &cotangent);
                 if off < ROUNDING {
                     row.right[engine] += 1;
-                } else if forward().is_ok_and(|off| off > ROUNDING) {
+                    if let Ok(Some(off)) = forward()
+                        && off > ROUNDING
+                    {
+                        match kind {
+                            EngineKind::Ort => row.remark(format!(
+                                "{} computes the operator itself otherwise",
+                                title(kind)
+                            )),
+                            _ => wrong.push(format!("{kind:?} is {off:.1e} off forward")),
+                        }
+                    }
+                } else if matches!(forward(), Ok(Some(off)) if off > ROUNDING) {
                     row.remark(format!(
                         "{} computes the operator itself wrong",
                         title(kind)
@@ -186,6 +219,11 @@ fn judge(corpus: &Corpus<NodeCase>, case: &NodeCase, row: &mut Row) -> Vec<Strin
     wrong
 }
 
+/// What an error is held against: a gradient that cancels is rounded as finely as what cancels.
+fn scale(slopes: &ArrayD<f64>, cotangent: &ArrayD<f32>) -> f64 {
+    norm(slopes).max(1e-2 * norm(&cotangent.mapv(f64::from)))
+}
+
 fn norm(values: &ArrayD<f64>) -> f64 {
     values.iter().map(|v| v * v).sum::<f64>().sqrt()
 }
@@ -198,11 +236,12 @@ fn line(table: &mut String, name: &str, row: &Row) {
         .collect();
     let _ = writeln!(
         table,
-        "| {name} | {} of {} | {} | {} | {} |",
+        "| {name} | {} of {} | {} | {} | {} | {} |",
         row.differentiated,
         row.cases,
         row.right[0],
         row.right[1],
+        row.right[2],
         remarks.join("; ")
     );
 }

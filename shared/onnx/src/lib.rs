@@ -53,8 +53,10 @@ pub use precision::{single_precision, speaks_single_precision};
 pub use proto::node_name;
 pub use raise::raise_opset;
 pub use scope::reads;
-pub use shape::{Entry, Footprint, Shapes, Window, infer_shapes, window};
-pub use tensor::{float_tensor, floats, int_tensor, ints, set_floats, tensor_shape, typed_tensor};
+pub use shape::{Entry, Footprint, Shapes, Window, infer_shapes, infer_shapes_for, window};
+pub use tensor::{
+    booleans, float_tensor, floats, int_tensor, ints, set_floats, tensor_shape, typed_tensor,
+};
 pub use types::{Types, declared_type, is_floating};
 pub use unread::{output_names, remove_unread};
 

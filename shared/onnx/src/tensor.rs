@@ -182,7 +182,7 @@ pub fn ints(tensor: &TensorProto) -> Result<ArrayD<i64>, OnnxError> {
 ///
 /// # Errors
 /// Where the element type is another.
-pub(super) fn booleans(tensor: &TensorProto) -> Result<ArrayD<i64>, OnnxError> {
+pub fn booleans(tensor: &TensorProto) -> Result<ArrayD<i64>, OnnxError> {
     if tensor.data_type != DataType::Bool as i32 {
         return Err(error(tensor, "its elements are not booleans"));
     }

@@ -9,7 +9,7 @@ use pellucid_shared::card::Norm;
 use serde::Serialize;
 use tch::{Kind, Reduction, Tensor};
 
-use crate::torch::{Mode, Network, random};
+use crate::torch::{Mode, Network, gradients, random};
 
 /// A projected gradient descent on pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -231,7 +231,7 @@ fn losses_and_gradient(
     let images = images.detach().f_set_requires_grad(true)?;
     let loss = losses(network, &images, labels)?;
     let sum = loss.f_sum(Kind::Float)?;
-    let gradient = Tensor::f_run_backward(&[&sum], &[&images], false, false)?;
+    let gradient = gradients(&sum, &[&images])?;
     let gradient = gradient
         .into_iter()
         .next()

@@ -17,7 +17,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::Value;
 
-pub use cases::{Case, cases, uniform};
+pub use cases::{Case, WITHOUT_CASE, cases, uniform};
 
 use crate::device::DeviceChoice;
 use crate::sentence::sentence;

@@ -10,7 +10,7 @@ use tch::{Device, Kind, Tensor};
 use super::Told;
 use super::cases::{Case, cases, uniform};
 use crate::sentence::sentence;
-use crate::torch::{Mode, Network, operator_names};
+use crate::torch::{Mode, Network, gradients, operator_names};
 
 /// The largest relative L2 difference of a value or gradient in float32: some ten roundings of 6e-8.
 const SINGLE: f64 = 2e-6;
@@ -88,7 +88,7 @@ fn answer(case: &Case, device: Device, kind: Kind) -> Result<Answer> {
     let shape: Vec<usize> = output.size().iter().map(|&d| d as usize).collect();
     let cotangent = tensor(&uniform(&shape, -1.0, 1.0, 99), device, kind)?;
     let directed = output.f_mul(&cotangent)?.f_sum(kind)?;
-    let grads = Tensor::f_run_backward(&[directed], &[&x], false, false)?;
+    let grads = gradients(&directed, &[&x])?;
     Ok(Answer {
         output: output.detach(),
         grad: grads

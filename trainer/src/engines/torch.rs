@@ -4,7 +4,7 @@ use pellucid_shared::engine::{Engine, EngineError, Outputs, require_numbers};
 use pellucid_shared::onnx::{Footprint, Model, OnnxError, require_finite, single_precision};
 use tch::{Device, Kind, Tensor};
 
-use crate::torch::{Mode, Network};
+use crate::torch::{Mode, Network, gradients};
 
 const NAME: &str = "libtorch";
 
@@ -67,8 +67,7 @@ impl TorchEngine {
             ));
         }
         let directed = (&logits * direction).sum(Kind::Float);
-        let grads = Tensor::f_run_backward(&[directed], &[&x], false, false);
-        let grads = grads.map_err(|e| e.to_string())?;
+        let grads = gradients(&directed, &[&x]).map_err(|e| format!("{e:#}"))?;
         let grad = grads.first().ok_or("autograd returned nothing")?;
         Ok([
             (self.output.clone(), to_array(&logits)?),

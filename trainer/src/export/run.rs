@@ -12,7 +12,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::pieces::watched;
 use crate::engines::{EngineKind, open};
-use crate::torch::{Mode, Network};
+use crate::torch::{Mode, Network, gradients};
 
 /// What an engine computed for a batch.
 pub(super) struct Run {
@@ -124,7 +124,7 @@ pub(super) fn run_torch(model: &Model, place: Place, question: &Question<'_>) ->
     let asked: Vec<&Tensor> = std::iter::once(&x)
         .chain(learnt.iter().map(|(_, p)| p))
         .collect();
-    let mut grads = Tensor::f_run_backward(&[&directed], &asked, false, false)?.into_iter();
+    let mut grads = gradients(&directed, &asked)?.into_iter();
     let grad = to_array(&grads.next().context("autograd returned nothing")?)?;
     let named = learnt.iter().zip(grads);
     let parameters = named.map(|((name, _), grad)| Ok((name.clone(), to_array(&grad)?)));

@@ -1,15 +1,24 @@
 //! Executes an ONNX graph on libtorch.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::rc::Rc;
 
-use anyhow::{Context, Result, bail, ensure};
-use pellucid_shared::onnx::pb::NodeProto;
-use pellucid_shared::onnx::{Model, set_floats, tensor_shape};
+use anyhow::{Context, Result, ensure};
+use pellucid_shared::onnx::pb::TensorProto;
+use pellucid_shared::onnx::{
+    GraphBuilder, Model, OPSET, Types, infer_shapes_for, inline, raise_opset, set_floats,
+    tensor_shape,
+};
 use tch::{Device, Kind, Tensor};
 
-use super::call::Call;
 use super::operators::operator;
 use super::parameters;
+use super::plan::{Blueprint, Plan};
+
+/// So many shapes of the input are planned for at a time: a training has two or three, its batches and the last, shorter ones.
+const MOST_PLANS: usize = 8;
 
 /// Whether normalization uses and updates batch statistics, and dropout drops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,12 +32,12 @@ pub enum Mode {
 
 /// An ONNX graph on libtorch: its learnt initializers are the parameters, its running statistics and other stored
 /// tensors are buffers. libtorch's autograd differentiates it.
-#[derive(Debug)]
 pub struct Network {
-    nodes: Vec<NodeProto>,
-    /// Per node: the values that nobody reads behind it, so that their memory can go.
-    finished: Vec<Vec<String>>,
-    opset: i64,
+    /// The graph with functions and constant control flow written out, in an operator set of 17 or newer, without weights.
+    graph: Model,
+    types: Types,
+    /// A plan for each shape of the input that has been seen.
+    plans: RefCell<BTreeMap<Vec<i64>, Rc<Plan>>>,
     input: String,
     output: String,
     device: Device,
@@ -39,6 +48,16 @@ pub struct Network {
     learnt: Vec<String>,
     statistics: HashSet<String>,
     frozen: HashSet<String>,
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network")
+            .field("graph", &self.graph.graph().name)
+            .field("device", &self.device)
+            .field("parameters", &self.learnt.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Network {
@@ -56,6 +75,14 @@ impl Network {
     /// # Errors
     /// As [`Network::new`].
     pub fn with_kind(model: &Model, device: Device, kind: Kind) -> Result<Self> {
+        let input = model.input(None)?.name.clone();
+        let output = model.output(None)?.name.clone();
+        let model = inline(model.clone())?;
+        let opset = model.opset().max(OPSET);
+        let model = raise_opset(model, opset)?;
+        let mut builder = GraphBuilder::edit(model);
+        parameters::lift_constants(builder.graph_mut());
+        let mut model = builder.finish()?;
         let graph = model.graph();
         let unknown: Vec<String> = graph
             .node
@@ -84,18 +111,19 @@ impl Network {
                 *tensor = tensor.f_set_requires_grad(true)?;
             }
         }
-        let output = model.output(None)?.name.clone();
+        let statistics = parameters::running_statistics(graph);
+        model.initializers_mut().iter_mut().for_each(drop_elements);
         Ok(Self {
-            finished: finished(&graph.node, &output, &tensors),
-            nodes: graph.node.clone(),
-            opset: model.opset(),
-            input: model.input(None)?.name.clone(),
+            statistics,
+            types: Types::of(&model),
+            graph: model,
+            plans: RefCell::default(),
+            input,
             output,
             device,
             kind,
             tensors,
             learnt,
-            statistics: parameters::running_statistics(graph),
             frozen: HashSet::new(),
         })
     }
@@ -103,51 +131,44 @@ impl Network {
     /// The logits `[N, K]` of images `[N, 3, H, W]` in [0, 1]. For a model of another kind: its output for its input.
     ///
     /// # Errors
-    /// Where a node fails; the error names it.
+    /// Where the graph does not fit the image's shape, or a node fails; the error names it.
     pub fn forward(&self, image: &Tensor, mode: Mode) -> Result<Tensor> {
-        let mut values: HashMap<&str, Tensor> =
-            HashMap::from([(&self.input[..], image.shallow_clone())]);
-        for (node, finished) in self.nodes.iter().zip(&self.finished) {
-            let value = |name: &String| {
-                values
-                    .get(&name[..])
-                    .or_else(|| self.tensors.get(name))
-                    .map(Tensor::shallow_clone)
-            };
-            let frozen = node
-                .input
-                .get(1)
-                .is_some_and(|weight| self.frozen.contains(weight));
-            let call = Call {
-                node,
-                inputs: node.input.iter().map(value).collect(),
-                training: mode == Mode::Train && !frozen,
-                opset: self.opset,
-                kind: self.kind,
-            };
-            let Some(run) = operator(&node.op_type) else {
-                bail!("operator {} is not executed here", node.op_type)
-            };
-            let result = run(&call)
-                .with_context(|| format!("node `{}` ({}) failed", node.name, node.op_type))?;
-            // A constant is made on the CPU.
-            let result = if result.device() == self.device {
-                result
-            } else {
-                result.to_device(self.device)
-            };
-            let Some(output) = node.output.first() else {
-                continue;
-            };
-            drop(call);
-            values.insert(output, result);
-            for name in finished {
-                values.remove(&name[..]);
-            }
+        let plan = self.plan(&image.size())?;
+        plan.run(image, |weight| {
+            mode == Mode::Train && weight.is_none_or(|weight| !self.frozen.contains(weight))
+        })
+    }
+
+    /// The plan for a shape of the input.
+    fn plan(&self, sizes: &[i64]) -> Result<Rc<Plan>> {
+        if let Some(plan) = self.plans.borrow().get(sizes) {
+            return Ok(Rc::clone(plan));
         }
-        values
-            .remove(&self.output[..])
-            .with_context(|| format!("nothing made the output `{}`", self.output))
+        let shape: Vec<usize> = sizes.iter().map(|&size| size as usize).collect();
+        let shapes = infer_shapes_for(&self.graph, &[(&self.input, &shape)])?;
+        let variable = self
+            .learnt
+            .iter()
+            .chain(&self.statistics)
+            .cloned()
+            .collect();
+        let plan = Rc::new(Plan::new(&Blueprint {
+            model: &self.graph,
+            shapes: &shapes,
+            types: &self.types,
+            input: &self.input,
+            output: &self.output,
+            tensors: &self.tensors,
+            variable: &variable,
+            device: self.device,
+            kind: self.kind,
+        })?);
+        let mut plans = self.plans.borrow_mut();
+        if plans.len() >= MOST_PLANS {
+            plans.clear();
+        }
+        plans.insert(sizes.to_vec(), Rc::clone(&plan));
+        Ok(plan)
     }
 
     /// The trainable tensors by name, in the graph's order; each requires a gradient unless it is frozen.
@@ -209,33 +230,65 @@ impl Network {
         Ok(())
     }
 
-    /// Writes the weights and running statistics into the model's initializers.
+    /// Writes the weights and running statistics into the model's initializers, and into those of its constants that are weights.
     ///
     /// # Errors
     /// Where the model is not the one that this network was made from.
     pub fn write_back(&self, model: &mut Model) -> Result<()> {
+        let mut left: HashSet<&str> = self
+            .learnt
+            .iter()
+            .chain(&self.statistics)
+            .map(|n| &n[..])
+            .collect();
         for proto in model.initializers_mut() {
-            if !self.learnt.contains(&proto.name) && !self.statistics.contains(&proto.name) {
-                continue;
+            if left.remove(&proto.name[..]) {
+                self.write_tensor(proto)?;
             }
-            let tensor = self
-                .tensors
-                .get(&proto.name)
-                .with_context(|| format!("the network has no tensor `{}`", proto.name))?;
-            let shape: Vec<i64> = tensor_shape(proto)?.iter().map(|&d| d as i64).collect();
-            ensure!(
-                tensor.size() == shape,
-                "`{}` has another shape in the model",
-                proto.name
-            );
-            let flat = tensor
-                .detach()
-                .to_device(Device::Cpu)
-                .to_kind(Kind::Float)
-                .f_flatten(0, -1)?;
-            set_floats(proto, &Vec::<f32>::try_from(&flat)?)?;
         }
+        if left.is_empty() {
+            return Ok(());
+        }
+        let mut builder = GraphBuilder::edit(model.clone());
+        for node in &mut builder.graph_mut().node {
+            let Some(mut tensor) = parameters::constant(node) else {
+                continue;
+            };
+            if left.remove(&tensor.name[..]) {
+                self.write_tensor(&mut tensor)?;
+                let value = node.attribute.iter_mut().find(|a| a.name == "value");
+                if let Some(value) = value {
+                    value.t = Some(tensor);
+                }
+            }
+        }
+        let missing: Vec<&str> = left.into_iter().take(5).collect();
+        ensure!(
+            missing.is_empty(),
+            "the model has no tensor `{}`",
+            missing.join("`, `")
+        );
+        *model = builder.finish()?;
         Ok(())
+    }
+
+    fn write_tensor(&self, proto: &mut TensorProto) -> Result<()> {
+        let tensor = self
+            .tensors
+            .get(&proto.name)
+            .with_context(|| format!("the network has no tensor `{}`", proto.name))?;
+        let shape: Vec<i64> = tensor_shape(proto)?.iter().map(|&d| d as i64).collect();
+        ensure!(
+            tensor.size() == shape,
+            "`{}` has another shape in the model",
+            proto.name
+        );
+        let flat = tensor
+            .detach()
+            .to_device(Device::Cpu)
+            .to_kind(Kind::Float)
+            .f_flatten(0, -1)?;
+        Ok(set_floats(proto, &Vec::<f32>::try_from(&flat)?)?)
     }
 
     fn named<'a>(&self, names: impl Iterator<Item = &'a String>) -> Vec<(String, Tensor)> {
@@ -245,24 +298,17 @@ impl Network {
     }
 }
 
-/// Per node: the values whose last reader it is.
-fn finished(
-    nodes: &[NodeProto],
-    output: &str,
-    stored: &BTreeMap<String, Tensor>,
-) -> Vec<Vec<String>> {
-    let mut seen: HashSet<&str> = HashSet::from([output]);
-    let mut finished: Vec<Vec<String>> = nodes
-        .iter()
-        .rev()
-        .map(|node| {
-            let read = node
-                .input
-                .iter()
-                .filter(|name| !name.is_empty() && !stored.contains_key(&name[..]));
-            read.filter(|name| seen.insert(name)).cloned().collect()
-        })
-        .collect();
-    finished.reverse();
-    finished
+/// Tensors with more elements than this are of no use but as weights: shape inference does not look into them.
+const FEW: i64 = 64;
+
+/// Keeps a large tensor's name, type and shape alone.
+fn drop_elements(tensor: &mut TensorProto) {
+    if tensor.dims.iter().product::<i64>() > FEW {
+        *tensor = TensorProto {
+            name: std::mem::take(&mut tensor.name),
+            data_type: tensor.data_type,
+            dims: std::mem::take(&mut tensor.dims),
+            ..TensorProto::default()
+        };
+    }
 }

@@ -1,18 +1,21 @@
 //! The ONNX graph on libtorch: [`Network`] executes it with its initializers as parameters.
 
-mod call;
 mod cuda;
 mod driver;
 mod executor;
+mod gradient;
 mod operators;
 mod parameters;
+mod plan;
 pub(crate) mod random;
 mod shim;
+mod site;
 mod threads;
 
 pub use cuda::choose_device;
 pub use driver::{Card, Driver};
 pub use executor::{Mode, Network};
+pub use gradient::gradients;
 pub use operators::{has_operator, operator_names};
 pub use shim::{
     Tf32, allow_tf32, card_memory, cuda_versions, peak_memory, release_memory, reset_peak_memory,

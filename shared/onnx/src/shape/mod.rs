@@ -140,6 +140,23 @@ pub fn infer_shapes(model: &Model) -> Result<Shapes, OnnxError> {
     infer_graph(model.graph(), model.opset())
 }
 
+/// As [`infer_shapes`], for inputs of these shapes, whatever the model declares of them.
+///
+/// # Errors
+/// As [`infer_shapes`].
+pub fn infer_shapes_for(model: &Model, inputs: &[(&str, &[usize])]) -> Result<Shapes, OnnxError> {
+    let graph = model.graph();
+    let mut known = given(graph)?;
+    for (name, shape) in inputs {
+        known.learn_shape(name, shape.iter().copied().map(Dim::Known).collect());
+    }
+    // What the file declares of inner values may be for another shape.
+    for node in &graph.node {
+        infer_node(node, &mut known, model.opset(), &HashMap::new())?;
+    }
+    Ok(known)
+}
+
 /// As [`infer_shapes`], for a graph that is being edited.
 pub(super) fn infer_graph(graph: &GraphProto, opset: i64) -> Result<Shapes, OnnxError> {
     let mut known = given(graph)?;

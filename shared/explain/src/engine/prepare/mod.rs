@@ -1,10 +1,12 @@
 //! What is written otherwise before a graph is handed to tract, which then loads it. One rule a file; the result is the same.
 
+mod activation;
 mod batch_normalization;
 mod col2im;
 mod constants;
 mod names;
 mod padding;
+mod refused;
 mod slicing;
 #[cfg(test)]
 mod tests;
@@ -13,10 +15,14 @@ pub(super) use names::told;
 use onnx_edit::{GraphBuilder, Model, OnnxError, Shapes, infer_shapes, single_precision};
 
 /// The model as tract is given it.
+///
+/// # Errors
+/// Where it has an operator that tract would answer wrongly.
 pub(super) fn prepared(model: Model) -> Result<Model, OnnxError> {
     let model = single_precision(model)?;
     let graph = model.graph();
-    let concerned = padding::concerns(graph)
+    let concerned = refused::concerns(graph)
+        || padding::concerns(graph)
         || slicing::concerns(graph)
         || batch_normalization::concerns(graph)
         || col2im::concerns(graph);
@@ -24,9 +30,13 @@ pub(super) fn prepared(model: Model) -> Result<Model, OnnxError> {
         true => infer_shapes(&model).unwrap_or_default(),
         false => Shapes::default(),
     };
+    refused::check(graph, &shapes)?;
     let opset = model.opset();
     let mut builder = GraphBuilder::edit(model);
     constants::spell_out(builder.graph_mut());
+    if activation::concerns(builder.graph()) {
+        activation::write_out(&mut builder);
+    }
     if concerned {
         batch_normalization::write_out(&mut builder, &shapes, opset);
         col2im::write_out(&mut builder, &shapes)?;

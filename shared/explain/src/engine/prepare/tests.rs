@@ -168,3 +168,55 @@ fn blocks_apart_leave_zeros_between_and_behind() {
         [5.0, 7.0, 0.0, 6.0, 8.0, 0.0]
     );
 }
+
+/// ONNX's formulas, not tract's: `Celu` with its factor on the negative half, `Softplus` that does not overflow, `Selu` with all its digits.
+#[test]
+fn activations_are_those_of_the_specification() {
+    let values = |op: &str, alpha: Option<f32>, points: &[f32]| -> Vec<f32> {
+        let mut graph = GraphBuilder::new(op);
+        let x = graph.input("x", &[Dim::Known(points.len())]);
+        let attributes = alpha.map(|alpha| ("alpha", alpha.into()));
+        let y = graph.node(op, "y", &[&x], attributes);
+        graph.output(&y, None);
+        let mut engine = TractEngine::new(&graph.finish().unwrap()).unwrap();
+        let point = ndarray::arr1(points).into_dyn();
+        let mut outputs = engine.run(&[("x", point.view())]).unwrap();
+        outputs.remove("y").unwrap().iter().copied().collect()
+    };
+    let close =
+        |found: f32, exact: f64| (f64::from(found) - exact).abs() < 4e-7 * exact.abs().max(0.1);
+    let points = [-2.0_f32, -0.7, 0.4, 100.0];
+    for (found, x) in values("Celu", Some(0.6), &points).into_iter().zip(points) {
+        let x = f64::from(x);
+        let exact = if x > 0.0 {
+            x
+        } else {
+            0.6 * ((x / 0.6).exp() - 1.0)
+        };
+        assert!(close(found, exact), "{found} {exact}");
+    }
+    for (found, x) in values("Softplus", None, &points).into_iter().zip(points) {
+        let x = f64::from(x);
+        assert!(
+            close(found, x.max(0.0) + (-x.abs()).exp().ln_1p()),
+            "{found} {x}"
+        );
+    }
+    for (found, x) in values("Selu", None, &points).into_iter().zip(points) {
+        let x = f64::from(x);
+        let (alpha, gamma) = (1.673_263_192_177_25, 1.050_701_022_148_13);
+        let exact = gamma * if x > 0.0 { x } else { alpha * (x.exp() - 1.0) };
+        assert!(close(found, exact), "{found} {exact}");
+    }
+}
+
+#[test]
+fn what_tract_answers_wrongly_is_refused_by_name() {
+    let mut graph = GraphBuilder::new("pool");
+    let x = graph.input("x", &[1, 2, 3, 3].map(Dim::Known));
+    let y = graph.node("GlobalLpPool", "pooled", &[&x], []);
+    graph.output(&y, None);
+    let opened = TractEngine::new(&graph.finish().unwrap()).map(drop);
+    let error = opened.unwrap_err();
+    assert!(error.to_string().contains("another norm"), "{error}");
+}

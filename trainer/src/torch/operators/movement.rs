@@ -1,0 +1,177 @@
+//! Elements moved, repeated and cut.
+
+use anyhow::{Context, Result, bail};
+use tch::Tensor;
+
+use super::super::site::{Kernel, Site, one};
+use super::Operator;
+
+pub(super) const OPERATORS: &[(&str, Operator)] = &[
+    ("Concat", concat),
+    ("Expand", expand),
+    ("Pad", pad),
+    ("Slice", slice),
+    ("Split", split),
+    ("Tile", tile),
+    ("Trilu", trilu),
+];
+
+fn concat(site: &Site<'_>) -> Result<Kernel> {
+    let axis = site.attributes().int("axis", 0)?;
+    one(move |inputs| Ok(Tensor::f_cat(&inputs.all(), axis)?))
+}
+
+/// A size of 1 in either shape takes that of the other.
+fn expand(site: &Site<'_>) -> Result<Kernel> {
+    let (own, wanted) = (site.sizes(0)?, site.ints(1)?);
+    let rank = own.len().max(wanted.len());
+    let at = |shape: &[i64], axis: usize| match (axis + shape.len()).checked_sub(rank) {
+        Some(place) => shape[place],
+        None => 1,
+    };
+    let shape: Vec<i64> = (0..rank)
+        .map(|axis| match (at(&own, axis), at(&wanted, axis)) {
+            (1, wanted) => wanted,
+            (own, _) => own,
+        })
+        .collect();
+    one(move |inputs| Ok(inputs.at(0)?.f_expand(&shape, false)?))
+}
+
+fn tile(site: &Site<'_>) -> Result<Kernel> {
+    let repeats = site.ints(1)?;
+    one(move |inputs| Ok(inputs.at(0)?.f_tile(&repeats)?))
+}
+
+fn trilu(site: &Site<'_>) -> Result<Kernel> {
+    let upper = site.attributes().int("upper", 1)? != 0;
+    let diagonal = match site.has(1) {
+        true => site.ints(1)?.first().copied().unwrap_or(0),
+        false => 0,
+    };
+    one(move |inputs| {
+        let x = inputs.at(0)?;
+        Ok(match upper {
+            true => x.f_triu(diagonal)?,
+            false => x.f_tril(diagonal)?,
+        })
+    })
+}
+
+fn split(site: &Site<'_>) -> Result<Kernel> {
+    let axis = site.axis_of(0)?;
+    let size = site.sizes(0)?[axis as usize];
+    let parts = site.node.output.len() as i64;
+    let sizes = if site.has(1) {
+        site.ints(1)?
+    } else if let Some(sizes) = site.attributes().ints("split")? {
+        sizes.to_vec()
+    } else {
+        let part = (size + parts - 1) / parts.max(1);
+        (0..parts)
+            .map(|i| part.min(size - i * part).max(0))
+            .collect()
+    };
+    Ok(Box::new(move |inputs| {
+        Ok(inputs.at(0)?.f_split_with_sizes(&sizes, axis)?)
+    }))
+}
+
+/// One axis of a slice.
+enum Cut {
+    /// From the front to the back: a view.
+    Ahead { start: i64, end: i64, step: i64 },
+    /// Whatever else, by position.
+    At(Tensor),
+}
+
+fn slice(site: &Site<'_>) -> Result<Kernel> {
+    let sizes = site.sizes(0)?;
+    let attributes = site.attributes();
+    let given = |name: &str, index: usize| -> Result<Option<Vec<i64>>> {
+        match attributes.ints(name)? {
+            Some(values) => Ok(Some(values.to_vec())),
+            None if site.has(index) => site.ints(index).map(Some),
+            None => Ok(None),
+        }
+    };
+    let starts = given("starts", 1)?.context("`starts` is missing")?;
+    let ends = given("ends", 2)?.context("`ends` is missing")?;
+    let axes = given("axes", 3)?.unwrap_or_else(|| (0..starts.len() as i64).collect());
+    let steps = given("steps", 4)?.unwrap_or_else(|| vec![1; starts.len()]);
+    let mut cuts = vec![];
+    for (((start, end), axis), step) in starts.into_iter().zip(ends).zip(axes).zip(steps) {
+        let axis = site.axis(axis, sizes.len())?;
+        let size = sizes[axis as usize];
+        let cut = match step {
+            0 => bail!("`steps` holds a zero"),
+            1.. => Cut::Ahead { start, end, step },
+            _ => {
+                let counted = |at: i64| if at < 0 { at.saturating_add(size) } else { at };
+                let (first, beyond) = (counted(start).min(size - 1), counted(end).max(-1));
+                let mut positions = vec![];
+                let mut at = first;
+                while at > beyond {
+                    positions.push(at);
+                    at = at.saturating_add(step);
+                }
+                Cut::At(site.indices(&positions)?)
+            }
+        };
+        cuts.push((axis, cut));
+    }
+    one(move |inputs| {
+        let mut x = inputs.at(0)?.shallow_clone();
+        for (axis, cut) in &cuts {
+            x = match cut {
+                Cut::Ahead { start, end, step } => x.f_slice(*axis, *start, *end, *step)?,
+                Cut::At(positions) => x.f_index_select(*axis, positions)?,
+            };
+        }
+        Ok(x)
+    })
+}
+
+/// The pads are an attribute before operator set 11; from 18 on they may be for some axes only.
+fn pad(site: &Site<'_>) -> Result<Kernel> {
+    let rank = site.sizes(0)?.len();
+    let attributes = site.attributes();
+    let pads = match attributes.ints("pads")? {
+        Some(pads) => pads.to_vec(),
+        None => site.ints(1)?,
+    };
+    let axes = match site.has(3) {
+        true => site.ints(3)?,
+        false => (0..rank as i64).collect(),
+    };
+    if pads.len() != 2 * axes.len() {
+        bail!("it has {} pads for {} axes", pads.len(), axes.len());
+    }
+    let value = match site.number(2)? {
+        Some(value) => value,
+        None => f64::from(attributes.float("value", 0.0)?),
+    };
+    let mut by_axis = vec![[0, 0]; rank];
+    for (index, &axis) in axes.iter().enumerate() {
+        by_axis[site.axis(axis, rank)? as usize] = [pads[index], pads[index + axes.len()]];
+    }
+    let mode = match attributes.string("mode", "constant")? {
+        "constant" => "constant",
+        "reflect" => "reflect",
+        "edge" => "replicate",
+        other => bail!("padding by `{other}` is not executed"),
+    };
+    // libtorch takes the last axis first, and the other modes for the last axes only.
+    let padded = by_axis.iter().position(|sides| *sides != [0, 0]);
+    let first = match (padded, mode) {
+        (None, _) => return one(|inputs| Ok(inputs.at(0)?.shallow_clone())),
+        (Some(first), "constant") => first,
+        (Some(first), _) if first >= 2 => 2,
+        _ => {
+            bail!("other than zeros are put beside an image, not beside its channels or in a batch")
+        }
+    };
+    let sides: Vec<i64> = by_axis[first..].iter().rev().flatten().copied().collect();
+    let value = (mode == "constant").then_some(value);
+    one(move |inputs| Ok(inputs.at(0)?.f_pad(&sides, mode, value)?))
+}
