@@ -28,8 +28,8 @@ pub(crate) struct Arguments {
     /// At most so many cases.
     #[arg(long)]
     cases: Option<u64>,
-    /// Cases of this kind only: model, picture, array, card, labels or table.
-    #[arg(long, value_name = "KIND")]
+    /// Cases of this kind only.
+    #[arg(long, value_name = "KIND", value_parser = KINDS)]
     only: Option<String>,
     /// Cases at a time [default: one per core].
     #[arg(long)]
@@ -41,6 +41,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
 }
+
+/// What the binary `hostile` of `tests/hostile` knows.
+const KINDS: [&str; 6] = ["model", "picture", "array", "card", "labels", "table"];
 
 /// Builds the program and the cases, and tries them.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {

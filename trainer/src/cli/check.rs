@@ -19,8 +19,8 @@ Examples:
   pellucid check
   pellucid check --device cuda --record check.jsonl")]
 pub struct Args {
-    /// Where to compute: auto, cpu or cuda
-    #[arg(long, default_value = "auto")]
+    /// Where to compute
+    #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
     /// Also append every finding to this file as a line of JSON
     #[arg(long, value_name = "FILE")]

@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::feed::assumed_lines;
 use super::model;
 use super::output::{bytes, print, print_json};
-use super::quantities::{MOST_BATCH, nonzero};
+use super::values::{MOST_BATCH, nonzero, one_of};
 
 /// Add the input gradient to an ONNX model, as standard ONNX operators
 ///
@@ -55,11 +55,11 @@ pub struct Args {
     features: Option<String>,
     /// Pass the gradient through every Relu in another way: `relu=guided` (guided back-propagation) or `relu=deconvnet`
     /// (deconvolution). The result is an attribution, not a gradient
-    #[arg(long, value_name = "OPERATOR=RULE", value_parser = relu_rule)]
+    #[arg(long, value_name = "OPERATOR=RULE", value_parser = one_of(RELU_RULES))]
     rule: Option<ReluRule>,
     /// Pass the gradient through QuantizeLinear and DequantizeLinear: `straight-through` takes their rounding for the
     /// identity. The result is an estimate, not a gradient
-    #[arg(long, value_name = "RULE", value_parser = quantized)]
+    #[arg(long, value_name = "RULE", value_parser = one_of(ROUNDING))]
     quantized: Option<Quantized>,
     /// Change the batch before the model is differentiated: a number of images, or `dynamic` for any
     #[arg(long, value_name = "N|dynamic", value_parser = batch)]
@@ -79,30 +79,22 @@ impl Args {
     }
 }
 
-/// Reads `relu=exact|guided|deconvnet`.
-fn relu_rule(text: &str) -> Result<ReluRule, String> {
-    match text {
-        "relu=exact" => Ok(ReluRule::Exact),
-        "relu=guided" => Ok(ReluRule::Guided),
-        "relu=deconvnet" => Ok(ReluRule::Deconvnet),
-        _ => Err("write relu=guided, relu=deconvnet or relu=exact".to_owned()),
-    }
-}
+const RELU_RULES: [(&str, ReluRule); 3] = [
+    ("relu=exact", ReluRule::Exact),
+    ("relu=guided", ReluRule::Guided),
+    ("relu=deconvnet", ReluRule::Deconvnet),
+];
 
-/// Reads `straight-through`.
-pub(super) fn quantized(text: &str) -> Result<Quantized, String> {
-    match text {
-        "straight-through" => Ok(Quantized::StraightThrough),
-        _ => Err("write straight-through".to_owned()),
-    }
-}
+/// How gradients may pass rounding.
+pub(super) const ROUNDING: [(&str, Quantized); 1] =
+    [("straight-through", Quantized::StraightThrough)];
 
 /// Reads a number of images or `dynamic`.
 fn batch(text: &str) -> Result<Batch, String> {
     if text == "dynamic" {
         return Ok(Batch::Open);
     }
-    nonzero::<MOST_BATCH>(text)
+    nonzero(MOST_BATCH)(text)
         .map(Batch::Fixed)
         .map_err(|_| format!("write a number of images from 1 to {MOST_BATCH}, or dynamic"))
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::ball::{length, too_large};
 use super::feed::{Feed, assumed_lines, contract};
 use super::output::{note, print, print_json};
-use super::quantities::{MOST_IMAGES, MOST_STEPS, count, norm};
+use super::values::{MOST_IMAGES, MOST_STEPS, NORMS, count, one_of};
 use crate::data::{
     Dataset, EVALUATION_POPULATION, Examples, Part, Source, Split, TRAINING_POPULATION,
 };
@@ -38,8 +38,8 @@ pub struct Args {
     /// A split whose part --subset is measured [default: the data's own, such as folders train and test, or all images]
     #[arg(long, value_name = "FILE")]
     split: Option<PathBuf>,
-    /// The part of the split: train, validation or test
-    #[arg(long, default_value = "test", value_parser = part)]
+    /// The part of the split
+    #[arg(long, value_enum, default_value_t = Part::Test)]
     subset: Part,
     /// The classes of the data by code, in the order of the model's scores [default: the card's, or those of --labels]
     #[arg(long, value_delimiter = ',')]
@@ -53,38 +53,33 @@ pub struct Args {
     )]
     feed: Feed,
     /// At most so many images, taken evenly from the classes
-    #[arg(long, value_parser = count::<1, MOST_IMAGES>)]
+    #[arg(long, value_parser = count(1, MOST_IMAGES))]
     limit: Option<usize>,
-    /// The ball of the attack: l2 or linf
-    #[arg(long, default_value = "l2", value_parser = norm)]
+    /// The ball of the attack
+    #[arg(long, default_value = "l2", value_parser = one_of(NORMS))]
     norm: Norm,
     /// The ball's radius, with pixels in [0, 1], such as 1.5 or 8/255; without it nothing is attacked
     #[arg(long, value_parser = length, allow_negative_numbers = true)]
     epsilon: Option<f64>,
     /// Steps of the attack
-    #[arg(long, default_value_t = 20, value_parser = count::<1, MOST_STEPS>)]
+    #[arg(long, default_value_t = 20, value_parser = count(1, MOST_STEPS))]
     steps: usize,
     /// Length of a step [default: 2.5 ε / steps]
     #[arg(long, value_parser = length, allow_negative_numbers = true)]
     step_size: Option<f64>,
     /// Attacks on each image, from other starts; the worst counts
-    #[arg(long, default_value_t = 1, value_parser = count::<1, MOST_STEPS>)]
+    #[arg(long, default_value_t = 1, value_parser = count(1, MOST_STEPS))]
     restarts: usize,
     /// Decides the attacks' starts
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Where to compute: auto, cpu or cuda
+    /// Where to compute
     #[cfg(feature = "torch")]
-    #[arg(long, default_value = "auto")]
+    #[arg(long, value_enum, default_value_t)]
     device: crate::device::DeviceChoice,
     /// Prints the answer as JSON
     #[arg(long)]
     json: bool,
-}
-
-fn part(text: &str) -> Result<Part, String> {
-    Part::from_name(text)
-        .ok_or_else(|| format!("`{text}` is no part of a split: train, validation or test"))
 }
 
 /// Runs the command.

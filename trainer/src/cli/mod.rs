@@ -21,7 +21,6 @@ mod model;
 mod output;
 pub mod pack;
 pub mod phantom;
-mod quantities;
 pub mod report;
 pub mod serve;
 #[cfg(feature = "torch")]

@@ -7,7 +7,7 @@ use pellucid_shared::phantom::{Class, MAX_SIZE, MIN_SIZE, PhantomOptions, Shortc
 
 use super::interrupt;
 use super::output::print;
-use super::quantities::share;
+use super::values::{fraction, one_of};
 use crate::data::write_phantoms;
 use crate::progress::Progress;
 
@@ -31,28 +31,21 @@ pub struct Args {
     /// The population: another seed, other phantoms
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Plants an object that betrays a class: patch or ruler
-    #[arg(long, value_parser = shortcut_kind, requires = "shortcut_class")]
+    /// Plants an object that betrays a class
+    #[arg(long, value_parser = one_of(SHORTCUTS), requires = "shortcut_class")]
     shortcut: Option<ShortcutKind>,
-    /// The class that it betrays: nv, mel or bkl
-    #[arg(long, value_parser = class, requires = "shortcut")]
+    /// The class that it betrays
+    #[arg(long, value_parser = one_of(Class::ALL.map(|class| (class.code(), class))), requires = "shortcut")]
     shortcut_class: Option<Class>,
     /// How surely: its share on that class, and one minus its share on the others
-    #[arg(long, default_value = "0.9", value_parser = share, allow_negative_numbers = true)]
+    #[arg(long, default_value = "0.9", value_parser = fraction::<f64>, allow_negative_numbers = true)]
     correlation: f64,
 }
 
-fn shortcut_kind(text: &str) -> Result<ShortcutKind, String> {
-    match text {
-        "patch" => Ok(ShortcutKind::Patch),
-        "ruler" => Ok(ShortcutKind::Ruler),
-        _ => Err(format!("`{text}` is no shortcut: patch or ruler")),
-    }
-}
-
-fn class(text: &str) -> Result<Class, String> {
-    Class::from_code(text).ok_or_else(|| format!("`{text}` is no class: nv, mel or bkl"))
-}
+const SHORTCUTS: [(&str, ShortcutKind); 2] = [
+    ("patch", ShortcutKind::Patch),
+    ("ruler", ShortcutKind::Ruler),
+];
 
 /// Runs the command.
 ///

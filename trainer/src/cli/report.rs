@@ -17,8 +17,7 @@ use serde::Serialize;
 
 use super::feed::{Feed, assumed_lines, contract};
 use super::output::{note, print, print_json, write};
-use super::quantities::{MOST_IMAGES, count};
-use super::values::percent;
+use super::values::{MOST_IMAGES, between, count};
 use crate::data::{
     Dataset, EVALUATION_POPULATION, Item, Notes, Part, Source, Split, TRAINING_POPULATION,
 };
@@ -51,13 +50,13 @@ pub struct Args {
     #[arg(long, value_name = "FILE.csv")]
     split: Option<PathBuf>,
     /// How many images at most, drawn evenly from the classes
-    #[arg(long, default_value_t = 6, value_parser = count::<1, MOST_IMAGES>)]
+    #[arg(long, default_value_t = 6, value_parser = count(1, MOST_IMAGES))]
     count: usize,
     /// Leave the images out: maps with the lesion's outline only, for data whose licence forbids showing them
     #[arg(long)]
     maps_only: bool,
     /// Share of the attribution's mass, in per cent, that the brightest pixels may hold without scaling the map
-    #[arg(long, default_value_t = 1.0, value_parser = percent)]
+    #[arg(long, default_value_t = 1.0, value_parser = between(0.0_f32, 100.0))]
     outlier_percent: f32,
     /// Side of each picture, in pixels; rounded to a multiple of the networks' input
     #[arg(long, default_value_t = 192, value_parser = clap::value_parser!(u32).range(1..=4096))]

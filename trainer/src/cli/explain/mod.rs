@@ -21,14 +21,15 @@ use pellucid_shared::render::{
 use self::method::{Name, Parameters};
 use self::report::Report;
 use self::subject::{Subject, own_layout};
-use super::differentiate::quantized;
+use super::differentiate::ROUNDING;
 use super::feed::{Feed, contract};
 use super::model;
 use super::output::{note, print, print_json, write};
-use super::values::{named, percent, unit};
+use super::values::{between, fraction, one_of};
 use crate::device::DeviceChoice;
 use crate::engines::{EngineKind, explainer};
 use crate::progress;
+use crate::spelling::spelled;
 
 /// Show which pixels a classifier's answer hangs on
 ///
@@ -85,15 +86,15 @@ pub struct Args {
     /// What computes: tract is always there, ort needs ONNX Runtime's library, torch answers by its own autograd
     #[arg(long, value_enum, default_value_t)]
     engine: EngineKind,
-    /// Where --engine torch computes: auto, cpu or cuda
-    #[arg(long, default_value = "auto")]
+    /// Where --engine torch computes
+    #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
     /// Explain this output or value of the graph as it is [default: the score before the last Softmax or Sigmoid]
     #[arg(long, value_name = "NAME")]
     output: Option<String>,
     /// Pass gradients through QuantizeLinear and DequantizeLinear: `straight-through` takes their rounding for the
     /// identity, which is an estimate
-    #[arg(long, value_name = "RULE", value_parser = quantized)]
+    #[arg(long, value_name = "RULE", value_parser = one_of(ROUNDING))]
     quantized: Option<Quantized>,
 
     /// Write the attribution over the image as a PNG
@@ -134,6 +135,20 @@ impl Args {
     }
 }
 
+const SIGNS: [(&str, Sign); 4] = [
+    ("absolute", Sign::Absolute),
+    ("positive", Sign::Positive),
+    ("negative", Sign::Negative),
+    ("all", Sign::All),
+];
+const COLOURS: [(&str, ColourMap); 5] = [
+    ("blues", ColourMap::Blues),
+    ("diverging", ColourMap::Diverging),
+    ("purple_green", ColourMap::PurpleGreen),
+    ("inferno", ColourMap::Inferno),
+    ("grey", ColourMap::Grey),
+];
+
 /// How numbers become a picture.
 #[derive(Debug, clap::Args)]
 struct Draw {
@@ -141,16 +156,16 @@ struct Draw {
     #[arg(long)]
     map_only: bool,
     /// Which attributions to show, after summing over the channels
-    #[arg(long, value_name = "SIGN", default_value = "absolute", value_parser = named::<Sign>(&["absolute", "positive", "negative", "all"]))]
+    #[arg(long, value_name = "SIGN", default_value = "absolute", value_parser = one_of(SIGNS))]
     sign: Sign,
     /// Share of the total attribution beyond which the strongest pixels are clipped
-    #[arg(long, value_name = "PERCENT", default_value = "1", value_parser = percent)]
+    #[arg(long, value_name = "PERCENT", default_value = "1", value_parser = between(0.0_f32, 100.0))]
     outlier_percent: f32,
     /// The colour map: blues, or diverging for --sign all, where nothing is chosen
-    #[arg(long, value_name = "MAP", value_parser = named::<ColourMap>(&["blues", "diverging", "purple_green", "inferno", "grey"]))]
+    #[arg(long, value_name = "MAP", value_parser = one_of(COLOURS))]
     colours: Option<ColourMap>,
     /// How much the strongest pixels cover the image
-    #[arg(long, value_name = "0..1", default_value = "0.8", value_parser = unit)]
+    #[arg(long, value_name = "0..1", default_value = "0.8", value_parser = fraction::<f32>)]
     opacity: f32,
 }
 
@@ -226,7 +241,7 @@ fn explain(
         "--batch {batch} images of {height}×{width} do not fit: choose at most {most}"
     );
     let progress = progress::Progress::visible();
-    let bar = progress.bar(&args.method.text(), 0);
+    let bar = progress.bar(&spelled(&args.method), 0);
     let mut tell = |progress: pellucid_shared::attribution::Progress| {
         bar.set_length(progress.total as u64);
         bar.set_position(progress.done as u64);

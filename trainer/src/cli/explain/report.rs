@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::super::feed::assumed_lines;
 use super::Args;
+use crate::spelling::spelled;
 
 /// Classes that the text names; JSON has all.
 const NAMED: usize = 10;
@@ -146,7 +147,7 @@ impl Report {
             scores: kind,
             contract,
             attribution: Attribution {
-                method: args.method.text(),
+                method: spelled(&args.method),
                 target: found.aim.class,
                 against: found.aim.against,
                 evaluations: found.evaluations,
