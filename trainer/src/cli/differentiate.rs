@@ -101,7 +101,7 @@ fn batch(text: &str) -> Result<Batch, String> {
 
 /// What became of the file.
 #[derive(Serialize)]
-struct Report {
+struct DifferentiationReport {
     output: PathBuf,
     /// Where the weights are, if not in the output itself.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -148,7 +148,7 @@ fn prepared(mut model: Model, batch: Option<Batch>, opset: Option<i64>) -> Resul
 
 /// What is differentiated where the user does not say it: of a classifier the score before the last Softmax or Sigmoid, which
 /// becomes an output. Any other model is left to its only output.
-fn subject(
+fn with_its_output(
     model: Model,
     named: Option<String>,
     several_inputs: bool,
@@ -186,7 +186,7 @@ pub fn run(args: Args) -> Result<()> {
     let bytes_before = model::size(&files)?;
     let model = prepared(model, args.batch, args.opset)
         .with_context(|| args.model.display().to_string())?;
-    let (model, output, assumed) = subject(model, args.output, args.input.is_some())
+    let (model, output, assumed) = with_its_output(model, args.output, args.input.is_some())
         .with_context(|| args.model.display().to_string())?;
     let several = model.outputs().len() > 1;
     let options = Options {
@@ -208,7 +208,7 @@ pub fn run(args: Args) -> Result<()> {
         value.map_or_else(String::new, super::inspect::shape_text)
     };
     let inputs = result.inputs();
-    let report = Report {
+    let report = DifferentiationReport {
         of: output,
         assumed,
         cotangent: shape(inputs.into_iter().find(|i| i.name == COTANGENT)),

@@ -20,10 +20,10 @@ use crate::data::{
 use crate::evaluate::Evaluation;
 use crate::progress::Progress;
 
-/// Measures a model on clean images and, with --epsilon, under attack.
+/// Measure a model on clean images and, with --epsilon, under attack
 ///
-/// Of a run's own data, --split RUN/split.csv picks the test images. phantom:COUNT without a split means phantoms of
-/// another population than training's, so that none of them has been trained on.
+/// On the data that a run was trained on, --split RUN/split.csv picks the test images. phantom:COUNT without a split means
+/// phantoms of another population, so that the model was trained on none of them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   pellucid evaluate runs/robust/best.onnx --data phantom:300 --epsilon 1
@@ -52,7 +52,7 @@ pub struct Args {
         next_help_heading = "What the model takes and gives (where card and graph do not say it)"
     )]
     feed: Feed,
-    /// At most so many images, taken evenly from the classes
+    /// The most images to take, evenly from the classes
     #[arg(long, value_parser = count(1, MOST_IMAGES))]
     limit: Option<usize>,
     /// The ball of the attack
@@ -67,17 +67,17 @@ pub struct Args {
     /// Length of a step [default: 2.5 ε / steps]
     #[arg(long, value_parser = length, allow_negative_numbers = true)]
     step_size: Option<f64>,
-    /// Attacks on each image, from other starts; the worst counts
+    /// Attacks on each image, each from another start; the worst counts
     #[arg(long, default_value_t = 1, value_parser = count(1, MOST_STEPS))]
     restarts: usize,
-    /// Decides the attacks' starts
+    /// Seed of the attacks' starts
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Where to compute
     #[cfg(feature = "torch")]
     #[arg(long, value_enum, default_value_t)]
     device: crate::device::DeviceChoice,
-    /// Prints the answer as JSON
+    /// Print the answer as JSON
     #[arg(long)]
     json: bool,
 }
@@ -91,16 +91,16 @@ pub fn run(args: Args) -> Result<()> {
     let place = args.model.display();
     let model = super::model::load(&args.model)?;
     require_finite(&model).with_context(|| place.to_string())?;
-    let subject = Subject::of(single_precision(model)?, &args)?;
-    let dataset = dataset(&args, &subject.codes)?;
+    let model = MeasuredModel::of(single_precision(model)?, &args)?;
+    let dataset = dataset(&args, &model.codes)?;
     let classes = dataset.classes.clone();
     ensure!(
-        subject.signature.classes == classes.len(),
-        "{place} tells {} classes apart and the data have {}: name the model's with --classes, in its order",
-        subject.signature.classes,
+        model.signature.classes == classes.len(),
+        "{place} has {} classes and the data have {}: name the model's with --classes, in its order",
+        model.signature.classes,
         classes.len()
     );
-    let how = &subject.preprocessing;
+    let how = &model.preprocessing;
     if let Some(told) = args
         .epsilon
         .and_then(|epsilon| too_large(args.norm, epsilon, how.size))
@@ -108,10 +108,10 @@ pub fn run(args: Args) -> Result<()> {
         note(&told);
     }
     let examples = Examples::read(dataset, how, "images", &progress)?;
-    let evaluation = measure(&args, &subject, &examples, &progress)?;
-    let assumed = &subject.assumed[..];
+    let evaluation = measure(&args, &model, &examples, &progress)?;
+    let assumed = &model.assumed[..];
     if args.json {
-        print_json(&Report {
+        print_json(&EvaluationReport {
             evaluation: &evaluation,
             assumed,
         })
@@ -122,15 +122,15 @@ pub fn run(args: Args) -> Result<()> {
 }
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct EvaluationReport<'a> {
     #[serde(flatten)]
     evaluation: &'a Evaluation,
     assumed: &'a [Assumption],
 }
 
 /// What is measured: a model of RGB in [0, 1], whatever its file takes, and which classes it tells apart.
-struct Subject {
-    model: Model,
+struct MeasuredModel {
+    graph: Model,
     signature: Signature,
     preprocessing: Preprocessing,
     /// The codes in the order of the logits; `None` where neither card nor user names them.
@@ -138,7 +138,7 @@ struct Subject {
     assumed: Vec<Assumption>,
 }
 
-impl Subject {
+impl MeasuredModel {
     fn of(model: Model, args: &Args) -> Result<Self> {
         let mut wishes = args.feed.wishes(args.output.as_deref())?;
         if let Some(codes) = &args.classes {
@@ -161,11 +161,11 @@ impl Subject {
         let Contract { mut assumed, .. } = contract;
         if signature.scores != Scores::Softmax {
             assumed.push(Assumption::of_scores(
-                "The class with the highest score counts as the answer, and loss and attack take the softmax of all scores, though these are no logits of classes that exclude each other.",
+                "The class with the highest score counts as the answer, and loss and attack take the softmax of all scores, although these are not logits of classes that exclude each other.",
             ));
         }
         Ok(Self {
-            model,
+            graph: model,
             signature,
             preprocessing,
             codes,
@@ -217,7 +217,7 @@ fn evaluation(args: &Args, examples: &Examples, clean: crate::evaluate::Figures)
 #[cfg(feature = "torch")]
 fn measure(
     args: &Args,
-    subject: &Subject,
+    model: &MeasuredModel,
     examples: &Examples,
     progress: &Progress,
 ) -> Result<Evaluation> {
@@ -229,7 +229,7 @@ fn measure(
         .epsilon
         .map(|epsilon| Attack::for_evaluation(args.norm, epsilon, args.steps, args.step_size))
         .transpose()?;
-    let network = Network::new(&subject.model, choose_device(args.device)?)?;
+    let network = Network::new(&model.graph, choose_device(args.device)?)?;
     // The figures are to be the exported file's, whatever runs it.
     allow_tf32(Tf32::Never);
     let bar = progress.bar("clean", examples.len());
@@ -253,7 +253,7 @@ fn measure(
 #[cfg(not(feature = "torch"))]
 fn measure(
     args: &Args,
-    subject: &Subject,
+    model: &MeasuredModel,
     examples: &Examples,
     progress: &Progress,
 ) -> Result<Evaluation> {
@@ -264,8 +264,8 @@ fn measure(
         args.epsilon.is_none(),
         "this pellucid was built without libtorch, which attacks: leave --epsilon out, or build it with the feature torch"
     );
-    let mut engine = TractEngine::new(&subject.model)?;
-    let names = (&subject.signature.input[..], &subject.signature.output[..]);
+    let mut engine = TractEngine::new(&model.graph)?;
+    let names = (&model.signature.input[..], &model.signature.output[..]);
     let bar = progress.bar("clean", examples.len());
     let measured = predict(&mut engine, names, examples, &bar)?;
     bar.finish_and_clear();

@@ -147,7 +147,7 @@ impl Network {
         }
         values
             .remove(&self.output[..])
-            .with_context(|| format!("nothing made the output `{}`", self.output))
+            .with_context(|| format!("no node makes the output `{}`", self.output))
     }
 
     /// The trainable tensors by name, in the graph's order; each requires a gradient unless it is frozen.

@@ -1,5 +1,6 @@
 //! The ONNX graph on libtorch: [`Network`] executes it with its initializers as parameters.
 
+mod arrays;
 mod call;
 mod cuda;
 mod driver;
@@ -10,6 +11,7 @@ pub(crate) mod random;
 mod shim;
 mod threads;
 
+pub(crate) use arrays::{to_array, to_tensor};
 pub use cuda::choose_device;
 pub use driver::{Card, Driver};
 pub use executor::{Mode, Network};

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashSet};
 
 use anyhow::Result;
-use ndarray::ArrayD;
 use pellucid_shared::onnx::pb::{GraphProto, tensor_proto::DataType};
 use pellucid_shared::onnx::{floats, ints};
 use tch::{Device, Kind, Tensor};
+
+use super::arrays::to_tensor;
 
 /// The inputs of an operator that hold learnt weights; everything else that is stored is a constant, such as the mean
 /// that an image is normalized with.
@@ -62,13 +63,7 @@ pub(super) fn load_one(
     kind: Kind,
 ) -> Result<Tensor> {
     Ok(match DataType::try_from(proto.data_type) {
-        Ok(DataType::Float | DataType::Double) => from_array(&floats(proto)?)?.to_kind(kind),
-        _ => from_array(&ints(proto)?)?,
+        Ok(DataType::Float | DataType::Double) => to_tensor(&floats(proto)?)?.to_kind(kind),
+        _ => to_tensor(&ints(proto)?)?,
     })
-}
-
-fn from_array<T: tch::kind::Element>(array: &ArrayD<T>) -> Result<Tensor> {
-    let shape: Vec<i64> = array.shape().iter().map(|&d| d as i64).collect();
-    let values = array.as_slice().unwrap_or_default();
-    Ok(Tensor::f_from_slice(values)?.f_reshape(shape)?)
 }

@@ -84,7 +84,7 @@ pub(super) struct Parameters {
     /// Points of the integral: integrated-gradients (50)
     #[arg(long, value_name = "COUNT", value_parser = nonzero(MOST_POINTS))]
     steps: Option<NonZeroUsize>,
-    /// How they lie: integrated-gradients
+    /// How they are placed: integrated-gradients
     #[arg(long, value_name = "RULE", value_parser = one_of(RULES))]
     rule: Option<Rule>,
     /// What shows nothing: black, white, value:0.5, uniform, noise or noise:SIGMA (on the image), blur or blur:PIXELS. Where
@@ -104,13 +104,13 @@ pub(super) struct Parameters {
     /// Cells of a mask along a side: rise (7)
     #[arg(long, value_name = "COUNT", value_parser = nonzero(MOST_SIDE))]
     cells: Option<NonZeroUsize>,
-    /// Share of the cells that are visible: rise (0.5)
+    /// Fraction of the cells that are visible: rise (0.5)
     #[arg(long, value_name = "0..1", value_parser = fraction::<f32>)]
     probability: Option<f32>,
     /// The layer, by the name of a node or value: grad-cam, grad-cam-plus-plus, layer-cam, score-cam (the deepest feature map)
     #[arg(long, value_name = "NODE")]
     features: Option<String>,
-    /// Decides all noise and all masks
+    /// Seed of all noise and all masks
     #[arg(long, default_value_t = 0)]
     pub(super) seed: u64,
     /// Images that the network is run on at a time; memory grows with it

@@ -18,7 +18,7 @@ use crate::spelling::spelled;
 const NAMED: usize = 10;
 
 #[derive(Serialize)]
-pub(super) struct Report {
+pub(super) struct ExplanationReport {
     model: PathBuf,
     image: PathBuf,
     engine: &'static str,
@@ -104,7 +104,7 @@ struct Features {
     shape: [usize; 3],
 }
 
-impl Report {
+impl ExplanationReport {
     pub(super) fn new(
         args: &Args,
         engine: &'static str,
@@ -217,7 +217,7 @@ impl Report {
             );
         }
         if order.len() > named.len() {
-            let _ = writeln!(text, "and {} classes more", order.len() - named.len());
+            let _ = writeln!(text, "and {} more classes", order.len() - named.len());
         }
         self.facts(&mut text);
         text.push_str(&assumed_lines(&self.contract.assumed));
