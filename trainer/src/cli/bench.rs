@@ -13,7 +13,7 @@ use super::values::{MOST_BATCH, MOST_SECONDS, MOST_STEPS, above_zero, count};
 use crate::bench::{Baseline, Mode, Plan, Workload, contest, head, work};
 use crate::device::DeviceChoice;
 
-/// Measures how fast this machine trains: a ResNet-18 against an attack, and forward alone
+/// Measure how fast this machine trains: a ResNet-18 against an attack, and forward alone
 ///
 /// With --baseline, a program in another language does the same beside it, in turn: trainer/gpu/baseline.py is plain PyTorch,
 /// eager in float32 and in bf16 with channels last, and compiled. Nothing else should run meanwhile.
@@ -36,16 +36,16 @@ pub struct Args {
     /// Steps of the attack
     #[arg(long, default_value_t = 7, value_parser = count(1, MOST_STEPS))]
     steps: usize,
-    /// How often each takes its turn
+    /// How many turns each takes
     #[arg(long, default_value_t = 5, value_parser = count(1, MOST_STEPS))]
     rounds: usize,
-    /// How long a turn is, about
+    /// About how long a turn is
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = above_zero(MOST_SECONDS))]
     turn: f64,
     /// How long one may take to be ready or to answer before it is left out
     #[arg(long, value_name = "SECONDS", default_value = "180", value_parser = above_zero(MOST_SECONDS))]
     patience: f64,
-    /// No further round begins after so long
+    /// Begin no further round after this long
     #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = above_zero(MOST_SECONDS))]
     most: f64,
     /// A script that does the same, to be measured in turn

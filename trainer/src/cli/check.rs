@@ -8,7 +8,7 @@ use super::output::{Record, print};
 use crate::check::check;
 use crate::device::DeviceChoice;
 
-/// Checks that training, evaluation, export and explanation work on this machine and its card
+/// Check that training, evaluation, export and explanation work on this machine and its card
 ///
 /// Every operator on the device is compared with float64 on the CPU, a ResNet-18's logits and gradients likewise; then a
 /// small network is trained, exported, verified in ONNX Runtime and tract, evaluated and explained. Takes seconds on a card

@@ -45,10 +45,10 @@ pub(super) struct Feed {
     /// Side of the square input in pixels
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=4096))]
     size: Option<u32>,
-    /// What of the image is kept
+    /// Which part of the image is kept
     #[arg(long, value_name = "CROP", value_parser = one_of(CROPS))]
     crop: Option<Crop>,
-    /// How it is brought to its size
+    /// How it is resized
     #[arg(long, value_name = "FILTER", value_parser = one_of(FILTERS))]
     resize: Option<Filter>,
     /// The order of the input's axes

@@ -128,7 +128,7 @@ impl Split {
             let code = &dataset.classes[dataset.items[index].label].code;
             ensure!(
                 label == code,
-                "the split {place} says that `{}` is `{}`, and the data that it is `{}`: correct one of them",
+                "the split {place} says that `{}` is `{}`, but the data say `{}`: correct one of them",
                 said::name(id),
                 said::name(label),
                 said::name(code)

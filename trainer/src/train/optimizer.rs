@@ -47,10 +47,7 @@ impl Optimizer {
                 any = true;
             }
         }
-        ensure!(
-            any,
-            "nothing of the network is left to train: unfreeze a layer"
-        );
+        ensure!(any, "every layer of the network is frozen: unfreeze one");
         Ok(Self(optimizer))
     }
 
