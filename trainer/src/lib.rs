@@ -17,6 +17,7 @@ pub mod export;
 pub mod progress;
 mod sentence;
 pub mod serve;
+mod spelling;
 pub mod stop;
 #[cfg(feature = "torch")]
 pub mod torch;

@@ -18,7 +18,7 @@ use std::process::{Command, Stdio};
 #[derive(clap::Args, Clone, Debug)]
 #[command(
     after_help = "Examples:\n  cargo xtask demo               everything; ends with the address to open\n  cargo xtask demo --no-serve    \
-                  everything but the last step\n  cargo xtask demo --quick       a look at the whole path: the networks learn next to nothing"
+                  everything but the last step\n  cargo xtask demo --quick       the whole path in short: the networks learn next to nothing"
 )]
 pub(crate) struct Arguments {
     /// Stop when the site is built.
@@ -121,11 +121,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         .arg("--port")
         .arg(arguments.port.to_string());
     if arguments.no_serve {
-        println!("Look at them: {}", process::spoken(&serve));
+        println!("To see them, run {}", process::spoken(&serve));
         return Ok(());
     }
     println!(
-        "Look at them at http://127.0.0.1:{}/ (Ctrl-C ends it)",
+        "Compare them at http://127.0.0.1:{}/ (Ctrl-C stops the server)",
         arguments.port
     );
     process::run(&mut serve, "build it again")

@@ -11,11 +11,11 @@ use std::path::PathBuf;
 /// Each case is a small valid file with a few things changed. A fault is an answer by panic, abort or signal, after more than 10 s of
 /// processor time, with more than 2 GB, in more than a kilobyte, or with control characters; a half-written file; a gradient that does
 /// not load though its source does; scores on which two engines differ; a wrong table that is taken, or a sound one that is
-/// refused. Faults are told with the case's number, which makes it again.
+/// refused. Faults are reported with the number of the case, which reproduces it.
 #[derive(clap::Args, Clone, Debug)]
 #[command(
     after_help = "Examples:\n  cargo xtask hostile                         ten minutes from case 0 on\n  cargo xtask hostile --seed 1000000 --seconds 36000 \
-                  --keep faults\n  cargo xtask hostile --seed 417 --cases 1    one case again\n  \
+                  --keep faults\n  cargo xtask hostile --seed 417 --cases 1    one case once more\n  \
                   cargo xtask hostile --only table            tables and splits, which few of all cases are"
 )]
 pub(crate) struct Arguments {
@@ -25,11 +25,11 @@ pub(crate) struct Arguments {
     /// The first case.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// At most so many cases.
+    /// The most cases.
     #[arg(long)]
     cases: Option<u64>,
-    /// Cases of this kind only: model, picture, array, card, labels or table.
-    #[arg(long, value_name = "KIND")]
+    /// Cases of this kind only.
+    #[arg(long, value_name = "KIND", value_parser = KINDS)]
     only: Option<String>,
     /// Cases at a time [default: one per core].
     #[arg(long)]
@@ -41,6 +41,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
 }
+
+/// What the binary `hostile` of `tests/hostile` knows.
+const KINDS: [&str; 6] = ["model", "picture", "array", "card", "labels", "table"];
 
 /// Builds the program and the cases, and tries them.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -102,5 +105,5 @@ fn try_cases(checkout: &Checkout, programs: &Programs, words: &[String]) -> Resu
     // Through cargo, which knows where the libraries lie and where its own target folder is.
     let mut trial = checkout.cargo(programs);
     trial.args(["run", "--quiet", "--bin", "hostile", "--"]);
-    process::run(trial.args(words), "look at the cases told above")
+    process::run(trial.args(words), "look at the cases listed above")
 }

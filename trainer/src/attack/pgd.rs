@@ -81,10 +81,7 @@ impl Attack {
             "ε is {}: it must be 0 or more, such as 1.5 in the L2 ball or 0.03 in the L∞ ball",
             self.epsilon
         );
-        ensure!(
-            self.steps > 0,
-            "an attack of 0 steps is none: use 1 or more"
-        );
+        ensure!(self.steps > 0, "an attack needs at least 1 step");
         ensure!(
             sane(self.step_size),
             "the step size is {}: it must be 0 or more, such as ε / 5",
@@ -420,7 +417,7 @@ mod tests {
             (-1.0, 5, None, "ε is -1"),
             (f64::NAN, 5, None, "ε is NaN"),
             (f64::INFINITY, 5, None, "ε is inf"),
-            (1.0, 0, None, "0 steps"),
+            (1.0, 0, None, "at least 1 step"),
             (1.0, 5, Some(-0.1), "step size is -0.1"),
         ] {
             for attack in [Attack::for_training, Attack::for_evaluation] {

@@ -178,7 +178,9 @@ impl Worker {
     /// step.
     fn memory(&self) -> Result<u64> {
         match self.images.device() {
-            Device::Cuda(card) => peak_memory(card).context("libtorch does not tell its memory"),
+            Device::Cuda(card) => {
+                peak_memory(card).context("libtorch does not say how much memory it uses")
+            }
             _ => bail!("memory is measured on a card only"),
         }
     }

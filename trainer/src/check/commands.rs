@@ -23,6 +23,7 @@ use crate::data::{Balance, Shares, Source};
 use crate::device::DeviceChoice;
 use crate::engines::TorchEngine;
 use crate::progress::Progress;
+use crate::spelling::spelled;
 use crate::stop::Stop;
 use crate::train::{Augment, Defaults, OptimizerChoice, Recipe, Schedule, Settings, Start, train};
 
@@ -144,7 +145,8 @@ impl<'a> Run<'a> {
                 "--epsilon",
                 "0.5",
             ];
-            let more = ["--steps", "5", "--json", "--device", device.name()];
+            let device = spelled(&device);
+            let more = ["--steps", "5", "--json", "--device", &device];
             Ok(serde_json::from_slice(
                 &self.call(&[&words[..], &more].concat())?,
             )?)
@@ -193,7 +195,7 @@ impl<'a> Run<'a> {
             "--engine",
             "torch",
             "--device",
-            self.choice().name(),
+            &spelled(&self.choice()),
             "--raw",
             &raw_text,
             "-o",

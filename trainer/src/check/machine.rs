@@ -32,7 +32,7 @@ pub(super) fn describe(device: Device) -> Result<Told> {
             )
         }
         // The card computes, so that nothing is wrong; the management library may be kept from a container.
-        Err(reason) => format!("a card of which nothing is told ({reason})"),
+        Err(reason) => format!("a card that its driver says nothing about ({reason})"),
     };
     Ok((
         format!(

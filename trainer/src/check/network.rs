@@ -12,7 +12,7 @@ use tch::{Device, Kind, Reduction, Tensor};
 use super::Told;
 use super::cases::uniform;
 use crate::export::{DeviceAgreement, GRADIENT, LOGITS, PIECE, compare_device};
-use crate::torch::{Mode, Network, Tf32, allow_tf32};
+use crate::torch::{Mode, Network, Tf32, allow_tf32, to_tensor};
 
 /// The size of the paper's images.
 const SIZE: usize = 224;
@@ -118,12 +118,7 @@ pub(super) fn training_step(device: Device) -> Result<Told> {
 /// The loss, gradients and running statistics of one step, by name, on the CPU.
 fn step(model: &Model, device: Device) -> Result<BTreeMap<String, Tensor>> {
     let network = Network::with_kind(model, device, Kind::Double)?;
-    let images = images(BATCH)?;
-    let values = images
-        .as_slice()
-        .context("the images are not in one piece")?;
-    let images = Tensor::f_from_slice(values)?
-        .f_reshape([BATCH as i64, 3, SIZE as i64, SIZE as i64])?
+    let images = to_tensor(&images(BATCH)?)?
         .f_to_kind(Kind::Double)?
         .f_to_device(device)?;
     let labels: Vec<i64> = (0..BATCH as i64).map(|image| image % 3).collect();

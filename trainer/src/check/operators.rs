@@ -10,7 +10,7 @@ use tch::{Device, Kind, Tensor};
 use super::Told;
 use super::cases::{Case, cases, uniform};
 use crate::sentence::sentence;
-use crate::torch::{Mode, Network, gradients, operator_names};
+use crate::torch::{Mode, Network, gradients, operator_names, to_tensor};
 
 /// The largest relative L2 difference of a value or gradient in float32: some ten roundings of 6e-8.
 const SINGLE: f64 = 2e-6;
@@ -99,12 +99,7 @@ fn answer(case: &Case, device: Device, kind: Kind) -> Result<Answer> {
 }
 
 fn tensor(array: &ArrayD<f32>, device: Device, kind: Kind) -> Result<Tensor> {
-    let shape: Vec<i64> = array.shape().iter().map(|&d| d as i64).collect();
-    let values: Vec<f32> = array.iter().copied().collect();
-    Ok(Tensor::f_from_slice(&values)?
-        .f_reshape(shape)?
-        .f_to_kind(kind)?
-        .f_to_device(device)?)
+    Ok(to_tensor(array)?.f_to_kind(kind)?.f_to_device(device)?)
 }
 
 /// The larger of the relative L2 differences of value and gradient.

@@ -9,11 +9,11 @@ use pellucid_shared::files::is_claimed;
 use serde_json::json;
 
 use super::output::{Record, print};
-use super::quantities::{MOST_BATCH, MOST_STEPS, count, seconds};
+use super::values::{MOST_BATCH, MOST_SECONDS, MOST_STEPS, above_zero, count};
 use crate::bench::{Baseline, Mode, Plan, Workload, contest, head, work};
 use crate::device::DeviceChoice;
 
-/// Measures how fast this machine trains: a ResNet-18 against an attack, and forward alone
+/// Measure how fast this machine trains: a ResNet-18 against an attack, and forward alone
 ///
 /// With --baseline, a program in another language does the same beside it, in turn: trainer/gpu/baseline.py is plain PyTorch,
 /// eager in float32 and in bf16 with channels last, and compiled. Nothing else should run meanwhile.
@@ -24,29 +24,29 @@ Examples:
   pellucid bench --device cuda --batch 16,128 --baseline trainer/gpu/baseline.py --compiled
   pellucid bench --device cpu --size 64 --batch 8 --rounds 3 --record speed.jsonl")]
 pub struct Args {
-    /// Where to compute: auto, cpu or cuda
-    #[arg(long, default_value = "auto")]
+    /// Where to compute
+    #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
     /// Side of the images in pixels
     #[arg(long, default_value_t = 224, value_parser = clap::value_parser!(u32).range(32..=1024))]
     size: u32,
     /// Images per step; several numbers are measured one after the other
-    #[arg(long, default_value = "16", value_delimiter = ',', value_parser = count::<2, MOST_BATCH>)]
+    #[arg(long, default_value = "16", value_delimiter = ',', value_parser = count(2, MOST_BATCH))]
     batch: Vec<usize>,
     /// Steps of the attack
-    #[arg(long, default_value_t = 7, value_parser = count::<1, MOST_STEPS>)]
+    #[arg(long, default_value_t = 7, value_parser = count(1, MOST_STEPS))]
     steps: usize,
-    /// How often each takes its turn
-    #[arg(long, default_value_t = 5, value_parser = count::<1, MOST_STEPS>)]
+    /// How many turns each takes
+    #[arg(long, default_value_t = 5, value_parser = count(1, MOST_STEPS))]
     rounds: usize,
-    /// How long a turn is, about
-    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    /// About how long a turn is
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = above_zero(MOST_SECONDS))]
     turn: f64,
     /// How long one may take to be ready or to answer before it is left out
-    #[arg(long, value_name = "SECONDS", default_value = "180", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "180", value_parser = above_zero(MOST_SECONDS))]
     patience: f64,
-    /// No further round begins after so long
-    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds)]
+    /// Begin no further round after this long
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = above_zero(MOST_SECONDS))]
     most: f64,
     /// A script that does the same, to be measured in turn
     #[arg(long, value_name = "SCRIPT")]
@@ -128,13 +128,13 @@ pub fn run(args: Args) -> Result<()> {
 pub struct WorkerArgs {
     #[arg(long, value_enum)]
     mode: Mode,
-    #[arg(long)]
+    #[arg(long, value_enum)]
     device: DeviceChoice,
     #[arg(long, value_parser = clap::value_parser!(u32).range(32..=1024))]
     size: u32,
-    #[arg(long, value_parser = count::<2, MOST_BATCH>)]
+    #[arg(long, value_parser = count(2, MOST_BATCH))]
     batch: usize,
-    #[arg(long, value_parser = count::<1, MOST_STEPS>)]
+    #[arg(long, value_parser = count(1, MOST_STEPS))]
     steps: usize,
 }
 

@@ -8,7 +8,7 @@ use super::output::{Record, print};
 use crate::check::check;
 use crate::device::DeviceChoice;
 
-/// Checks that training, evaluation, export and explanation work on this machine and its card
+/// Check that training, evaluation, export and explanation work on this machine and its card
 ///
 /// Every operator on the device is compared with float64 on the CPU, a ResNet-18's logits and gradients likewise; then a
 /// small network is trained, exported, verified in ONNX Runtime and tract, evaluated and explained. Takes seconds on a card
@@ -19,8 +19,8 @@ Examples:
   pellucid check
   pellucid check --device cuda --record check.jsonl")]
 pub struct Args {
-    /// Where to compute: auto, cpu or cuda
-    #[arg(long, default_value = "auto")]
+    /// Where to compute
+    #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
     /// Also append every finding to this file as a line of JSON
     #[arg(long, value_name = "FILE")]

@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::feed::assumed_lines;
 use super::model;
 use super::output::{bytes, print, print_json};
-use super::quantities::{MOST_BATCH, nonzero};
+use super::values::{MOST_BATCH, nonzero, one_of};
 
 /// Add the input gradient to an ONNX model, as standard ONNX operators
 ///
@@ -55,11 +55,11 @@ pub struct Args {
     features: Option<String>,
     /// Pass the gradient through every Relu in another way: `relu=guided` (guided back-propagation) or `relu=deconvnet`
     /// (deconvolution). The result is an attribution, not a gradient
-    #[arg(long, value_name = "OPERATOR=RULE", value_parser = relu_rule)]
+    #[arg(long, value_name = "OPERATOR=RULE", value_parser = one_of(RELU_RULES))]
     rule: Option<ReluRule>,
     /// Pass the gradient through QuantizeLinear and DequantizeLinear: `straight-through` takes their rounding for the
     /// identity. The result is an estimate, not a gradient
-    #[arg(long, value_name = "RULE", value_parser = quantized)]
+    #[arg(long, value_name = "RULE", value_parser = one_of(ROUNDING))]
     quantized: Option<Quantized>,
     /// Change the batch before the model is differentiated: a number of images, or `dynamic` for any
     #[arg(long, value_name = "N|dynamic", value_parser = batch)]
@@ -79,37 +79,29 @@ impl Args {
     }
 }
 
-/// Reads `relu=exact|guided|deconvnet`.
-fn relu_rule(text: &str) -> Result<ReluRule, String> {
-    match text {
-        "relu=exact" => Ok(ReluRule::Exact),
-        "relu=guided" => Ok(ReluRule::Guided),
-        "relu=deconvnet" => Ok(ReluRule::Deconvnet),
-        _ => Err("write relu=guided, relu=deconvnet or relu=exact".to_owned()),
-    }
-}
+const RELU_RULES: [(&str, ReluRule); 3] = [
+    ("relu=exact", ReluRule::Exact),
+    ("relu=guided", ReluRule::Guided),
+    ("relu=deconvnet", ReluRule::Deconvnet),
+];
 
-/// Reads `straight-through`.
-pub(super) fn quantized(text: &str) -> Result<Quantized, String> {
-    match text {
-        "straight-through" => Ok(Quantized::StraightThrough),
-        _ => Err("write straight-through".to_owned()),
-    }
-}
+/// How gradients may pass rounding.
+pub(super) const ROUNDING: [(&str, Quantized); 1] =
+    [("straight-through", Quantized::StraightThrough)];
 
 /// Reads a number of images or `dynamic`.
 fn batch(text: &str) -> Result<Batch, String> {
     if text == "dynamic" {
         return Ok(Batch::Open);
     }
-    nonzero::<MOST_BATCH>(text)
+    nonzero(MOST_BATCH)(text)
         .map(Batch::Fixed)
         .map_err(|_| format!("write a number of images from 1 to {MOST_BATCH}, or dynamic"))
 }
 
 /// What became of the file.
 #[derive(Serialize)]
-struct Report {
+struct DifferentiationReport {
     output: PathBuf,
     /// Where the weights are, if not in the output itself.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -156,7 +148,7 @@ fn prepared(mut model: Model, batch: Option<Batch>, opset: Option<i64>) -> Resul
 
 /// What is differentiated where the user does not say it: of a classifier the score before the last Softmax or Sigmoid, which
 /// becomes an output. Any other model is left to its only output.
-fn subject(
+fn with_its_output(
     model: Model,
     named: Option<String>,
     several_inputs: bool,
@@ -194,7 +186,7 @@ pub fn run(args: Args) -> Result<()> {
     let bytes_before = model::size(&files)?;
     let model = prepared(model, args.batch, args.opset)
         .with_context(|| args.model.display().to_string())?;
-    let (model, output, assumed) = subject(model, args.output, args.input.is_some())
+    let (model, output, assumed) = with_its_output(model, args.output, args.input.is_some())
         .with_context(|| args.model.display().to_string())?;
     let several = model.outputs().len() > 1;
     let options = Options {
@@ -216,7 +208,7 @@ pub fn run(args: Args) -> Result<()> {
         value.map_or_else(String::new, super::inspect::shape_text)
     };
     let inputs = result.inputs();
-    let report = Report {
+    let report = DifferentiationReport {
         of: output,
         assumed,
         cotangent: shape(inputs.into_iter().find(|i| i.name == COTANGENT)),

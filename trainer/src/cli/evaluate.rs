@@ -13,17 +13,17 @@ use serde::Serialize;
 use super::ball::{length, too_large};
 use super::feed::{Feed, assumed_lines, contract};
 use super::output::{note, print, print_json};
-use super::quantities::{MOST_IMAGES, MOST_STEPS, count, norm};
+use super::values::{MOST_IMAGES, MOST_STEPS, NORMS, count, one_of};
 use crate::data::{
     Dataset, EVALUATION_POPULATION, Examples, Part, Source, Split, TRAINING_POPULATION,
 };
 use crate::evaluate::Evaluation;
 use crate::progress::Progress;
 
-/// Measures a model on clean images and, with --epsilon, under attack.
+/// Measure a model on clean images and, with --epsilon, under attack
 ///
-/// Of a run's own data, --split RUN/split.csv picks the test images. phantom:COUNT without a split means phantoms of
-/// another population than training's, so that none of them has been trained on.
+/// On the data that a run was trained on, --split RUN/split.csv picks the test images. phantom:COUNT without a split means
+/// phantoms of another population, so that the model was trained on none of them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   pellucid evaluate runs/robust/best.onnx --data phantom:300 --epsilon 1
@@ -38,8 +38,8 @@ pub struct Args {
     /// A split whose part --subset is measured [default: the data's own, such as folders train and test, or all images]
     #[arg(long, value_name = "FILE")]
     split: Option<PathBuf>,
-    /// The part of the split: train, validation or test
-    #[arg(long, default_value = "test", value_parser = part)]
+    /// The part of the split
+    #[arg(long, value_enum, default_value_t = Part::Test)]
     subset: Part,
     /// The classes of the data by code, in the order of the model's scores [default: the card's, or those of --labels]
     #[arg(long, value_delimiter = ',')]
@@ -52,39 +52,34 @@ pub struct Args {
         next_help_heading = "What the model takes and gives (where card and graph do not say it)"
     )]
     feed: Feed,
-    /// At most so many images, taken evenly from the classes
-    #[arg(long, value_parser = count::<1, MOST_IMAGES>)]
+    /// The most images to take, evenly from the classes
+    #[arg(long, value_parser = count(1, MOST_IMAGES))]
     limit: Option<usize>,
-    /// The ball of the attack: l2 or linf
-    #[arg(long, default_value = "l2", value_parser = norm)]
+    /// The ball of the attack
+    #[arg(long, default_value = "l2", value_parser = one_of(NORMS))]
     norm: Norm,
     /// The ball's radius, with pixels in [0, 1], such as 1.5 or 8/255; without it nothing is attacked
     #[arg(long, value_parser = length, allow_negative_numbers = true)]
     epsilon: Option<f64>,
     /// Steps of the attack
-    #[arg(long, default_value_t = 20, value_parser = count::<1, MOST_STEPS>)]
+    #[arg(long, default_value_t = 20, value_parser = count(1, MOST_STEPS))]
     steps: usize,
     /// Length of a step [default: 2.5 ε / steps]
     #[arg(long, value_parser = length, allow_negative_numbers = true)]
     step_size: Option<f64>,
-    /// Attacks on each image, from other starts; the worst counts
-    #[arg(long, default_value_t = 1, value_parser = count::<1, MOST_STEPS>)]
+    /// Attacks on each image, each from another start; the worst counts
+    #[arg(long, default_value_t = 1, value_parser = count(1, MOST_STEPS))]
     restarts: usize,
-    /// Decides the attacks' starts
+    /// Seed of the attacks' starts
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Where to compute: auto, cpu or cuda
+    /// Where to compute
     #[cfg(feature = "torch")]
-    #[arg(long, default_value = "auto")]
+    #[arg(long, value_enum, default_value_t)]
     device: crate::device::DeviceChoice,
-    /// Prints the answer as JSON
+    /// Print the answer as JSON
     #[arg(long)]
     json: bool,
-}
-
-fn part(text: &str) -> Result<Part, String> {
-    Part::from_name(text)
-        .ok_or_else(|| format!("`{text}` is no part of a split: train, validation or test"))
 }
 
 /// Runs the command.
@@ -96,16 +91,16 @@ pub fn run(args: Args) -> Result<()> {
     let place = args.model.display();
     let model = super::model::load(&args.model)?;
     require_finite(&model).with_context(|| place.to_string())?;
-    let subject = Subject::of(single_precision(model)?, &args)?;
-    let dataset = dataset(&args, &subject.codes)?;
+    let model = MeasuredModel::of(single_precision(model)?, &args)?;
+    let dataset = dataset(&args, &model.codes)?;
     let classes = dataset.classes.clone();
     ensure!(
-        subject.signature.classes == classes.len(),
-        "{place} tells {} classes apart and the data have {}: name the model's with --classes, in its order",
-        subject.signature.classes,
+        model.signature.classes == classes.len(),
+        "{place} has {} classes and the data have {}: name the model's with --classes, in its order",
+        model.signature.classes,
         classes.len()
     );
-    let how = &subject.preprocessing;
+    let how = &model.preprocessing;
     if let Some(told) = args
         .epsilon
         .and_then(|epsilon| too_large(args.norm, epsilon, how.size))
@@ -113,10 +108,10 @@ pub fn run(args: Args) -> Result<()> {
         note(&told);
     }
     let examples = Examples::read(dataset, how, "images", &progress)?;
-    let evaluation = measure(&args, &subject, &examples, &progress)?;
-    let assumed = &subject.assumed[..];
+    let evaluation = measure(&args, &model, &examples, &progress)?;
+    let assumed = &model.assumed[..];
     if args.json {
-        print_json(&Report {
+        print_json(&EvaluationReport {
             evaluation: &evaluation,
             assumed,
         })
@@ -127,15 +122,15 @@ pub fn run(args: Args) -> Result<()> {
 }
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct EvaluationReport<'a> {
     #[serde(flatten)]
     evaluation: &'a Evaluation,
     assumed: &'a [Assumption],
 }
 
 /// What is measured: a model of RGB in [0, 1], whatever its file takes, and which classes it tells apart.
-struct Subject {
-    model: Model,
+struct MeasuredModel {
+    graph: Model,
     signature: Signature,
     preprocessing: Preprocessing,
     /// The codes in the order of the logits; `None` where neither card nor user names them.
@@ -143,7 +138,7 @@ struct Subject {
     assumed: Vec<Assumption>,
 }
 
-impl Subject {
+impl MeasuredModel {
     fn of(model: Model, args: &Args) -> Result<Self> {
         let mut wishes = args.feed.wishes(args.output.as_deref())?;
         if let Some(codes) = &args.classes {
@@ -166,11 +161,11 @@ impl Subject {
         let Contract { mut assumed, .. } = contract;
         if signature.scores != Scores::Softmax {
             assumed.push(Assumption::of_scores(
-                "The class with the highest score counts as the answer, and loss and attack take the softmax of all scores, though these are no logits of classes that exclude each other.",
+                "The class with the highest score counts as the answer, and loss and attack take the softmax of all scores, although these are not logits of classes that exclude each other.",
             ));
         }
         Ok(Self {
-            model,
+            graph: model,
             signature,
             preprocessing,
             codes,
@@ -222,7 +217,7 @@ fn evaluation(args: &Args, examples: &Examples, clean: crate::evaluate::Figures)
 #[cfg(feature = "torch")]
 fn measure(
     args: &Args,
-    subject: &Subject,
+    model: &MeasuredModel,
     examples: &Examples,
     progress: &Progress,
 ) -> Result<Evaluation> {
@@ -234,7 +229,7 @@ fn measure(
         .epsilon
         .map(|epsilon| Attack::for_evaluation(args.norm, epsilon, args.steps, args.step_size))
         .transpose()?;
-    let network = Network::new(&subject.model, choose_device(args.device)?)?;
+    let network = Network::new(&model.graph, choose_device(args.device)?)?;
     // The figures are to be the exported file's, whatever runs it.
     allow_tf32(Tf32::Never);
     let bar = progress.bar("clean", examples.len());
@@ -258,7 +253,7 @@ fn measure(
 #[cfg(not(feature = "torch"))]
 fn measure(
     args: &Args,
-    subject: &Subject,
+    model: &MeasuredModel,
     examples: &Examples,
     progress: &Progress,
 ) -> Result<Evaluation> {
@@ -269,8 +264,8 @@ fn measure(
         args.epsilon.is_none(),
         "this pellucid was built without libtorch, which attacks: leave --epsilon out, or build it with the feature torch"
     );
-    let mut engine = TractEngine::new(&subject.model)?;
-    let names = (&subject.signature.input[..], &subject.signature.output[..]);
+    let mut engine = TractEngine::new(&model.graph)?;
+    let names = (&model.signature.input[..], &model.signature.output[..]);
     let bar = progress.bar("clean", examples.len());
     let measured = predict(&mut engine, names, examples, &bar)?;
     bar.finish_and_clear();

@@ -9,8 +9,32 @@ use pellucid_shared::files;
 use pellucid_shared::image::{Crop, Filter};
 use pellucid_shared::onnx::Model;
 
-use super::quantities::MOST_TEXT;
-use super::values::{channels, named, positive_channels};
+use super::values::{MOST_TEXT, channels, one_of, positive_channels};
+
+/// Names as the card spells them.
+const CROPS: [(&str, Crop); 2] = [
+    ("center_square", Crop::CenterSquare),
+    ("stretch", Crop::Stretch),
+];
+const FILTERS: [(&str, Filter); 4] = [
+    ("triangle", Filter::Triangle),
+    ("catmull_rom", Filter::CatmullRom),
+    ("lanczos3", Filter::Lanczos3),
+    ("nearest", Filter::Nearest),
+];
+const LAYOUTS: [(&str, Layout); 2] = [("nchw", Layout::Nchw), ("nhwc", Layout::Nhwc)];
+const CHANNELS: [(&str, Channels); 2] = [("1", Channels::Grey), ("3", Channels::Rgb)];
+const RANGES: [(&str, Range); 3] = [
+    ("0..1", Range::Unit),
+    ("0..255", Range::Bytes),
+    ("-1..1", Range::Signed),
+];
+const SCORES: [(&str, Scores); 4] = [
+    ("softmax", Scores::Softmax),
+    ("sigmoid", Scores::Sigmoid),
+    ("probabilities", Scores::Probabilities),
+    ("values", Scores::Values),
+];
 
 /// What a model's card would say; these go before it.
 #[derive(Debug, Default, clap::Args)]
@@ -21,20 +45,20 @@ pub(super) struct Feed {
     /// Side of the square input in pixels
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=4096))]
     size: Option<u32>,
-    /// What of the image is kept
-    #[arg(long, value_name = "CROP", value_parser = named::<Crop>(&["center_square", "stretch"]))]
+    /// Which part of the image is kept
+    #[arg(long, value_name = "CROP", value_parser = one_of(CROPS))]
     crop: Option<Crop>,
-    /// How it is brought to its size
-    #[arg(long, value_name = "FILTER", value_parser = named::<Filter>(&["triangle", "catmull_rom", "lanczos3", "nearest"]))]
+    /// How it is resized
+    #[arg(long, value_name = "FILTER", value_parser = one_of(FILTERS))]
     resize: Option<Filter>,
     /// The order of the input's axes
-    #[arg(long, value_name = "LAYOUT", value_parser = named::<Layout>(&["nchw", "nhwc"]))]
+    #[arg(long, value_name = "LAYOUT", value_parser = one_of(LAYOUTS))]
     layout: Option<Layout>,
     /// 3 for red, green and blue, 1 for grey
-    #[arg(long, value_name = "COUNT", value_parser = number_of_channels)]
+    #[arg(long, value_name = "COUNT", value_parser = one_of(CHANNELS))]
     channels: Option<Channels>,
     /// The values of black and white, before mean and standard deviation
-    #[arg(long, value_name = "RANGE", value_parser = named::<Range>(&["0..1", "0..255", "-1..1"]), allow_hyphen_values = true)]
+    #[arg(long, value_name = "RANGE", value_parser = one_of(RANGES), allow_hyphen_values = true)]
     range: Option<Range>,
     /// Mean per channel in units of the range, subtracted before the image is fed: r,g,b or one number
     #[arg(long, value_name = "R,G,B", requires = "std", value_parser = channels, allow_hyphen_values = true)]
@@ -47,7 +71,7 @@ pub(super) struct Feed {
     labels: Option<PathBuf>,
     /// What the network's numbers are: logits of classes that exclude each other (softmax) or do not (sigmoid; one number
     /// is the logit of two classes), probabilities, or other values
-    #[arg(long, value_name = "KIND", value_parser = named::<Scores>(&["softmax", "sigmoid", "probabilities", "values"]))]
+    #[arg(long, value_name = "KIND", value_parser = one_of(SCORES))]
     scores: Option<Scores>,
 }
 
@@ -111,8 +135,23 @@ fn labels(path: &Path) -> Result<Vec<Class>> {
     Ok(classes)
 }
 
-fn number_of_channels(text: &str) -> Result<Channels, String> {
-    let count = text.parse().ok();
-    let channels = count.and_then(Channels::of);
-    channels.ok_or_else(|| format!("`{text}` is not 1 or 3"))
+#[cfg(test)]
+mod tests {
+    use serde::Serialize;
+
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_card() {
+        fn spelled<T: Serialize>(choices: &[(&str, T)]) {
+            for (name, value) in choices {
+                assert_eq!(serde_json::to_value(value).unwrap(), *name);
+            }
+        }
+        spelled(&CROPS);
+        spelled(&FILTERS);
+        spelled(&LAYOUTS);
+        spelled(&RANGES);
+        spelled(&SCORES);
+    }
 }

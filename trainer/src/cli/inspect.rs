@@ -36,7 +36,7 @@ const MOST_OPERATORS: usize = 250;
 const MOST_CLASSES: usize = 1_000;
 
 #[derive(Serialize)]
-struct Report {
+struct InspectionReport {
     file: PathBuf,
     bytes: u64,
     producer: String,
@@ -99,7 +99,7 @@ struct Gradient {
 /// Where the file cannot be read or is not ONNX.
 pub fn run(args: Args) -> Result<()> {
     let (model, files) = model::load_with_files(&args.model)?;
-    let report = Report::of(args.model, model::size(&files)?, model);
+    let report = InspectionReport::of(args.model, model::size(&files)?, model);
     if args.json {
         print_json(&report)
     } else {
@@ -107,7 +107,7 @@ pub fn run(args: Args) -> Result<()> {
     }
 }
 
-impl Report {
+impl InspectionReport {
     fn of(file: PathBuf, bytes: u64, model: Model) -> Self {
         let (card, card_error) = match Card::from_model(&model) {
             Ok(card) => (card, None),
@@ -240,7 +240,7 @@ fn describe_contract(contract: &Contract, line: &mut impl FnMut(&str, &str)) {
         Scores::Sigmoid if contract.binary => "the logit of two classes",
         Scores::Sigmoid => "logits of independent classes",
         Scores::Probabilities => "probabilities",
-        Scores::Values => "values that are no probabilities",
+        Scores::Values => "values that are not probabilities",
     };
     line("explained", &format!("{}, {kind}", contract.value()));
     for (index, assumption) in contract.assumed.iter().enumerate() {
@@ -419,7 +419,9 @@ impl Gradient {
 
     fn text(&self) -> String {
         if let Some(rule) = &self.rule {
-            return format!("not in the file, which holds the attribution of `--rule relu={rule}`");
+            return format!(
+                "not in the file: it holds the attribution of `--rule relu={rule}` instead"
+            );
         }
         match (&self.why_not, self.included) {
             (Some(why), _) => format!("cannot be derived: {why}"),

@@ -21,7 +21,6 @@ mod model;
 mod output;
 pub mod pack;
 pub mod phantom;
-mod quantities;
 pub mod report;
 pub mod serve;
 #[cfg(feature = "torch")]
@@ -40,7 +39,7 @@ use pellucid_shared::guard::{guarded, hush_panics};
 
 use crate::stop::Interrupted;
 
-/// Trains image classifiers that can be seen through, and looks through them.
+/// Train image classifiers that can be seen through, and look through them
 #[derive(Debug, Parser)]
 #[command(
     name = "pellucid",
@@ -58,7 +57,7 @@ Examples:
   pellucid serve dist/site
   pellucid check
 
-Each command has examples of its own: pellucid explain --help"
+Each command has its own examples: pellucid explain --help"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -174,7 +173,7 @@ pub fn main() -> ExitCode {
     }
     let result = guarded(|| arguments.command.run()).unwrap_or_else(|panicked| {
         Err(anyhow::anyhow!(
-            "this is a case that pellucid was not made for ({panicked}): please report it with the file at hand"
+            "pellucid was not made for this case ({panicked}): please report it, with the file"
         ))
     });
     match result {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Error, Result};
 use pellucid_shared::onnx::{Model, OnnxError};
 
 /// Reads a model; whatever is wrong, the error names the file.
@@ -15,10 +15,11 @@ pub(super) fn load_with_files(path: &Path) -> Result<(Model, Vec<PathBuf>)> {
     match Model::load_with_files(path) {
         // Says which file by itself.
         Err(error @ OnnxError::File { .. }) => Err(error.into()),
-        Err(error @ OnnxError::NotOnnx(_)) => Err(anyhow!(
-            "{}: {error}: copy the file again, or export it anew",
-            path.display()
-        )),
+        Err(error @ OnnxError::NotOnnx(_)) => {
+            let place = path.display();
+            let said = format!("{place}: {error}: copy the file again, or export it anew");
+            Err(Error::new(error).context(said))
+        }
         other => other.with_context(|| path.display().to_string()),
     }
 }
@@ -36,7 +37,7 @@ pub(super) fn size(files: &[PathBuf]) -> Result<u64> {
 pub(super) fn save(model: &Model, path: &Path) -> Result<()> {
     model.save(path).map_err(|error| match error {
         OnnxError::File { path, source } => {
-            anyhow!(source).context(format!("cannot write {}", path.display()))
+            Error::new(source).context(format!("cannot write {}", path.display()))
         }
         other => other.into(),
     })

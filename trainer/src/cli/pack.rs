@@ -13,7 +13,7 @@ use crate::progress::Progress;
 /// Left-out images that are named at the most; the number of the others is told.
 const NAMED: usize = 10;
 
-/// Writes a data set at the size of a training, to take it to another machine
+/// Write a data set at the size of a training, to take it to another machine
 ///
 /// The images are cropped and resized as a training does it and written as JPEGs in HAM10000's layout, which
 /// ham10000:FOLDER reads. Masks stay behind. What does not fit into --most is left out, evenly from the classes, and
@@ -72,7 +72,7 @@ pub fn run(args: Args) -> Result<()> {
             String::new()
         };
         note(&format!(
-            "left out, since they do not fit: {named}{more}; {} lists them",
+            "left out because they do not fit: {named}{more}; {} lists them",
             list.display()
         ));
     }

@@ -7,20 +7,20 @@ use pellucid_shared::phantom::{Class, MAX_SIZE, MIN_SIZE, PhantomOptions, Shortc
 
 use super::interrupt;
 use super::output::print;
-use super::quantities::share;
+use super::values::{fraction, one_of};
 use crate::data::write_phantoms;
 use crate::progress::Progress;
 
-/// Draws dermoscopy phantoms into a folder, with masks of the lesion and of what decides its class.
+/// Draw dermoscopy phantoms into a folder, with masks of the lesion and of what decides its class
 ///
 /// The folder has HAM10000's layout, so that ham10000:OUT trains on it: HAM10000_metadata.csv, HAM10000_images_part_1
-/// and HAM10000_segmentations_lesion_tschandl. Beside these stand masks_cause, masks_shortcut and manifest.json.
+/// and HAM10000_segmentations_lesion_tschandl. Beside these are masks_cause, masks_shortcut and manifest.json.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   pellucid phantom phantoms --count 300 --size 256
   pellucid phantom biased --count 900 --shortcut patch --shortcut-class mel --correlation 0.9")]
 pub struct Args {
-    /// The folder, made anew
+    /// The folder to write, new or empty
     out: PathBuf,
     /// How many
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
@@ -31,28 +31,21 @@ pub struct Args {
     /// The population: another seed, other phantoms
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Plants an object that betrays a class: patch or ruler
-    #[arg(long, value_parser = shortcut_kind, requires = "shortcut_class")]
+    /// Plant an object that betrays a class
+    #[arg(long, value_parser = one_of(SHORTCUTS), requires = "shortcut_class")]
     shortcut: Option<ShortcutKind>,
-    /// The class that it betrays: nv, mel or bkl
-    #[arg(long, value_parser = class, requires = "shortcut")]
+    /// The class that it betrays
+    #[arg(long, value_parser = one_of(Class::ALL.map(|class| (class.code(), class))), requires = "shortcut")]
     shortcut_class: Option<Class>,
-    /// How surely: its share on that class, and one minus its share on the others
-    #[arg(long, default_value = "0.9", value_parser = share, allow_negative_numbers = true)]
+    /// How reliably: the fraction of that class that has it, and one minus the fraction of the others that do
+    #[arg(long, default_value = "0.9", value_parser = fraction::<f64>, allow_negative_numbers = true)]
     correlation: f64,
 }
 
-fn shortcut_kind(text: &str) -> Result<ShortcutKind, String> {
-    match text {
-        "patch" => Ok(ShortcutKind::Patch),
-        "ruler" => Ok(ShortcutKind::Ruler),
-        _ => Err(format!("`{text}` is no shortcut: patch or ruler")),
-    }
-}
-
-fn class(text: &str) -> Result<Class, String> {
-    Class::from_code(text).ok_or_else(|| format!("`{text}` is no class: nv, mel or bkl"))
-}
+const SHORTCUTS: [(&str, ShortcutKind); 2] = [
+    ("patch", ShortcutKind::Patch),
+    ("ruler", ShortcutKind::Ruler),
+];
 
 /// Runs the command.
 ///

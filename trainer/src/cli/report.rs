@@ -17,18 +17,16 @@ use serde::Serialize;
 
 use super::feed::{Feed, assumed_lines, contract};
 use super::output::{note, print, print_json, write};
-use super::quantities::{MOST_IMAGES, count};
-use super::values::percent;
+use super::values::{MOST_IMAGES, between, count};
 use crate::data::{
     Dataset, EVALUATION_POPULATION, Item, Notes, Part, Source, Split, TRAINING_POPULATION,
 };
-use crate::device::DeviceChoice;
-use crate::engines::{EngineKind, explainer};
+use crate::engines::taped_explainer;
 
 /// The lesion's outline, visible on white and on blue.
 const GREY: image::Rgb<u8> = image::Rgb([90, 90, 90]);
 
-/// Draws several models' saliency on the same images, and tells how much of it lies inside the lesions.
+/// Draw several models' saliency on the same images, and say how much of it lies inside the lesions
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   pellucid report --model runs/standard/best.onnx --model runs/robust/best.onnx \\
@@ -41,7 +39,7 @@ const GREY: image::Rgb<u8> = image::Rgb([90, 90, 90]);
 A column per image: the image, for phantoms the pixels that decide the class, then a map per model in the order given,
 with the lesion's outline, framed green where the model is right and red where it is wrong.")]
 pub struct Args {
-    /// A model whose classes have names, in its card or by --labels; give it again for every subject
+    /// A model whose classes have names, in its card or by --labels; repeat it for each model to compare
     #[arg(long = "model", required = true, value_name = "MODEL.onnx")]
     models: Vec<PathBuf>,
     /// The images: ham10000:DIR, folder:DIR or phantom:COUNT
@@ -50,22 +48,22 @@ pub struct Args {
     /// Take the images from the test part of this split (CSV, as `train` writes it)
     #[arg(long, value_name = "FILE.csv")]
     split: Option<PathBuf>,
-    /// How many images at most, drawn evenly from the classes
-    #[arg(long, default_value_t = 6, value_parser = count::<1, MOST_IMAGES>)]
+    /// The most images to take, evenly from the classes
+    #[arg(long, default_value_t = 6, value_parser = count(1, MOST_IMAGES))]
     count: usize,
     /// Leave the images out: maps with the lesion's outline only, for data whose licence forbids showing them
     #[arg(long)]
     maps_only: bool,
-    /// Share of the attribution's mass, in per cent, that the brightest pixels may hold without scaling the map
-    #[arg(long, default_value_t = 1.0, value_parser = percent)]
+    /// Percentage of the attribution that the strongest pixels may hold without setting the map's scale
+    #[arg(long, default_value_t = 1.0, value_parser = between(0.0_f32, 100.0))]
     outlier_percent: f32,
-    /// Side of each picture, in pixels; rounded to a multiple of the networks' input
+    /// Side of each picture in pixels, rounded to a multiple of the networks' input
     #[arg(long, default_value_t = 192, value_parser = clap::value_parser!(u32).range(1..=4096))]
     side: u32,
     /// The PNG file to write [default: none, the figures only]
     #[arg(short, long, value_name = "PNG")]
     output: Option<PathBuf>,
-    /// Prints the figures as JSON
+    /// Print the figures as JSON
     #[arg(long)]
     json: bool,
     #[command(
@@ -83,7 +81,7 @@ impl Args {
 }
 
 /// A model that is asked for its gradient: a row of the picture.
-struct Subject {
+struct ComparedModel {
     explainer: Explainer,
     contract: Contract,
     figures: Figures,
@@ -150,12 +148,12 @@ impl Serialize for Inside {
 /// # Errors
 /// Where a model's classes have no names, the models know different classes, or an image cannot be read.
 pub fn run(args: Args) -> Result<()> {
-    let mut subjects = args
+    let mut models = args
         .models
         .iter()
-        .map(|path| open_subject(path, &args.feed))
+        .map(|path| open_model(path, &args.feed))
         .collect::<Result<Vec<_>>>()?;
-    let first = subjects.first().context("name at least one --model")?;
+    let first = models.first().context("name at least one --model")?;
     let classes: Vec<String> = first
         .contract
         .classes
@@ -163,7 +161,7 @@ pub fn run(args: Args) -> Result<()> {
         .map(|class| class.code.clone())
         .collect();
     ensure!(
-        subjects.iter().all(|c| c
+        models.iter().all(|c| c
             .contract
             .classes
             .iter()
@@ -172,17 +170,17 @@ pub fn run(args: Args) -> Result<()> {
         "the models know different classes: compare models of one task"
     );
     let dataset = choose_items(&args, &classes)?;
-    check_room(&args, &subjects, dataset.items.len())?;
+    check_room(&args, &models, dataset.items.len())?;
     let mut columns = vec![];
     for item in &dataset.items {
-        let column = column(item, &dataset.notes, &mut subjects, &args);
+        let column = column(item, &dataset.notes, &mut models, &args);
         columns.push(column.with_context(|| format!("the image {} failed", item.id))?);
     }
     dataset.notes.take().iter().for_each(|told| note(told));
     if let Some(path) = &args.output {
         write(path, &encode_png(&grid(&transposed(&columns), 6))?)?;
     }
-    let figures: Vec<Figures> = subjects.into_iter().map(|s| s.figures).collect();
+    let figures: Vec<Figures> = models.into_iter().map(|s| s.figures).collect();
     if args.json {
         print_json(&figures)
     } else {
@@ -198,7 +196,7 @@ impl Figures {
                 100.0 * attribution,
                 100.0 * area
             ),
-            None => "no lesion's mask to compare with".into(),
+            None => "no lesion mask to compare with".into(),
         };
         let Self {
             model,
@@ -211,7 +209,7 @@ impl Figures {
     }
 }
 
-fn open_subject(path: &Path, feed: &Feed) -> Result<Subject> {
+fn open_model(path: &Path, feed: &Feed) -> Result<ComparedModel> {
     let name = path.display();
     let model = super::model::load(path)?;
     let contract = contract(&model, path, &feed.wishes(None)?)?;
@@ -220,8 +218,8 @@ fn open_subject(path: &Path, feed: &Feed) -> Result<Subject> {
         "{name} does not name its classes, which `report` needs to compare them with the data's: give --labels"
     );
     contract.for_images().with_context(|| name.to_string())?;
-    let explainer = explainer(EngineKind::Tract, model, &contract, DeviceChoice::default())
-        .with_context(|| format!("{name} cannot be explained"))?;
+    let explainer =
+        taped_explainer(model, &contract).with_context(|| format!("{name} cannot be explained"))?;
     let figures = Figures {
         model: name.to_string(),
         images: 0,
@@ -229,7 +227,7 @@ fn open_subject(path: &Path, feed: &Feed) -> Result<Subject> {
         inside: Inside::default(),
         assumed: contract.assumed.clone(),
     };
-    Ok(Subject {
+    Ok(ComparedModel {
         explainer,
         contract,
         figures,
@@ -258,14 +256,14 @@ fn choose_items(args: &Args, classes: &[String]) -> Result<Dataset> {
 const MOST_PIXELS: u64 = 200_000_000;
 
 /// Whether the picture fits into the memory, before hours are spent on it.
-fn check_room(args: &Args, subjects: &[Subject], images: usize) -> Result<()> {
-    let sides = subjects.iter().map(|subject| {
-        let side = subject.contract.input.preprocessing.size;
+fn check_room(args: &Args, models: &[ComparedModel], images: usize) -> Result<()> {
+    let sides = models.iter().map(|model| {
+        let side = model.contract.input.preprocessing.size;
         u64::from(side * (args.side / side).max(1)) + 12
     });
     let side = sides.max().unwrap_or(0);
     // Beside a map per model the image and, for phantoms, what decides its class.
-    let rows = subjects.len() as u64 + if args.maps_only { 0 } else { 2 };
+    let rows = models.len() as u64 + if args.maps_only { 0 } else { 2 };
     let most = MOST_PIXELS / (side * side * rows).max(1);
     ensure!(
         args.output.is_none() || images as u64 <= most,
@@ -279,20 +277,20 @@ fn check_room(args: &Args, subjects: &[Subject], images: usize) -> Result<()> {
 fn column(
     item: &Item,
     notes: &Notes,
-    subjects: &mut [Subject],
+    models: &mut [ComparedModel],
     args: &Args,
 ) -> Result<Vec<RgbImage>> {
     let mut pictures = vec![];
-    for (index, subject) in subjects.iter_mut().enumerate() {
-        let how = subject.contract.input.preprocessing.clone();
+    for (index, model) in models.iter_mut().enumerate() {
+        let how = model.contract.input.preprocessing.clone();
         let whole = item.picture.read(how.size, notes)?;
         let masks = item.masks(&whole, &how)?;
         let image = crop_and_resize(&whole, &how);
-        let (map, class) = saliency(subject, &image)?;
-        subject.figures.images += 1;
-        subject.figures.right += usize::from(class == item.label);
+        let (map, class) = saliency(model, &image)?;
+        model.figures.images += 1;
+        model.figures.right += usize::from(class == item.label);
         if let Some(lesion) = &masks.lesion {
-            subject.figures.inside.add(&map, lesion);
+            model.figures.inside.add(&map, lesion);
         }
         if args.output.is_none() {
             continue;
@@ -326,14 +324,14 @@ fn transposed(columns: &[Vec<RgbImage>]) -> Vec<Vec<RgbImage>> {
 }
 
 /// The predicted class's gradient, summed over the channels, `[H, W]`, and that class.
-fn saliency(subject: &mut Subject, image: &RgbImage) -> Result<(Array2<f32>, usize)> {
-    let input = subject.contract.input.normalise(to_tensor(image));
+fn saliency(model: &mut ComparedModel, image: &RgbImage) -> Result<(Array2<f32>, usize)> {
+    let input = model.contract.input.normalise(to_tensor(image));
     let input = input.insert_axis(Axis(0));
-    let logits = subject.explainer.logits(input.view())?;
+    let logits = model.explainer.logits(input.view())?;
     let Some(class) = predicted(&logits) else {
         bail!("the model's logits are not numbers")
     };
-    let gradient = subject.explainer.gradient(input.view(), class)?;
+    let gradient = model.explainer.gradient(input.view(), class)?;
     Ok((collapse(&gradient.grad), class))
 }
 

@@ -28,7 +28,7 @@ pub struct Args {
     host: IpAddr,
     /// A further name to answer to on this machine, such as the one that a reverse proxy passes on; may be repeated
     ///
-    /// On a loopback address only `localhost` and addresses are answered otherwise, so that no page of somebody else can read
+    /// On a loopback address only `localhost` and addresses are answered otherwise, so that nobody else's page can read
     /// the folder under a name of its own (DNS rebinding).
     #[arg(long = "allow-host", value_name = "NAME")]
     allow_host: Vec<String>,

@@ -9,9 +9,9 @@ use pellucid_shared::zoo::Architecture;
 use super::ball::{length, too_large};
 use super::interrupt;
 use super::output::{note, print};
-use super::quantities::{
-    MOST_BATCH, MOST_EPOCHS, MOST_IMAGES, MOST_STEPS, architecture, count, decay, minutes, norm,
-    rate, share, threads,
+use super::values::{
+    MOST_BATCH, MOST_EPOCHS, MOST_IMAGES, MOST_MINUTES, MOST_RATE, MOST_STEPS, NORMS, above_zero,
+    between, count, fraction, one_of, threads,
 };
 use crate::attack::Attack;
 use crate::data::{Balance, Shares, Source};
@@ -23,12 +23,12 @@ use crate::train::{
     usual_size,
 };
 
-/// Trains a classifier, on clean images or against an attack.
+/// Train a classifier, on clean images or against an attack
 ///
 /// OUT then holds best.onnx (the best network by validation, with its model card, verified on libtorch, ONNX Runtime
 /// and tract), latest.onnx, log.jsonl (a line per epoch), split.csv and settings.json. Until it is verified, the best
-/// network is called unverified.onnx. Ctrl-C, SIGTERM and SIGHUP end after the step at hand and keep what was reached in
-/// latest.onnx (exit code 130, 143, 129); a second one ends at once.
+/// network is called unverified.onnx. Ctrl-C, SIGTERM and SIGHUP stop after the current step and keep what was reached in
+/// latest.onnx (exit code 130, 143, 129); a second one stops at once.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   A small network on phantoms, in minutes on a CPU, standard and robust:
@@ -46,7 +46,7 @@ pub struct Args {
     /// The folder of the run
     #[arg(long, short)]
     out: PathBuf,
-    /// Replaces a run that is in the folder, once the new one is verified; until then the new one is in OUT/unfinished
+    /// Replace the run in the folder once the new one is verified; until then the new one is in OUT/unfinished
     #[arg(long)]
     overwrite: bool,
     /// What to call the model [default: such as "robust resnet18"]
@@ -55,97 +55,97 @@ pub struct Args {
     /// The classes by code, in the order of the outputs [default: nv,mel,bkl for ham10000, else all]
     #[arg(long, value_delimiter = ',')]
     classes: Option<Vec<String>>,
-    /// A split to use again: a CSV with image_id, label, group and split
+    /// A split to reuse: a CSV with image_id, label, group and split
     #[arg(long, value_name = "FILE")]
     split: Option<PathBuf>,
-    /// Share of the images for validation, where no split is given
-    #[arg(long, default_value = "0.15", value_parser = share, allow_negative_numbers = true)]
+    /// Fraction of the images for validation, if no split is given
+    #[arg(long, default_value = "0.15", value_parser = fraction::<f64>, allow_negative_numbers = true)]
     validation: f64,
-    /// Share of the images for the test, where no split is given
-    #[arg(long, default_value = "0.15", value_parser = share, allow_negative_numbers = true)]
+    /// Fraction of the images for the test, if no split is given
+    #[arg(long, default_value = "0.15", value_parser = fraction::<f64>, allow_negative_numbers = true)]
     test: f64,
 
-    /// The network: resnet18, resnet34 or resnet-small [default: resnet18, or the graph of an ONNX --init]
-    #[arg(long, value_parser = architecture)]
+    /// The network [default: resnet18, or the graph of an ONNX --init]
+    #[arg(long, value_parser = one_of(architectures()))]
     arch: Option<Architecture>,
     /// Side of the square input in pixels [default: 224, resnet-small 64]
     #[arg(long, value_parser = clap::value_parser!(u32).range(32..=4096))]
     size: Option<u32>,
-    /// Weights to begin with: an ONNX model, or .safetensors with torchvision's names
+    /// Weights to start from: an ONNX model, or .safetensors with torchvision's names
     #[arg(long, value_name = "FILE")]
     init: Option<PathBuf>,
-    /// Decides weights, split, order, alterations and attacks
+    /// Seed of weights, split, order, augmentation and attacks
     #[arg(long, default_value_t = 0)]
     seed: u64,
 
-    /// Epochs at most [default: 50, resnet-small 15]
-    #[arg(long, value_parser = count::<1, MOST_EPOCHS>)]
+    /// The most epochs [default: 50, resnet-small 15]
+    #[arg(long, value_parser = count(1, MOST_EPOCHS))]
     epochs: Option<usize>,
     /// Images per step [default: 16, resnet-small 32]
-    #[arg(long, value_parser = count::<2, MOST_BATCH>)]
+    #[arg(long, value_parser = count(2, MOST_BATCH))]
     batch: Option<usize>,
     /// Learning rate [default: 0.0003, resnet-small 0.003]
-    #[arg(long, value_parser = rate, allow_negative_numbers = true)]
+    #[arg(long, value_parser = above_zero(MOST_RATE), allow_negative_numbers = true)]
     lr: Option<f64>,
-    /// Epochs in which the head alone learns, before the rest [default: 10 with --init and --arch, else 0]
-    #[arg(long, value_parser = count::<0, MOST_EPOCHS>)]
+    /// Epochs that train the head alone, before the rest [default: 10 with --init and --arch, else 0]
+    #[arg(long, value_parser = count(0, MOST_EPOCHS))]
     head_epochs: Option<usize>,
-    /// Images per step in these
-    #[arg(long, default_value_t = 32, value_parser = count::<2, MOST_BATCH>)]
+    /// Images per step in these epochs
+    #[arg(long, default_value_t = 32, value_parser = count(2, MOST_BATCH))]
     head_batch: usize,
-    /// Learning rate in these
-    #[arg(long, default_value = "0.001", value_parser = rate, allow_negative_numbers = true)]
+    /// Learning rate in these epochs
+    #[arg(long, default_value = "0.001", value_parser = above_zero(MOST_RATE), allow_negative_numbers = true)]
     head_lr: f64,
-    /// After the head's epochs, only layers whose names begin so learn, such as layer4,fc [default: all]
+    /// After the head's epochs, train only layers whose names begin with one of these, such as layer4,fc [default: all]
     #[arg(long, value_delimiter = ',')]
     trainable: Vec<String>,
-    /// adam, sgd or nesterov
-    #[arg(long, default_value = "adam")]
+    /// The optimiser
+    #[arg(long, value_enum, default_value_t)]
     optimizer: OptimizerChoice,
     /// Weight decay
-    #[arg(long, default_value = "0.0005", value_parser = decay, allow_negative_numbers = true)]
+    #[arg(long, default_value = "0.0005", value_parser = between(0.0, MOST_RATE), allow_negative_numbers = true)]
     weight_decay: f64,
-    /// How the learning rate falls: plateau, cosine or constant [default: plateau, resnet-small cosine]
-    #[arg(long)]
+    /// How the learning rate falls [default: plateau, resnet-small cosine]
+    #[arg(long, value_enum)]
     schedule: Option<Schedule>,
-    /// Stops after so many epochs without a better validation; 0: never
-    #[arg(long, default_value_t = 10, value_parser = count::<0, MOST_EPOCHS>)]
+    /// Stop after this many epochs without a better validation; 0: never
+    #[arg(long, default_value_t = 10, value_parser = count(0, MOST_EPOCHS))]
     early_stop: usize,
-    /// How training images are altered: paper (colours, flips, turns), flips or none
-    #[arg(long, default_value = "paper")]
+    /// How training images are augmented
+    #[arg(long, value_enum, default_value_t)]
     augment: Augment,
-    /// How often each class is shown: auto (equally), off, or the number of images in a balanced epoch
+    /// How often each class is shown: auto (equally often), off, or the number of images in a balanced epoch
     #[arg(long, default_value = "auto")]
     balance: Balance,
 
-    /// The ball of the attack to withstand: none, l2 or linf
-    #[arg(long, default_value = "none", value_parser = ball, requires_ifs = [("l2", "epsilon"), ("linf", "epsilon")])]
+    /// The ball of the attack to withstand
+    #[arg(long, default_value = "none", value_parser = one_of(balls()), requires_ifs = [("l2", "epsilon"), ("linf", "epsilon")])]
     adversarial: Ball,
-    /// The ball's radius, with pixels in [0, 1], such as 1.5 or 8/255; without --adversarial it is only measured in
-    /// validation (L2)
+    /// The ball's radius, with pixels in [0, 1], such as 1.5 or 8/255; without --adversarial it is used for measuring
+    /// in validation only (L2)
     #[arg(long, value_parser = length, allow_negative_numbers = true)]
     epsilon: Option<f64>,
     /// Steps of the attack [default: 7, resnet-small 3]
-    #[arg(long, value_parser = count::<1, MOST_STEPS>)]
+    #[arg(long, value_parser = count(1, MOST_STEPS))]
     steps: Option<usize>,
     /// Length of a step [default: 1.4 ε / steps, which is ε / 5 at seven steps]
     #[arg(long, value_parser = length, allow_negative_numbers = true)]
     step_size: Option<f64>,
-    /// The share of the epochs over which the attack grows to its full size [default: 0, resnet-small 0.3]
-    #[arg(long, value_parser = share, allow_negative_numbers = true)]
+    /// Fraction of the epochs over which the attack grows to its full size [default: 0, resnet-small 0.3]
+    #[arg(long, value_parser = fraction::<f64>, allow_negative_numbers = true)]
     ramp: Option<f64>,
-    /// The most validation images that are attacked after every epoch
-    #[arg(long, default_value_t = 200, value_parser = count::<1, MOST_IMAGES>)]
+    /// The most validation images to attack after every epoch
+    #[arg(long, default_value_t = 200, value_parser = count(1, MOST_IMAGES))]
     validation_images: usize,
 
-    /// Where to compute: auto, cpu or cuda
-    #[arg(long, default_value = "auto")]
+    /// Where to compute
+    #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
     /// Threads of the CPU [default: one per core]
     #[arg(long, value_parser = threads)]
     threads: Option<usize>,
-    /// Stops after the epoch that passes this many minutes
-    #[arg(long, value_parser = minutes, allow_negative_numbers = true)]
+    /// Stop after the epoch in which this many minutes have passed
+    #[arg(long, value_parser = above_zero(MOST_MINUTES), allow_negative_numbers = true)]
     max_minutes: Option<f64>,
 }
 
@@ -163,13 +163,14 @@ impl Args {
 #[derive(Clone, Copy, Debug)]
 struct Ball(Option<Norm>);
 
-fn ball(text: &str) -> Result<Ball, String> {
-    if text == "none" {
-        return Ok(Ball(None));
-    }
-    norm(text)
-        .map(|norm| Ball(Some(norm)))
-        .map_err(|_| format!("`{text}` is no ball: none, l2 or linf"))
+fn balls() -> impl Iterator<Item = (&'static str, Ball)> {
+    let norms = NORMS.into_iter();
+    std::iter::once(("none", Ball(None))).chain(norms.map(|(name, norm)| (name, Ball(Some(norm)))))
+}
+
+fn architectures() -> impl Iterator<Item = (&'static str, Architecture)> {
+    let all = Architecture::ALL.into_iter();
+    all.map(|architecture| (architecture.name(), architecture))
 }
 
 /// Runs the command.
@@ -353,7 +354,7 @@ mod tests {
             (&["--epsilon", "-1"][..], "0 or more"),
             (&["--epsilon", "NaN"], "0 or more"),
             (&["--adversarial", "l2"], "--epsilon"),
-            (&["--adversarial", "l1"], "none, l2 or linf"),
+            (&["--adversarial", "l1"], "none, l2, linf"),
             (&["--arch", "vgg"], "resnet18"),
             (&["--lr", "0"], "above 0"),
             (&["--lr", "1e30"], "at most 1000"),

@@ -5,6 +5,7 @@ use ndarray::Array4;
 use tch::{Device, Kind, Tensor};
 
 use super::Examples;
+use crate::torch::to_tensor;
 
 /// Images `[N, 3, H, W]` in [0, 1] and labels `[N]` of the examples at these indices.
 pub(crate) fn batch(
@@ -22,10 +23,8 @@ pub(crate) fn batch(
 
 /// Pixels `[N, 3, H, W]`, 0 to 255, as a network reads them: float32 in [0, 1].
 fn to_images(pixels: &Array4<u8>, device: Device) -> Result<Tensor> {
-    let shape: Vec<i64> = pixels.shape().iter().map(|&d| d as i64).collect();
-    let bytes = pixels.as_slice().unwrap_or_default();
-    let tensor = Tensor::f_from_data_size(bytes, &shape, Kind::Uint8)?.to_device(device);
-    Ok(tensor.to_kind(Kind::Float) / 255.0)
+    let bytes = to_tensor(pixels)?.to_device(device);
+    Ok(bytes.to_kind(Kind::Float) / 255.0)
 }
 
 #[cfg(test)]

@@ -192,7 +192,7 @@ pub(super) fn choose(known: &[Class], codes: Option<&[String]>) -> Result<Vec<Cl
             })?;
         ensure!(
             !chosen.contains(class),
-            "the class `{}` stands twice in --classes: name it once",
+            "--classes names the class `{}` twice: name it once",
             said::name(code)
         );
         chosen.push(class.clone());

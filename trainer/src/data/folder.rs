@@ -45,7 +45,7 @@ pub(super) fn open(folder: &Path, classes: Option<&[String]>) -> Result<Dataset>
         }
         if let Some(first) = unread.first() {
             notes.add(format!(
-                "{} files of the class {} are images that are not read and left out, {} to begin with: save them as PNG or JPEG",
+                "{} files of the class {} are images of a kind that is not read and are left out, such as {}: save them as PNG or JPEG",
                 unread.len(),
                 class.code,
                 first.display()

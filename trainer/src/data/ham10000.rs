@@ -119,7 +119,7 @@ fn by_columns(found: &Lookup, folder: &Path, known: &[Class]) -> Result<Table> {
     }
     ensure!(
         fitting.len() < 2,
-        "{place} holds no HAM10000_metadata.csv, but several tables of images, {} and {} among them: leave the one that is meant",
+        "{place} holds no HAM10000_metadata.csv, but several tables of images, {} and {} among them: keep only the one that is meant",
         fitting[0].path.display(),
         fitting[1].path.display()
     );

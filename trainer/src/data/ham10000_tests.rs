@@ -150,8 +150,8 @@ fn isic_2018_is_read_with_its_lesions() {
     assert!(alone.notes.take()[0].contains("of 3 images nothing says which lesion"));
     for (row, reason) in [
         ("I3,0.2,0.1,0,0,0.7,0,0", "a table of truths, not of scores"),
-        ("I3,1,0,0,0,1,0,0", "mel, bkl hold together"),
-        ("I3,0,0,0,0,0,0,0", "no class holds"),
+        ("I3,1,0,0,0,1,0,0", "mel, bkl are all marked"),
+        ("I3,0,0,0,0,0,0,0", "no class is marked"),
     ] {
         let table = ONE_HOT.replace("I3,0.0,0.0,0.0,0.0,1.0,0.0,0.0", row);
         let error = said(&folder(&images, &[(truth, &table)]));

@@ -128,12 +128,12 @@ impl Lookup {
             |path: &&PathBuf| UNFINISHED.contains(&&ending(path).unwrap_or_default()[..]);
         if let Some(path) = self.unready.iter().find(unfinished) {
             format!(
-                "the download of {} has not ended: fetch it again",
+                "the download of {} is incomplete: fetch it again",
                 path.display()
             )
         } else if let Some(path) = self.unready.first() {
             format!(
-                "{} is not unpacked yet: unpack it, and whatever else there is of it",
+                "{} is not unpacked yet: unpack it, and every other part of it",
                 path.display()
             )
         } else if images == 0 {

@@ -33,7 +33,7 @@ impl FromStr for Balance {
             ("off", _) => Ok(Self::Off),
             (_, Ok(total)) if (1..=MOST_SHOWN).contains(&total) => Ok(Self::Total(total)),
             _ => Err(format!(
-                "`{text}` is no balance: auto, off or a number of images from 1 to {MOST_SHOWN}"
+                "`{text}` must be auto, off or a number of images from 1 to {MOST_SHOWN}"
             )),
         }
     }

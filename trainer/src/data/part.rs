@@ -1,7 +1,13 @@
 //! Training, validation and test.
 
+use std::fmt;
+
+use clap::ValueEnum;
+
+use crate::spelling::spelled;
+
 /// A part of a split.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub enum Part {
     /// What weights are learnt from.
     Train,
@@ -15,24 +21,12 @@ impl Part {
     /// Every part.
     pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
 
-    /// `train`, `validation` or `test`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Validation => "validation",
-            Self::Test => "test",
-        }
-    }
-
-    /// The part of that name.
+    /// The part that a split file names: `train`, `validation` or `test`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|part| part.name() == name)
+        Self::from_str(name, false).ok()
     }
-}
 
-impl Part {
     /// The part that a folder or a word in a file's name means: `train`, `Validation`, `test_set`.
     #[must_use]
     pub(super) fn from_folder(name: &str) -> Option<Self> {
@@ -48,5 +42,11 @@ impl Part {
             "test" | "testing" | "tst" => Some(Self::Test),
             _ => None,
         }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&spelled(self))
     }
 }

@@ -50,7 +50,7 @@ impl FromStr for Source {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let Some((kind, rest)) = text.split_once(':') else {
-            return Err(format!("`{text}` names no data: {FORMS}"));
+            return Err(format!("`{text}` is not a data source: {FORMS}"));
         };
         match kind {
             "phantom" => phantoms(rest),
@@ -59,7 +59,7 @@ impl FromStr for Source {
             }
             "ham10000" => Ok(Self::Ham10000(rest.into())),
             "folder" => Ok(Self::Folder(rest.into())),
-            _ => Err(format!("`{kind}` is no kind of data: {FORMS}")),
+            _ => Err(format!("`{kind}` is not a kind of data: {FORMS}")),
         }
     }
 }
@@ -125,15 +125,15 @@ mod tests {
     #[test]
     fn what_names_no_data_is_told_how_to_name_it() {
         for (text, reason) in [
-            ("", "names no data"),
-            ("phantom", "names no data"),
+            ("", "is not a data source"),
+            ("phantom", "is not a data source"),
             ("phantom:", "not a number"),
             ("phantom:0", "ask for 1"),
             ("phantom:-3", "not a number"),
             ("phantom:99999999999", "ask for 1"),
             ("phantom:3:x", "population"),
             ("ham10000:", "lacks the folder"),
-            ("imagenet:/x", "no kind of data"),
+            ("imagenet:/x", "not a kind of data"),
         ] {
             let error = text.parse::<Source>().unwrap_err();
             assert!(error.contains(reason), "{text}: {error}");

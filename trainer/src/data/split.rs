@@ -1,7 +1,6 @@
 //! Training, validation and test: parts of a dataset that share no lesion.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -13,12 +12,6 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::{Dataset, Item, Part};
-
-impl fmt::Display for Part {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
-    }
-}
 
 /// How much of the images goes to validation and test; the rest is for training.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -135,7 +128,7 @@ impl Split {
             let code = &dataset.classes[dataset.items[index].label].code;
             ensure!(
                 label == code,
-                "the split {place} says that `{}` is `{}`, and the data that it is `{}`: correct one of them",
+                "the split {place} says that `{}` is `{}`, but the data say `{}`: correct one of them",
                 said::name(id),
                 said::name(label),
                 said::name(code)
@@ -174,7 +167,7 @@ impl Split {
         for (item, part) in dataset.items.iter().zip(&self.parts) {
             if let Some(part) = part {
                 let label = &dataset.classes[item.label].code;
-                writer.write_record([&item.id, label, &item.group, part.name()])?;
+                writer.write_record([&item.id, label, &item.group, &part.to_string()])?;
             }
         }
         let bytes = writer.into_inner().context("the split cannot be written")?;

@@ -2,12 +2,14 @@
 
 mod library;
 mod onnxruntime;
+mod taped;
 #[cfg(feature = "torch")]
 mod torch;
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use pellucid_shared::attribution::Explainer;
+use pellucid_shared::autodiff::{Options, differentiate};
 use pellucid_shared::contract::Contract;
 use pellucid_shared::engine::{Engine, EngineError, TractEngine};
 use pellucid_shared::onnx::Model;
@@ -18,6 +20,7 @@ pub use onnxruntime::OrtEngine;
 pub use torch::TorchEngine;
 
 use crate::device::DeviceChoice;
+use taped::TapedEngine;
 
 /// Which runtime runs a graph.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize)]
@@ -67,6 +70,25 @@ pub fn explainer(
         );
     }
     Ok(Explainer::over(torch_engine(&model, device)?, signature))
+}
+
+/// As [`explainer`] on tract, for scores and gradients of images of one size: the gradient at an image is taken from the
+/// forward pass that gave its scores.
+///
+/// # Errors
+/// Where the model is no classifier or cannot be differentiated.
+pub fn taped_explainer(model: Model, contract: &Contract) -> Result<Explainer> {
+    let (mut model, signature) = contract.adapt(model)?;
+    if !signature.differentiated {
+        let options = Options {
+            input: Some(signature.input.clone()),
+            output: Some(signature.output.clone()),
+            ..Options::default()
+        };
+        model = differentiate(model, &options)?;
+    }
+    let engine = TapedEngine::new(model, signature.clone());
+    Ok(Explainer::over(Box::new(engine), signature))
 }
 
 fn open_graph(kind: EngineKind, model: &Model) -> Result<Box<dyn Engine>, EngineError> {

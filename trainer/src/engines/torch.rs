@@ -1,10 +1,11 @@
-use ndarray::{ArrayD, ArrayViewD, IxDyn};
+use anyhow::{Context, Result, ensure};
+use ndarray::ArrayViewD;
 use pellucid_shared::autodiff::{COTANGENT, GRAD};
 use pellucid_shared::engine::{Engine, EngineError, Outputs, require_numbers};
 use pellucid_shared::onnx::{Footprint, Model, OnnxError, require_finite, single_precision};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind};
 
-use crate::torch::{Mode, Network, gradients};
+use crate::torch::{Mode, Network, gradients, to_array, to_tensor};
 
 const NAME: &str = "libtorch";
 
@@ -25,10 +26,13 @@ impl TorchEngine {
     pub fn new(model: &Model, device: Device) -> Result<Self, EngineError> {
         require_finite(model)?;
         let model = &single_precision(model.clone())?;
-        let mut network = Network::new(model, device).map_err(|e| load_error(format!("{e:#}")))?;
+        let mut network = Network::new(model, device).map_err(|error| EngineError::Load {
+            engine: NAME,
+            why: said(&error),
+        })?;
         // Gradients with respect to the weights are nobody's question here.
         network.set_trainable(|_| false);
-        Self::over(network, model).map_err(|e| load_error(e.to_string()))
+        Ok(Self::over(network, model)?)
     }
 
     /// Takes a network that is there already; `model` is the one that it was made from.
@@ -48,27 +52,27 @@ impl TorchEngine {
         &self,
         image: &ArrayViewD<'_, f32>,
         cotangent: Option<&ArrayViewD<'_, f32>>,
-    ) -> Result<Outputs, String> {
+    ) -> Result<Outputs> {
         let device = self.network.device();
-        let x = to_tensor(image, device)?.set_requires_grad(cotangent.is_some());
+        let x = to_tensor(image)?.f_to_device(device)?;
+        let x = x.set_requires_grad(cotangent.is_some());
         let forward = || self.network.forward(&x, Mode::Eval);
         let Some(cotangent) = cotangent else {
-            let logits = tch::no_grad(forward).map_err(|e| format!("{e:#}"))?;
+            let logits = tch::no_grad(forward)?;
             return Ok([(self.output.clone(), to_array(&logits)?)].into());
         };
         // A caller may be inside `no_grad`.
-        let logits = tch::with_grad(forward).map_err(|e| format!("{e:#}"))?;
-        let direction = to_tensor(cotangent, device)?;
-        if direction.size() != logits.size() {
-            return Err(format!(
-                "the cotangent has the shape {:?}, the output {:?}",
-                direction.size(),
-                logits.size()
-            ));
-        }
+        let logits = tch::with_grad(forward)?;
+        let direction = to_tensor(cotangent)?.f_to_device(device)?;
+        ensure!(
+            direction.size() == logits.size(),
+            "the cotangent has the shape {:?}, the output {:?}",
+            direction.size(),
+            logits.size()
+        );
         let directed = (&logits * direction).sum(Kind::Float);
-        let grads = gradients(&directed, &[&x]).map_err(|e| format!("{e:#}"))?;
-        let grad = grads.first().ok_or("autograd returned nothing")?;
+        let grads = gradients(&directed, &[&x])?;
+        let grad = grads.first().context("autograd returned nothing")?;
         Ok([
             (self.output.clone(), to_array(&logits)?),
             (GRAD.to_owned(), to_array(grad)?),
@@ -94,41 +98,16 @@ impl Engine for TorchEngine {
         require_numbers(&self.input, image)?;
         self.footprint.admit(&[(&self.input, image.shape())])?;
         self.answer(image, given(COTANGENT))
-            .map_err(|why| EngineError::Run {
+            .map_err(|error| EngineError::Run {
                 engine: NAME,
-                why: without_stack(&why),
+                why: said(&error),
             })
     }
 }
 
-fn load_error(why: String) -> EngineError {
-    let (engine, why) = (NAME, without_stack(&why));
-    EngineError::Load { engine, why }
-}
-
-/// What libtorch says, without the C++ stack that it appends.
-fn without_stack(why: &str) -> String {
-    let said = why.split("\nException raised from").next();
+/// The error and its causes, without the C++ stack that libtorch appends.
+fn said(error: &anyhow::Error) -> String {
+    let chain = format!("{error:#}");
+    let said = chain.split("\nException raised from").next();
     said.unwrap_or_default().trim_end().to_owned()
-}
-
-fn to_tensor(array: &ArrayViewD<'_, f32>, device: Device) -> Result<Tensor, String> {
-    let shape: Vec<i64> = array.shape().iter().map(|&d| d as i64).collect();
-    let contiguous = array.as_standard_layout();
-    let values = contiguous.as_slice().unwrap_or_default();
-    Tensor::f_from_slice(values)
-        .and_then(|flat| flat.f_reshape(shape))
-        .and_then(|tensor| tensor.f_to_device(device))
-        .map_err(|e| e.to_string())
-}
-
-fn to_array(tensor: &Tensor) -> Result<ArrayD<f32>, String> {
-    let shape: Vec<usize> = tensor.size().iter().map(|&d| d as usize).collect();
-    let flat = tensor
-        .detach()
-        .f_to_device(Device::Cpu)
-        .and_then(|t| t.f_flatten(0, -1))
-        .map_err(|e| e.to_string())?;
-    let values = Vec::<f32>::try_from(&flat).map_err(|e| e.to_string())?;
-    ArrayD::from_shape_vec(IxDyn(&shape), values).map_err(|e| e.to_string())
 }

@@ -24,7 +24,7 @@ pub const PIECE: f64 = 1e-5;
 
 /// How well the engines agreed on the written file.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Report {
+pub struct Verification {
     /// Number of images compared.
     pub images: usize,
     /// One per engine: libtorch in float32, ONNX Runtime, tract.
@@ -50,7 +50,7 @@ pub struct Agreement {
     pub gradient_with_flips: f64,
 }
 
-impl Report {
+impl Verification {
     /// One line per engine.
     #[must_use]
     pub fn text(&self) -> String {
@@ -71,7 +71,7 @@ impl Report {
 ///
 /// # Errors
 /// Where an engine cannot run the file, or differs by more than is allowed; the error names it and says by how much.
-pub fn compare(trained: &Model, file: &Model, images: &Array4<f32>) -> Result<Report> {
+pub fn compare(trained: &Model, file: &Model, images: &Array4<f32>) -> Result<Verification> {
     let signature = Signature::of(trained, None)?;
     let cotangent = directions(images.len_of(Axis(0)), signature.classes);
 
@@ -93,7 +93,7 @@ pub fn compare(trained: &Model, file: &Model, images: &Array4<f32>) -> Result<Re
         agreement.accept()?;
         engines.push(agreement);
     }
-    Ok(Report {
+    Ok(Verification {
         images: images.len_of(Axis(0)),
         engines,
     })

@@ -24,14 +24,14 @@ use anyhow::{Context, Result, bail};
 use ndarray::{Array4, Ix4};
 use pellucid_shared::files::write_checked;
 use pellucid_shared::onnx::{MOST_BYTES, Model, floats};
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 pub use compare::{
-    Agreement, DeviceAgreement, GRADIENT, LOGITS, PIECE, Report, compare, compare_device,
+    Agreement, DeviceAgreement, GRADIENT, LOGITS, PIECE, Verification, compare, compare_device,
 };
 
 use crate::engines::{EngineKind, open};
-use crate::torch::Network;
+use crate::torch::{Network, to_array};
 
 /// Images that the engines are compared on, at most; fewer where they are large.
 const IMAGES: usize = 8;
@@ -57,13 +57,18 @@ pub fn ready() -> Result<()> {
 /// # Errors
 /// Where the network is not the model's, the file cannot be written, or an engine disagrees: one sentence that names the
 /// engine and by how much. The target is then as it was, and nothing else is left.
-pub fn export(model: &Model, network: &Network, images: &Tensor, path: &Path) -> Result<Report> {
+pub fn export(
+    model: &Model,
+    network: &Network,
+    images: &Tensor,
+    path: &Path,
+) -> Result<Verification> {
     let mut trained = model.clone();
     network.write_back(&mut trained)?;
     let images = sample(images)?;
     if trained.encoded_len() > MOST_BYTES {
         bail!(
-            "the network takes more than 2 GiB, and a model is exported as one file, which may not: train a smaller one"
+            "the network takes more than 2 GiB, the most that one ONNX file holds: train a smaller one"
         );
     }
     let bytes = trained.to_bytes();
@@ -76,7 +81,12 @@ pub fn export(model: &Model, network: &Network, images: &Tensor, path: &Path) ->
 }
 
 /// Compares a file with the model that it should hold and the network that this was taken from.
-fn verify(file: &Path, trained: &Model, network: &Network, images: &Array4<f32>) -> Result<Report> {
+fn verify(
+    file: &Path,
+    trained: &Model,
+    network: &Network,
+    images: &Array4<f32>,
+) -> Result<Verification> {
     let read = Model::load(file).context("the file cannot be read back")?;
     same_weights(&read, network)?;
     if read != *trained {
@@ -91,8 +101,7 @@ fn same_weights(read: &Model, network: &Network) -> Result<()> {
         let stored = read
             .initializer(&name)
             .with_context(|| format!("the file lacks the weight `{name}`"))?;
-        let flat = tensor.to_kind(Kind::Float).f_flatten(0, -1)?;
-        let trained = Vec::<f32>::try_from(&flat.to_device(tch::Device::Cpu))?;
+        let trained = to_array::<f32>(&tensor)?;
         let stored = floats(stored)?;
         let same = stored.len() == trained.len()
             && stored
@@ -116,12 +125,10 @@ fn sample(images: &Tensor) -> Result<Array4<f32>> {
         .clamp(1, IMAGES)
         .min(count);
     if taken == 0 {
-        bail!("there is no image to verify the model with");
+        bail!("there are no images to verify the model with");
     }
-    let images = images.f_narrow(0, 0, taken as i64)?.f_contiguous()?;
-    Ok(run::to_array(&images)?
-        .mapv(|x| x as f32)
-        .into_dimensionality::<Ix4>()?)
+    let images = to_array(&images.f_narrow(0, 0, taken as i64)?)?;
+    Ok(images.into_dimensionality::<Ix4>()?)
 }
 
 #[cfg(test)]

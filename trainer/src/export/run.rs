@@ -12,7 +12,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::pieces::watched;
 use crate::engines::{EngineKind, open};
-use crate::torch::{Mode, Network, gradients};
+use crate::torch::{Mode, Network, gradients, to_array, to_tensor};
 
 /// What an engine computed for a batch.
 pub(super) struct Run {
@@ -108,11 +108,10 @@ pub(super) fn run_torch(model: &Model, place: Place, question: &Question<'_>) ->
     let mut network = Network::with_kind(&joined, place.device, place.kind)?;
     network.set_trainable(|_| *parameters);
 
-    let to_place = |shape: &[usize], values: &mut dyn Iterator<Item = &f32>| {
-        anyhow::Ok(to_tensor(shape, values, place.kind)?.f_to_device(place.device)?)
-    };
-    let x = to_place(images.shape(), &mut images.iter())?.set_requires_grad(true);
-    let direction = to_place(cotangent.shape(), &mut cotangent.iter())?;
+    let to_place =
+        |tensor: Tensor| anyhow::Ok(tensor.f_to_kind(place.kind)?.f_to_device(place.device)?);
+    let x = to_place(to_tensor(*images)?)?.set_requires_grad(true);
+    let direction = to_place(to_tensor(*cotangent)?)?;
     let all = tch::with_grad(|| network.forward(&x, Mode::Eval))?;
     let logits = all.f_narrow(1, 0, signature.classes as i64)?;
     let directed = (&logits * direction).sum(place.kind);
@@ -161,30 +160,4 @@ fn joined(model: &Model, output: &str, values: &[&(String, Vec<usize>)]) -> Resu
     let all = builder.node("Concat", "all", &parts, [("axis", 1.into())]);
     builder.output(&all, None);
     Ok(builder.finish()?)
-}
-
-fn to_tensor<'a>(
-    shape: &[usize],
-    values: impl Iterator<Item = &'a f32>,
-    kind: Kind,
-) -> Result<Tensor> {
-    let shape: Vec<i64> = shape.iter().map(|&d| d as i64).collect();
-    let values: Vec<f32> = values.copied().collect();
-    Ok(Tensor::f_from_slice(&values)?
-        .f_reshape(shape)?
-        .f_to_kind(kind)?)
-}
-
-/// A tensor of any device and float kind as float64.
-pub(super) fn to_array(tensor: &Tensor) -> Result<ArrayD<f64>> {
-    let shape: Vec<usize> = tensor.size().iter().map(|&d| d as usize).collect();
-    let flat = tensor
-        .detach()
-        .f_to_device(Device::Cpu)?
-        .f_to_kind(Kind::Double)?
-        .f_flatten(0, -1)?;
-    Ok(ArrayD::from_shape_vec(
-        IxDyn(&shape),
-        Vec::<f64>::try_from(&flat)?,
-    )?)
 }

@@ -6,11 +6,12 @@ use pellucid_shared::onnx::{Dim, GraphBuilder, floats, set_floats};
 use pellucid_shared::zoo::{Architecture, Blueprint, build};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use tch::Device;
+use tch::{Device, Kind};
 
 use super::pieces::{Pieces, watched};
 use super::run::{Place, Question, Run, run_graph, run_torch};
 use super::*;
+use crate::torch::to_tensor;
 
 fn uniform(shape: &[usize], low: f32, high: f32, seed: u64) -> ArrayD<f32> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -23,12 +24,6 @@ fn images(count: usize, size: usize) -> Array4<f32> {
         let wave = ((n + 1) * (x + c) + 2 * y) as f32 * 0.13;
         (0.5 + 0.6 * wave.sin()).clamp(0.0, 1.0)
     })
-}
-
-fn as_tensor(images: &Array4<f32>) -> Tensor {
-    let shape: Vec<i64> = images.shape().iter().map(|&d| d as i64).collect();
-    let values: Vec<f32> = images.iter().copied().collect();
-    Tensor::from_slice(&values).reshape(shape)
 }
 
 /// A network whose batch normalizations have something to do, as after a training.
@@ -74,7 +69,13 @@ fn a_trained_network_is_written_and_every_engine_agrees() {
     for (_, tensor) in network.parameters() {
         let _ = tch::no_grad(|| tensor.shallow_clone().g_mul_scalar_(0.9));
     }
-    let report = export(&start, &network, &as_tensor(&images(20, 32)), &path).unwrap();
+    let report = export(
+        &start,
+        &network,
+        &to_tensor(&images(20, 32)).unwrap(),
+        &path,
+    )
+    .unwrap();
     let engines: Vec<&str> = report.engines.iter().map(|e| e.engine).collect();
     assert_eq!(engines, ["torch", "onnxruntime", "tract"]);
     assert_eq!(report.images, IMAGES);
@@ -245,8 +246,8 @@ fn a_diverged_training_a_foreign_network_and_a_missing_folder_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.onnx");
     let model = trained(Architecture::ResnetSmall, 32);
-    let batch = as_tensor(&images(1, 32));
-    let sentence = |result: Result<Report>| {
+    let batch = to_tensor(&images(1, 32)).unwrap();
+    let sentence = |result: Result<Verification>| {
         let error = format!("{:#}", result.unwrap_err());
         assert!(names(folder.path()).is_empty());
         error

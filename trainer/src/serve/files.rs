@@ -41,7 +41,7 @@ impl Files {
     pub(super) async fn answer<B>(&self, request: Request<B>) -> Response<Body> {
         let path = request.uri().path();
         if path.len() > LONGEST_PATH {
-            return sentence(StatusCode::URI_TOO_LONG, "No file has so long a name.\n");
+            return sentence(StatusCode::URI_TOO_LONG, "No file has a name that long.\n");
         }
         if !is_plain(path) {
             return not_found();

@@ -25,7 +25,7 @@ impl Names<'_> {
             // RFC 9112, section 3.2.
             return Some((
                 StatusCode::BAD_REQUEST,
-                "A request names one host in its Host header.\n",
+                "A request must name one host in its Host header.\n",
             ));
         };
         let known = host.to_str().is_ok_and(|host| self.answer_to(host));

@@ -16,7 +16,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
@@ -68,10 +68,10 @@ impl Server {
         }
         let listener = TcpListener::bind((host, port))
             .await
-            .map_err(|error| explain_bind(&error, host, port))?;
+            .map_err(|error| explain_bind(error, host, port))?;
         let address = listener
             .local_addr()
-            .context("the system does not tell the address that the server listens on")?;
+            .context("the system does not say which address the server listens on")?;
         Ok(Self {
             listener,
             address,
@@ -140,7 +140,7 @@ impl Site {
     }
 }
 
-fn explain_bind(error: &std::io::Error, host: IpAddr, port: u16) -> anyhow::Error {
+fn explain_bind(error: std::io::Error, host: IpAddr, port: u16) -> anyhow::Error {
     match error.kind() {
         ErrorKind::AddrInUse => anyhow!(
             "port {port} of {host} is in use: choose another with --port, or --port 0 for any free one"
@@ -153,6 +153,6 @@ fn explain_bind(error: &std::io::Error, host: IpAddr, port: u16) -> anyhow::Erro
                 "{host} is not an address of this machine: leave --host out, or give one that is"
             )
         }
-        _ => anyhow!("cannot listen on port {port} of {host}: {error}"),
+        _ => Error::new(error).context(format!("cannot listen on port {port} of {host}")),
     }
 }

@@ -1,5 +1,6 @@
 //! The NVIDIA driver and its cards, as the driver's own management library tells of them.
 
+use anyhow::{Error, Result};
 use nvml_wrapper::Nvml;
 use nvml_wrapper::error::NvmlError;
 use serde::Serialize;
@@ -36,14 +37,16 @@ impl Driver {
     ///
     /// # Errors
     /// One sentence where there is no driver, or it does not answer.
-    pub fn ask() -> Result<Self, String> {
+    pub fn ask() -> Result<Self> {
         let nvml = Nvml::init().map_err(|error| match error {
             NvmlError::LibloadingError(_)
             | NvmlError::LibraryNotFound
-            | NvmlError::DriverNotLoaded => "no NVIDIA driver is installed or loaded".to_owned(),
-            other => format!("the NVIDIA driver does not answer: {other}"),
+            | NvmlError::DriverNotLoaded => {
+                Error::new(error).context("no NVIDIA driver is installed or loaded")
+            }
+            other => silent(other),
         })?;
-        Self::read(&nvml).map_err(|error| format!("the NVIDIA driver does not answer: {error}"))
+        Self::read(&nvml).map_err(silent)
     }
 
     fn read(nvml: &Nvml) -> Result<Self, NvmlError> {
@@ -68,10 +71,15 @@ impl Driver {
     }
 }
 
+fn silent(error: NvmlError) -> Error {
+    let said = format!("the NVIDIA driver does not answer: {error}");
+    Error::new(error).context(said)
+}
+
 /// Why libtorch sees no card, in one sentence with what to do. `loading` is what was wrong when libtorch's CUDA half was
 /// loaded; `visible` is the variable `CUDA_VISIBLE_DEVICES`.
 pub(super) fn why_no_card(
-    driver: &Result<Driver, String>,
+    driver: &Result<Driver>,
     loading: Option<&str>,
     visible: Option<&str>,
 ) -> String {
@@ -124,7 +132,7 @@ fn version(number: i32) -> String {
 mod tests {
     use super::*;
 
-    fn driver(cuda_number: i32, cards: usize) -> Result<Driver, String> {
+    fn driver(cuda_number: i32, cards: usize) -> Result<Driver> {
         let card = Card {
             name: "NVIDIA H100".into(),
             memory: 80 << 30,
@@ -142,7 +150,7 @@ mod tests {
     fn each_reason_is_told_with_its_remedy() {
         for (driver, loading, visible, words) in [
             (
-                Err("no NVIDIA driver is installed or loaded".into()),
+                Err(Error::msg("no NVIDIA driver is installed or loaded")),
                 None,
                 None,
                 "580 or newer",
@@ -179,7 +187,7 @@ mod tests {
     #[test]
     fn a_machine_is_asked_without_a_panic() {
         if let Err(reason) = Driver::ask() {
-            assert!(reason.contains("NVIDIA driver"), "{reason}");
+            assert!(reason.to_string().contains("NVIDIA driver"), "{reason}");
         }
     }
 }

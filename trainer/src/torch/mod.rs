@@ -1,5 +1,6 @@
 //! The ONNX graph on libtorch: [`Network`] executes it with its initializers as parameters.
 
+mod arrays;
 mod cuda;
 mod driver;
 mod executor;
@@ -12,6 +13,7 @@ mod shim;
 mod site;
 mod threads;
 
+pub(crate) use arrays::{to_array, to_tensor};
 pub use cuda::choose_device;
 pub use driver::{Card, Driver};
 pub use executor::{Mode, Network};

@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use anyhow::Result;
-use ndarray::ArrayD;
 use pellucid_shared::onnx::pb::{GraphProto, NodeProto, TensorProto, tensor_proto::DataType};
 use pellucid_shared::onnx::{Attributes, booleans, floats, ints, is_floating};
 use tch::{Device, Kind, Tensor};
+
+use super::arrays::to_tensor;
 
 /// Operators that hand a number on as it is, or each of its elements through a function: the number behind them is the same parameter.
 const VIEWS: &[&str] = &[
@@ -234,14 +235,8 @@ pub(super) fn load_one(
     kind: Kind,
 ) -> Result<Tensor> {
     Ok(match DataType::try_from(proto.data_type) {
-        Ok(DataType::Bool) => from_array(&booleans(proto)?)?.to_kind(Kind::Bool),
-        Ok(known) if is_floating(known) => from_array(&floats(proto)?)?.to_kind(kind),
-        _ => from_array(&ints(proto)?)?,
+        Ok(DataType::Bool) => to_tensor(&booleans(proto)?)?.to_kind(Kind::Bool),
+        Ok(known) if is_floating(known) => to_tensor(&floats(proto)?)?.to_kind(kind),
+        _ => to_tensor(&ints(proto)?)?,
     })
-}
-
-fn from_array<T: tch::kind::Element>(array: &ArrayD<T>) -> Result<Tensor> {
-    let shape: Vec<i64> = array.shape().iter().map(|&d| d as i64).collect();
-    let values = array.as_slice().unwrap_or_default();
-    Ok(Tensor::f_from_slice(values)?.f_reshape(shape)?)
 }

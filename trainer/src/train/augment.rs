@@ -1,9 +1,9 @@
 //! Random alterations of training images, on the device, a batch at a time.
 
 use std::f32::consts::PI;
-use std::str::FromStr;
 
 use anyhow::Result;
+use clap::ValueEnum;
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 /// Which alterations.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Augment {
     /// Those of Margeloiu et al. (2020): brightness, contrast and saturation within ±20 %, in random order; both flips;
@@ -22,19 +22,6 @@ pub enum Augment {
     Flips,
     /// None.
     None,
-}
-
-impl FromStr for Augment {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "paper" => Ok(Self::Paper),
-            "flips" => Ok(Self::Flips),
-            "none" => Ok(Self::None),
-            _ => Err(format!("`{text}` is no augmentation: paper, flips or none")),
-        }
-    }
 }
 
 /// ±20 %: factors of brightness, contrast and saturation.

@@ -14,8 +14,7 @@ pub(super) fn save(model: &mut Model, network: &Network, card: &Card, path: &Pat
     card.write_into(model)?;
     model.save(path).with_context(|| {
         format!(
-            "the checkpoint {} cannot be written, and what stood there is as it was: free some space and go on from \
-             it with --init",
+            "the checkpoint {} cannot be written, and what was there is unchanged: free some space and go on from it with --init",
             path.display()
         )
     })

@@ -99,7 +99,7 @@ impl Pass<'_> {
                 };
                 ensure!(
                     seen.loss.is_finite(),
-                    "the loss is no number any more in epoch {}: choose a lower --lr",
+                    "the loss stopped being a number in epoch {}: choose a lower --lr",
                     self.epoch + 1
                 );
                 bar.set_message(format!(

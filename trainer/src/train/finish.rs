@@ -11,7 +11,7 @@ use crate::attack::Attack;
 use crate::data::Examples;
 use crate::data::batch;
 use crate::evaluate::{Evaluation, Figures, attacked, clean};
-use crate::export::{self, Report};
+use crate::export::{self, Verification};
 use crate::torch::{Network, Tf32, allow_tf32};
 
 /// Images that are offered for comparing the engines on the written file.
@@ -23,7 +23,7 @@ const TEST_STEPS: usize = 20;
 impl Run<'_> {
     /// Measures the best network on the test images, writes that into its card, and verifies the file; only then does it take
     /// its name. `None` where the training is asked to stop before that begins.
-    pub(super) fn finish(&mut self) -> Result<Option<(Evaluation, Report)>> {
+    pub(super) fn finish(&mut self) -> Result<Option<(Evaluation, Verification)>> {
         let words = format!(
             "interrupted before the best network was verified: it is {}, and --init goes on from it or from {}, the latest",
             self.folder.unverified().display(),
@@ -44,7 +44,7 @@ impl Run<'_> {
         Ok(Some((evaluation, verified)))
     }
 
-    fn measure(&mut self) -> Result<(Evaluation, Report)> {
+    fn measure(&mut self) -> Result<(Evaluation, Verification)> {
         // The test's figures are to be those of the exported file, whatever runs it.
         allow_tf32(Tf32::Never);
         let path = self.folder.unverified();

@@ -46,7 +46,7 @@ impl Folder {
         let place = path.display();
         ensure!(
             !path.exists() || path.is_dir(),
-            "{place} is a file and no folder: choose another --out"
+            "{place} is a file, not a folder: choose another --out"
         );
         if !overwrite && (holds_run(path) || holds_run(&path.join(UNFINISHED))) {
             bail!("{place} holds a run already: choose another --out, or add --overwrite");
@@ -135,7 +135,7 @@ impl Folder {
     pub(super) fn publish(&mut self) -> Result<()> {
         self.take_places().with_context(|| {
             format!(
-                "the run is whole in {}, and cannot replace the one in {}",
+                "the run is complete in {}, but cannot replace the one in {}",
                 self.place.display(),
                 self.out.display()
             )

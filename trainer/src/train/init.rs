@@ -113,7 +113,7 @@ fn own_graph(file: &Path, size: Option<u32>, classes: &[Class]) -> Result<Initia
     );
     ensure!(
         signature.classes == classes.len(),
-        "{place} tells {} classes apart and the data have {}: choose --classes, or give --arch to take its \
+        "{place} has {} classes and the data have {}: choose --classes, or give --arch to take its \
          weights into a network with a new head",
         signature.classes,
         classes.len()
@@ -394,10 +394,7 @@ mod tests {
         let error = initial_model(&start(&path, None), &classes(4), 2)
             .unwrap_err()
             .to_string();
-        assert!(
-            error.contains("3 classes apart and the data have 4"),
-            "{error}"
-        );
+        assert!(error.contains("3 classes and the data have 4"), "{error}");
         let lent = initial_model(
             &start(&path, Some(Architecture::ResnetSmall)),
             &classes(4),

@@ -42,8 +42,7 @@ pub(super) fn out_of_memory(
         anyhow!("{option} {batch} does not fit into {place}: {option} {fits} was tried and fits")
     } else {
         anyhow!(
-            "{option} {batch} does not fit into {place}, and none of its halves down to 2 did: choose a smaller --size, or end what else uses \
-             the memory"
+            "{option} {batch} does not fit into {place}, and none of its halves down to 2 did: choose a smaller --size, or close what else uses the memory"
         )
     }
 }

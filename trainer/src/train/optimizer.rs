@@ -1,15 +1,14 @@
 //! libtorch's optimisers over a network's unfrozen parameters.
 
-use std::str::FromStr;
-
 use anyhow::{Result, ensure};
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use tch::COptimizer;
 
 use crate::torch::Network;
 
 /// Which optimiser. Weight decay is added to the gradient, as in PyTorch's classes of these names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OptimizerChoice {
     /// Adam with β = 0.9 and 0.999 (Kingma and Ba, 2015).
@@ -19,19 +18,6 @@ pub enum OptimizerChoice {
     Sgd,
     /// The same with Nesterov's momentum.
     Nesterov,
-}
-
-impl FromStr for OptimizerChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "adam" => Ok(Self::Adam),
-            "sgd" => Ok(Self::Sgd),
-            "nesterov" => Ok(Self::Nesterov),
-            _ => Err(format!("`{text}` is no optimiser: adam, sgd or nesterov")),
-        }
-    }
 }
 
 const MOMENTUM: f64 = 0.9;
@@ -61,10 +47,7 @@ impl Optimizer {
                 any = true;
             }
         }
-        ensure!(
-            any,
-            "nothing of the network is left to train: unfreeze a layer"
-        );
+        ensure!(any, "every layer of the network is frozen: unfreeze one");
         Ok(Self(optimizer))
     }
 

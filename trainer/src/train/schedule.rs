@@ -1,18 +1,18 @@
 //! How the learning rate falls, and when to stop.
 
 use std::f64::consts::PI;
-use std::str::FromStr;
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 /// How the learning rate falls.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Schedule {
     /// A tenth after more than five epochs without a better validation (Margeloiu et al., 2020).
     #[default]
     Plateau,
-    /// Up over the first tenth of the steps, then down to 0 along half a cosine (Loshchilov and Hutter, *SGDR*, 2017).
+    /// Up over the first tenth of the steps, then down to 0 along half a cosine (Loshchilov and Hutter, 2017).
     /// For a number of epochs that is known beforehand.
     Cosine,
     /// Not at all.
@@ -24,21 +24,6 @@ const PATIENCE: usize = 5;
 
 /// The share of the steps in which [`Schedule::Cosine`] rises.
 const WARM_UP: f64 = 0.1;
-
-impl FromStr for Schedule {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "plateau" => Ok(Self::Plateau),
-            "cosine" => Ok(Self::Cosine),
-            "constant" => Ok(Self::Constant),
-            _ => Err(format!(
-                "`{text}` is no schedule: plateau, cosine or constant"
-            )),
-        }
-    }
-}
 
 impl Schedule {
     /// The factor of the learning rate at a point of the training, 0 to 1, that has seen `drops` plateaus.

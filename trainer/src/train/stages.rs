@@ -77,7 +77,7 @@ impl Stage {
             let mut parameters = network.parameters().into_iter();
             ensure!(
                 parameters.any(|(name, _)| name.starts_with(&prefix[..])),
-                "--trainable {prefix} names no layer: nothing of the network has a name that begins so"
+                "--trainable {prefix} names no layer: no name in the network begins with it"
             );
         }
         network.set_trainable(|parameter| {

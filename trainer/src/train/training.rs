@@ -15,7 +15,7 @@ use super::run::Run;
 use super::stages::Stage;
 use crate::data::{Dataset, Examples, Part, Split, TRAINING_POPULATION};
 use crate::evaluate::Evaluation;
-use crate::export::{self, Report};
+use crate::export::{self, Verification};
 use crate::progress::Progress;
 use crate::stop::Stop;
 use crate::torch::{Network, Tf32, allow_tf32, choose_device};
@@ -32,7 +32,7 @@ pub struct Outcome {
     /// The best network on the test images; `None` where the training was interrupted.
     pub test: Option<Evaluation>,
     /// How the engines agreed on the best network's file; `None` where the training was interrupted.
-    pub verification: Option<Report>,
+    pub verification: Option<Verification>,
     /// How many minutes it took.
     pub minutes: f64,
 }
@@ -142,7 +142,7 @@ impl<'a> Run<'a> {
     }
 
     /// Every stage and the end; `None` where it is interrupted.
-    fn whole(&mut self) -> Result<Option<(Evaluation, Report)>> {
+    fn whole(&mut self) -> Result<Option<(Evaluation, Verification)>> {
         let settings = self.settings;
         if settings.head.epochs > 0 {
             self.train(Stage::Head)?;

@@ -56,10 +56,10 @@ pub enum ClassError {
         value: String,
     },
     /// Every class has a 0.
-    #[error("no class holds: put 1 under one of them")]
+    #[error("no class is marked: put 1 under one of them")]
     None,
     /// More than one class has a 1.
-    #[error("{0} hold together: leave 1 under one of them")]
+    #[error("{0} are all marked: leave 1 under one of them")]
     Several(String),
 }
 

@@ -82,7 +82,7 @@ pub enum LabelsError {
     },
     /// An image is said to show two lesions.
     #[error(
-        "line {line} of {} says another lesion of the image {} than a line before: correct one of them",
+        "line {line} of {} gives the image {} another lesion than an earlier line: correct one of them",
         .path.display(), said::name(image)
     )]
     TwoLesions {
@@ -233,9 +233,9 @@ mod tests {
                 "names the image i1 a second time",
             ),
             ("image,dx\nI1,nv\nx/I1.jpg,mel\n", "a second time"),
-            ("image,mel,nv\nI1,1,yes\n", "mel, nv hold together"),
+            ("image,mel,nv\nI1,1,yes\n", "mel, nv are all marked"),
             ("image,mel,nv\nI1,NaN,1\n", "under `mel` stands `NaN`"),
-            ("image,mel,nv\nI1,0,0\n", "no class holds"),
+            ("image,mel,nv\nI1,0,0\n", "no class is marked"),
         ] {
             let said = read(text).unwrap_err();
             assert!(said.contains(reason), "{said}");

@@ -1,12 +1,12 @@
 //! Unpacking wheels, which are zip archives.
 
 use super::space;
-use super::tables::Wheel;
+use super::tables::{Wheel, target};
 use crate::progress;
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, BufReader};
 use std::path::{Component, Path};
 use zip::ZipArchive;
 
@@ -14,8 +14,8 @@ use zip::ZipArchive;
 pub(super) fn unpack(archive: &Path, wheel: &Wheel, tree: &Path) -> Result<BTreeMap<String, u64>> {
     let file = File::open(archive)
         .with_context(|| format!("{} could not be opened", archive.display()))?;
-    let mut zip = ZipArchive::new(io::BufReader::new(file))
-        .with_context(|| format!("{} is no wheel", wheel.file))?;
+    let mut zip = ZipArchive::new(BufReader::new(file))
+        .with_context(|| format!("{} is no wheel", wheel.file()))?;
     let chosen = choose(&mut zip, wheel)?;
     let bar = progress::bytes_bar(
         &format!("unpacking {}", wheel.project),
@@ -25,7 +25,7 @@ pub(super) fn unpack(archive: &Path, wheel: &Wheel, tree: &Path) -> Result<BTree
     for (target, (index, size)) in chosen {
         let mut source = zip
             .by_index(index)
-            .with_context(|| format!("{target} in {}", wheel.file))?;
+            .with_context(|| format!("{target} in {}", wheel.file()))?;
         write(&mut source, &tree.join(&target))?;
         bar.inc(size);
         files.insert(target, size);
@@ -36,37 +36,37 @@ pub(super) fn unpack(archive: &Path, wheel: &Wheel, tree: &Path) -> Result<BTree
 
 /// The files that are kept: index in the archive and size in bytes, by path in the bundle.
 fn choose(
-    zip: &mut ZipArchive<io::BufReader<File>>,
+    zip: &mut ZipArchive<BufReader<File>>,
     wheel: &Wheel,
 ) -> Result<BTreeMap<String, (usize, u64)>> {
     let mut chosen = BTreeMap::new();
-    let mut found = vec![false; wheel.keep.len()];
+    let mut missing: Vec<_> = wheel.keep.iter().collect();
     for index in 0..zip.len() {
         let entry = zip
             .by_index_raw(index)
-            .with_context(|| format!("entry {index} of {}", wheel.file))?;
+            .with_context(|| format!("entry {index} of {}", wheel.file()))?;
         if entry.is_dir() {
             continue;
         }
         let name = entry
             .name()
-            .with_context(|| format!("the name of entry {index} of {}", wheel.file))?;
-        for (keep, found) in wheel.keep.iter().zip(&mut found) {
-            let Some(target) = keep.target(&name) else {
-                continue;
-            };
-            if !Path::new(&target)
-                .components()
-                .all(|part| matches!(part, Component::Normal(_)))
-            {
-                bail!("{} would write outside its folder: {target}", wheel.file);
-            }
-            chosen.insert(target, (index, entry.size()));
-            *found = true;
+            .with_context(|| format!("the name of entry {index} of {}", wheel.file()))?;
+        let line = wheel
+            .keep
+            .iter()
+            .find_map(|line| Some((line, target(&name, line)?)));
+        let Some((line, target)) = line else {
+            continue;
+        };
+        let mut parts = Path::new(&target).components();
+        if !parts.all(|part| matches!(part, Component::Normal(_))) {
+            bail!("{} would write outside its folder: {target}", wheel.file());
         }
+        chosen.insert(target, (index, entry.size()));
+        missing.retain(|other| *other != line);
     }
-    match wheel.keep.iter().zip(&found).find(|(_, found)| !**found) {
-        Some((keep, _)) => Err(anyhow!("{} lacks {keep:?}", wheel.file)),
+    match missing.first() {
+        Some((from, _)) => bail!("{} lacks {from}", wheel.file()),
         None => Ok(chosen),
     }
 }

@@ -1,6 +1,6 @@
 //! The user's cache folder: whole bundles, or none.
 
-use super::tables::{Bundle, Wheel};
+use super::tables::Bundle;
 use super::{archive, pip, space};
 use crate::process::Programs;
 use anyhow::{Context, Result};
@@ -19,12 +19,6 @@ const MARKER: &str = "pellucid-bundle.json";
 #[derive(Debug)]
 pub(crate) struct Cache {
     folder: PathBuf,
-}
-
-/// Held by the one process that may write to the cache; the kernel lets go of it when the process ends, however it ends.
-#[derive(Debug)]
-pub(super) struct Lock {
-    _file: File,
 }
 
 /// What a complete bundle was made of.
@@ -54,14 +48,43 @@ impl Cache {
         }
     }
 
-    /// The bundle's folder, if it is complete: made of these very wheels, every file there in its full size.
-    pub(super) fn complete(&self, bundle: &Bundle) -> Option<PathBuf> {
-        let folder = self.folder.join(bundle.folder);
-        let marker: Marker = serde_json::from_slice(&fs::read(folder.join(MARKER)).ok()?).ok()?;
-        let whole = |(path, size): (&String, &u64)| {
-            fs::metadata(folder.join(path)).is_ok_and(|file| file.len() == *size)
-        };
-        (marker.wheels == hashes(bundle) && marker.files.iter().all(whole)).then_some(folder)
+    /// The folder of a bundle, which is downloaded and unpacked unless it is there: made of these very wheels, every file in
+    /// its full size.
+    pub(super) fn bundle(&self, bundle: &Bundle, programs: &Programs) -> Result<PathBuf> {
+        let wheels: BTreeMap<_, _> = bundle
+            .wheels
+            .iter()
+            .map(|wheel| (wheel.file(), wheel.pin.sha256.clone()))
+            .collect();
+        let place = &bundle.place;
+        let largest = bundle.wheels.iter().map(|wheel| wheel.pin.bytes).max();
+        // pip keeps its download until it has copied it to where we want it.
+        let needed = 2 * largest.unwrap_or(0) + place.kept_bytes;
+        self.made(
+            &place.folder,
+            needed,
+            |folder| is_whole(folder, &wheels),
+            |tree| {
+                let mut files = BTreeMap::new();
+                for wheel in &bundle.wheels {
+                    let work = tempfile::tempdir_in(tree.parent().unwrap_or(tree))
+                        .map_err(|error| space::explain(error, tree))?;
+                    let archive = pip::download(programs, wheel, work.path())?;
+                    files.extend(archive::unpack(&archive, wheel, tree)?);
+                }
+                for (path, content) in &place.written {
+                    write(&tree.join(path), content.as_bytes())?;
+                    files.insert(path.clone(), content.len() as u64);
+                }
+                let marker = Marker {
+                    wheels: wheels.clone(),
+                    files,
+                };
+                let json =
+                    serde_json::to_vec(&marker).context("the marker cannot be written as JSON")?;
+                write(&tree.join(MARKER), &json)
+            },
+        )
     }
 
     /// A folder that `make` fills, made once: later calls find it by its name, which must therefore change with whatever
@@ -72,13 +95,25 @@ impl Cache {
         needed_bytes: u64,
         make: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<PathBuf> {
+        self.made(name, needed_bytes, Path::is_dir, make)
+    }
+
+    /// As [`Cache::made_once`]; what is there and not `whole` is made anew, and changes places with the new folder in one
+    /// step.
+    fn made(
+        &self,
+        name: &str,
+        needed_bytes: u64,
+        whole: impl Fn(&Path) -> bool,
+        make: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<PathBuf> {
         let place = self.folder.join(name);
-        if place.is_dir() {
+        if whole(&place) {
             return Ok(place);
         }
         let _lock = self.lock()?;
         // Whoever held the lock before us may have made it.
-        if place.is_dir() {
+        if whole(&place) {
             return Ok(place);
         }
         self.remove_rubbish()?;
@@ -92,13 +127,14 @@ impl Cache {
         make(&tree)?;
         // On the disk before it has its name, so that a crash leaves no half of it under that name.
         rustix::fs::syncfs(File::open(&tree)?).map_err(|e| space::explain(e.into(), &tree))?;
-        fs::rename(&tree, &place)
+        put(&tree, &place)
             .with_context(|| format!("{} could not be put in place", place.display()))?;
         Ok(place)
     }
 
-    /// Waits until no other process writes to the cache.
-    pub(super) fn lock(&self) -> Result<Lock> {
+    /// Waits until no other process writes to the cache. The kernel lets go of the lock when the file is closed or the process
+    /// ends, however it ends.
+    fn lock(&self) -> Result<File> {
         let path = self.folder.join(".lock");
         let locked = || -> Result<File> {
             fs::create_dir_all(&self.folder)?;
@@ -117,53 +153,12 @@ impl Cache {
             }
             Ok(file)
         };
-        let file = locked().with_context(|| {
+        locked().with_context(|| {
             format!(
                 "the cache cannot be written at {}: set XDG_CACHE_HOME to a folder that can",
                 self.folder.display()
             )
-        })?;
-        Ok(Lock { _file: file })
-    }
-
-    /// Downloads and unpacks a bundle beside its place and moves it there in one step, over whatever was there before.
-    /// On an error the cache is as it was.
-    pub(super) fn bring(
-        &self,
-        _lock: &Lock,
-        bundle: &Bundle,
-        programs: &Programs,
-    ) -> Result<PathBuf> {
-        self.remove_rubbish()?;
-        space::check(&self.folder, needed_bytes(bundle))?;
-        let work = tempfile::Builder::new()
-            .prefix(UNFINISHED)
-            .tempdir_in(&self.folder)
-            .map_err(|error| space::explain(error, &self.folder))?;
-        let tree = work.path().join("tree");
-        let mut files = BTreeMap::new();
-        for wheel in bundle.wheels {
-            let path = pip::download(programs, wheel, work.path())?;
-            files.extend(archive::unpack(&path, wheel, &tree)?);
-            fs::remove_file(&path)
-                .with_context(|| format!("{} could not be removed", path.display()))?;
-        }
-        for (path, content) in bundle.written {
-            let path_there = tree.join(path);
-            fs::write(&path_there, content).map_err(|error| space::explain(error, &path_there))?;
-            files.insert((*path).to_owned(), content.len() as u64);
-        }
-        finish(
-            &tree,
-            &Marker {
-                wheels: hashes(bundle),
-                files,
-            },
-        )?;
-        let place = self.folder.join(bundle.folder);
-        put(&tree, &place)
-            .with_context(|| format!("{} could not be put in place", place.display()))?;
-        Ok(place)
+        })
     }
 
     /// Removes what killed runs left. Only for the holder of the lock.
@@ -178,29 +173,18 @@ impl Cache {
     }
 }
 
-/// The most that the disk holds at one time: pip keeps its download until it has copied it to where we want it.
-fn needed_bytes(bundle: &Bundle) -> u64 {
-    let largest = bundle
-        .wheels
-        .iter()
-        .map(|wheel| wheel.bytes)
-        .max()
-        .unwrap_or(0);
-    2 * largest + bundle.kept_bytes
+/// Whether a folder's marker names these wheels, and every file that it names is there in its full size.
+fn is_whole(folder: &Path, wheels: &BTreeMap<String, String>) -> bool {
+    let marker = fs::read(folder.join(MARKER)).ok();
+    let marker: Option<Marker> = marker.and_then(|json| serde_json::from_slice(&json).ok());
+    let is_there = |(path, size): (&String, &u64)| {
+        fs::metadata(folder.join(path)).is_ok_and(|file| file.len() == *size)
+    };
+    marker.is_some_and(|marker| marker.wheels == *wheels && marker.files.iter().all(is_there))
 }
 
-fn hashes(bundle: &Bundle) -> BTreeMap<String, String> {
-    let pair = |wheel: &Wheel| (wheel.file.to_owned(), wheel.sha256.to_owned());
-    bundle.wheels.iter().map(pair).collect()
-}
-
-/// Writes the marker and waits until all of it is on the disk, so that a marker never outlives its files in a crash.
-fn finish(tree: &Path, marker: &Marker) -> Result<()> {
-    let path = tree.join(MARKER);
-    let json = serde_json::to_vec(marker).context("the marker cannot be written as JSON")?;
-    fs::write(&path, json).map_err(|error| space::explain(error, &path))?;
-    let folder = File::open(tree)?;
-    rustix::fs::syncfs(&folder).map_err(|error| space::explain(error.into(), tree))
+fn write(path: &Path, content: &[u8]) -> Result<()> {
+    fs::write(path, content).map_err(|error| space::explain(error, path))
 }
 
 /// Moves `tree` to `place`. What was there changes places with it in the same step and goes with the work folder, so

@@ -1,6 +1,6 @@
 //! The links from a checkout to the cache.
 
-use super::tables::{self, Bundle, Flavour};
+use super::tables::Bundle;
 use crate::checkout::Checkout;
 use anyhow::{Context, Result, bail};
 use std::fs;
@@ -16,7 +16,7 @@ pub(crate) fn link(checkout: &Checkout, name: &str, folder: &Path) -> Result<()>
     }
     if link.exists() && !link.is_symlink() {
         bail!(
-            "{} is no link that this command made: move it away and run `cargo xtask deps` again",
+            "{} is not a link made by this command: move it away and run `cargo xtask deps` again",
             link.display()
         );
     }
@@ -30,15 +30,10 @@ pub(crate) fn link(checkout: &Checkout, name: &str, folder: &Path) -> Result<()>
     replace().with_context(|| format!("{} could not be made", link.display()))
 }
 
-/// The flavour of the libtorch that the checkout is linked to; CPU where there is none yet.
-pub(super) fn linked_flavour(checkout: &Checkout) -> Flavour {
-    let is_cuda = |bundle: &Bundle| {
-        fs::read_link(checkout.links().join(bundle.link))
-            .is_ok_and(|target| target.ends_with(bundle.folder))
-    };
-    if tables::bundles(Flavour::Cuda).iter().any(is_cuda) {
-        Flavour::Cuda
-    } else {
-        Flavour::Cpu
-    }
+/// Whether the checkout is linked to one of these bundles.
+pub(super) fn is_linked(checkout: &Checkout, bundles: &[Bundle]) -> bool {
+    bundles.iter().any(|Bundle { place, .. }| {
+        let link = checkout.links().join(&place.link);
+        fs::read_link(link).is_ok_and(|target| target.ends_with(&place.folder))
+    })
 }

@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     toolchain::check_cpp_compiler(&programs)?;
     toolchain::add_wasm_target(&programs, &checkout)?;
     let cache = Cache::of_user()?;
-    for bundle in tables::bundles(flavour(arguments, &checkout)) {
+    for bundle in &chosen(arguments, &checkout)? {
         provide(bundle, &cache, &checkout, &programs)?;
     }
     eprintln!(
@@ -64,32 +64,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// The flavour asked for; without a word, the one that is linked already.
-fn flavour(arguments: &Arguments, checkout: &Checkout) -> Flavour {
-    if arguments.cuda {
-        Flavour::Cuda
-    } else if arguments.cpu {
-        Flavour::Cpu
-    } else {
-        links::linked_flavour(checkout)
+/// The bundles of the flavour asked for; without a word, of the one that is linked already, and the CPU's where there is
+/// none yet.
+fn chosen(arguments: &Arguments, checkout: &Checkout) -> Result<Vec<Bundle>> {
+    let cuda = tables::bundles(Flavour::Cuda)?;
+    if arguments.cuda || !arguments.cpu && links::is_linked(checkout, &cuda) {
+        return Ok(cuda);
     }
+    tables::bundles(Flavour::Cpu)
 }
 
 /// Brings one bundle into the cache, unless it is there, and links the checkout to it.
 fn provide(bundle: &Bundle, cache: &Cache, checkout: &Checkout, programs: &Programs) -> Result<()> {
-    let folder = if let Some(folder) = cache.complete(bundle) {
-        folder
-    } else {
-        let lock = cache.lock()?;
-        // Whoever held the lock before us may have brought it.
-        match cache.complete(bundle) {
-            Some(folder) => folder,
-            None => cache
-                .bring(&lock, bundle, programs)
-                .with_context(|| format!("{} could not be fetched", bundle.title))?,
-        }
-    };
-    links::link(checkout, bundle.link, &folder)?;
-    eprintln!("{} is ready in {}", bundle.title, folder.display());
+    let title = &bundle.place.title;
+    let folder = cache
+        .bundle(bundle, programs)
+        .with_context(|| format!("{title} could not be fetched"))?;
+    links::link(checkout, &bundle.place.link, &folder)?;
+    eprintln!("{title} is ready in {}", folder.display());
     Ok(())
 }

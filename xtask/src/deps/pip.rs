@@ -3,16 +3,12 @@
 use super::space;
 use super::tables::Wheel;
 use crate::process::{self, Programs};
-use crate::progress;
-use anyhow::{Context, Result, anyhow, bail};
-use sha2::{Digest, Sha256};
-use std::fs::{self, File};
-use std::io::Read;
+use crate::sizes;
+use anyhow::{Result, anyhow, bail};
+use std::fs;
+use std::io::{IsTerminal, stdout};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
 const NO_PYTHON: &str = "it brings pip, through which libtorch is fetched; install both (on Debian and Ubuntu: \
                          `apt-get install python3 python3-pip`) and run `cargo xtask deps` again";
@@ -34,43 +30,35 @@ const SIGNS_OF_NO_NETWORK: &[&str] = &[
     "IncompleteRead",
 ];
 
-/// Downloads one wheel into `work` and checks its SHA-256. A wheel with another one is deleted.
+/// Downloads one wheel into `work`. pip refuses one with another SHA-256, and shows how much has arrived.
 pub(super) fn download(programs: &Programs, wheel: &Wheel, work: &Path) -> Result<PathBuf> {
-    let scratch = work.join("scratch");
-    let folder = work.join("wheels");
-    for folder in [&scratch, &folder] {
-        fs::create_dir_all(folder).map_err(|error| space::explain(error, folder))?;
-    }
-    let mut command = command(programs, wheel, &scratch, &folder);
-    let output = watch(&mut command, wheel, &scratch, &folder)?;
+    let Wheel { project, pin, .. } = wheel;
+    eprintln!(
+        "fetching {project} {} ({})",
+        pin.version,
+        sizes::bytes(pin.bytes)
+    );
+    let wanted = work.join("wanted.txt");
+    let line = format!("{project}=={} --hash=sha256:{}\n", pin.version, pin.sha256);
+    fs::write(&wanted, line).map_err(|error| space::explain(error, &wanted))?;
+    let output = process::capture(&mut command(programs, wheel, &wanted, work), NO_PYTHON)?;
+    let said = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
-        return Err(explain(&output, wheel, work));
+        return Err(explain(&said, wheel, work));
     }
-    let path = folder.join(wheel.file);
+    let path = work.join(wheel.file());
     if !path.exists() {
-        bail!(
-            "pip saved no {}: its output was\n{}",
-            wheel.file,
-            tail(&String::from_utf8_lossy(&output.stdout))
-        );
+        bail!("pip saved no {}; it said\n{}", wheel.file(), tail(&said));
     }
-    check(&path, wheel)?;
     Ok(path)
 }
 
-/// The wheel for this one platform and Python, whatever Python runs pip. pip works in `scratch`, which is on the
-/// disk that was checked for room, and does not keep a second copy in its own cache.
-fn command(programs: &Programs, wheel: &Wheel, scratch: &Path, folder: &Path) -> Command {
+/// The wheel for this one platform and Python, whatever Python runs pip. pip works in `work`, which is on the disk that
+/// was checked for room, and does not keep a second copy in its own cache.
+fn command(programs: &Programs, wheel: &Wheel, wanted: &Path, work: &Path) -> Command {
     let mut command = programs.command("python3");
-    command.args([
-        "-m",
-        "pip",
-        "download",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--no-cache-dir",
-        "--progress-bar=off",
-    ]);
+    command.args(["-m", "pip", "download", "--no-deps", "--require-hashes"]);
+    command.args(["--only-binary=:all:", "--no-cache-dir"]);
     command.args(["--disable-pip-version-check", "--no-input"]);
     command.args([
         "--implementation=cp",
@@ -78,59 +66,19 @@ fn command(programs: &Programs, wheel: &Wheel, scratch: &Path, folder: &Path) ->
         "--abi=cp312",
     ]);
     command.args(wheel.platforms().map(|tag| format!("--platform={tag}")));
-    command
-        .arg("--dest")
-        .arg(folder)
-        .arg(format!("{}=={}", wheel.project, wheel.version));
+    if stdout().is_terminal() {
+        command.stdout(Stdio::inherit());
+    } else {
+        command.arg("--quiet");
+    }
+    command.arg("--dest").arg(work).arg("-r").arg(wanted);
     // English messages, of which `explain` knows a few.
-    command.env("TMPDIR", scratch).env("LC_ALL", "C.UTF-8");
+    command.env("TMPDIR", work).env("LC_ALL", "C.UTF-8");
     command
-}
-
-/// Runs pip and shows how much of the wheel has arrived.
-fn watch(command: &mut Command, wheel: &Wheel, scratch: &Path, folder: &Path) -> Result<Output> {
-    let bar = progress::bytes_bar(&format!("{} {}", wheel.project, wheel.version), wheel.bytes);
-    let output = thread::scope(|scope| {
-        let (done, finished) = mpsc::channel::<()>();
-        let running = scope.spawn(move || {
-            let output = process::capture(command, NO_PYTHON);
-            drop(done);
-            output
-        });
-        while finished.recv_timeout(Duration::from_millis(100)) == Err(RecvTimeoutError::Timeout) {
-            // While pip copies its download, both are there: the larger one tells how far it is.
-            bar.set_position(
-                bytes_below(scratch)
-                    .max(bytes_below(folder))
-                    .min(wheel.bytes),
-            );
-        }
-        running
-            .join()
-            .map_err(|_| anyhow!("the thread that runs pip ended early"))?
-    });
-    bar.finish_and_clear();
-    output
-}
-
-/// The bytes of all files below a folder; those that vanish meanwhile do not count.
-fn bytes_below(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let bytes = entries.map(|entry| match entry.metadata() {
-        Ok(metadata) if metadata.is_dir() => bytes_below(&entry.path()),
-        Ok(metadata) => metadata.len(),
-        Err(_) => 0,
-    });
-    bytes.sum()
 }
 
 /// Why pip failed and what to do about it.
-fn explain(output: &Output, wheel: &Wheel, work: &Path) -> anyhow::Error {
-    let said = format!(
-        "{}\n{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+fn explain(said: &str, wheel: &Wheel, work: &Path) -> anyhow::Error {
     if said.contains("No module named pip") {
         return anyhow!(
             "python3 has no pip: install it (on Debian and Ubuntu: `apt-get install python3-pip`; elsewhere: \
@@ -140,70 +88,32 @@ fn explain(output: &Output, wheel: &Wheel, work: &Path) -> anyhow::Error {
     if said.contains("No space left on device") || said.contains("Disk quota exceeded") {
         return space::full(work);
     }
-    if SIGNS_OF_NO_NETWORK.iter().any(|sign| said.contains(sign)) {
-        return anyhow!(
-            "pip could not reach its package index for {} {}: check the network (and `python3 -m pip config list` for the \
-             index and proxy) and run `cargo xtask deps` again; pip said\n{}",
-            wheel.project,
-            wheel.version,
-            tail(&said)
-        );
-    }
-    anyhow!(
-        "pip could not download {} {}; it said\n{}",
-        wheel.project,
-        wheel.version,
-        tail(&said)
-    )
+    let Wheel { project, pin, .. } = wheel;
+    let (what, remedy) = if said.contains("DO NOT MATCH THE HASHES") {
+        (
+            format!("{} arrived broken and was deleted", wheel.file()),
+            ": run `cargo xtask deps` again; if it happens again, the package index that pip is configured for serves another file",
+        )
+    } else if SIGNS_OF_NO_NETWORK.iter().any(|sign| said.contains(sign)) {
+        (
+            format!(
+                "pip could not reach its package index for {project} {}",
+                pin.version
+            ),
+            ": check the network (and `python3 -m pip config list` for the index and proxy) and run `cargo xtask deps` again",
+        )
+    } else {
+        (
+            format!("pip could not download {project} {}", pin.version),
+            "",
+        )
+    };
+    anyhow!("{what}{remedy}; pip said\n{}", tail(said))
 }
 
 /// The last lines of a long text, indented.
 fn tail(text: &str) -> String {
-    let lines: Vec<_> = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
-    let last = &lines[lines.len().saturating_sub(6)..];
-    last.iter()
-        .map(|line| format!("    {line}"))
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
-/// Deletes the file and fails unless its SHA-256 is the pinned one.
-fn check(path: &Path, wheel: &Wheel) -> Result<()> {
-    let found = sha256(path)?;
-    if found != wheel.sha256 {
-        fs::remove_file(path)
-            .with_context(|| format!("{} could not be removed", path.display()))?;
-        bail!(
-            "{} arrived broken (SHA-256 {found} instead of {}) and was deleted: run `cargo xtask deps` again; if it happens \
-             again, the package index that pip is configured for serves another file",
-            wheel.file,
-            wheel.sha256
-        );
-    }
-    Ok(())
-}
-
-/// The SHA-256 of a file in lower-case hexadecimal.
-fn sha256(path: &Path) -> Result<String> {
-    let read = || -> std::io::Result<String> {
-        let mut file = File::open(path)?;
-        let mut hasher = Sha256::new();
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            match file.read(&mut buffer)? {
-                0 => {
-                    break Ok(hasher
-                        .finalize()
-                        .iter()
-                        .map(|byte| format!("{byte:02x}"))
-                        .collect());
-                }
-                count => hasher.update(&buffer[..count]),
-            }
-        }
-    };
-    read().with_context(|| format!("{} could not be read", path.display()))
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    let lines: Vec<String> = lines.map(|line| format!("    {line}")).collect();
+    lines[lines.len().saturating_sub(6)..].join("\n")
 }

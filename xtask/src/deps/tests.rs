@@ -1,7 +1,7 @@
 //! The whole chore against a `python3` that is a small script: real processes, real files, real wheels made on the fly.
 
 use super::cache::Cache;
-use super::tables::{Bundle, Keep, Wheel};
+use super::tables::{Bundle, Pin, Place, Wheel};
 use super::{provide, toolchain};
 use crate::checkout::Checkout;
 use crate::process::Programs;
@@ -75,24 +75,30 @@ impl Machine {
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect::<String>();
+        let keep = [
+            ("thing/include/", "include/"),
+            ("thing/libthing.so.1", "lib/libthing.so"),
+        ];
+        let owned = |(from, to): (&str, &str)| (from.to_owned(), to.to_owned());
         let wheel = Wheel {
-            project: "thing",
-            version: "1.0",
-            file: FILE,
-            sha256: sha256.leak(),
-            bytes: bytes.len() as u64,
-            keep: &[
-                Keep::Folder("thing/include/", "include/"),
-                Keep::File("thing/libthing.so.1", "lib/libthing.so"),
-            ],
+            project: "thing".into(),
+            pin: Pin {
+                version: "1.0".into(),
+                tags: "py3-none-any".into(),
+                sha256,
+                bytes: bytes.len() as u64,
+            },
+            keep: keep.into_iter().map(owned).collect(),
         };
         Bundle {
-            title: "thing 1.0",
-            folder: "thing-1.0",
-            link: "thing",
-            kept_bytes: 1000,
-            wheels: Box::leak(Box::new([wheel])),
-            written: &[("build-version", "1.0\n")],
+            place: Place {
+                title: "thing 1.0".into(),
+                folder: "thing-1.0".into(),
+                link: "thing".into(),
+                kept_bytes: 1000,
+                written: [owned(("build-version", "1.0\n"))].into(),
+            },
+            wheels: vec![wheel],
         }
     }
 
@@ -229,10 +235,8 @@ fn no_network_is_told_from_other_failures() {
 #[test]
 fn a_disk_without_room_is_noticed_before_the_download() {
     let machine = Machine::with_pip(WORKING_PIP);
-    let bundle = Bundle {
-        kept_bytes: u64::MAX / 2,
-        ..machine.wheel(WHOLE)
-    };
+    let mut bundle = machine.wheel(WHOLE);
+    bundle.place.kept_bytes = u64::MAX / 2;
     let error = machine.provide(&bundle).unwrap_err();
     assert!(
         error.contains("make room") && error.contains("XDG_CACHE_HOME"),
@@ -252,15 +256,31 @@ fn a_disk_that_fills_during_the_download_leaves_nothing() {
 }
 
 #[test]
-fn a_wheel_with_another_hash_is_thrown_away() {
-    let machine = Machine::with_pip(WORKING_PIP);
-    let bundle = machine.wheel(WHOLE);
-    fs::OpenOptions::new()
-        .append(true)
-        .open(machine.path(FILE))
-        .unwrap()
-        .write_all(b"more")
-        .unwrap();
+fn the_real_pip_takes_the_pinned_wheel_and_refuses_another() {
+    let machine = Machine::new();
+    let python = Programs::on_path()
+        .find("python3")
+        .expect("python3 brings pip");
+    let path = std::env::var("PATH").unwrap();
+    let index = "PIP_CONFIG_FILE=/dev/null PIP_NO_INDEX=1 PIP_FIND_LINKS=\"$HERE\"";
+    machine.program(
+        "python3",
+        &format!("PATH='{path}' {index} exec '{}' \"$@\"", python.display()),
+    );
+    let described = [
+        (
+            "thing-1.0.dist-info/METADATA",
+            "Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n",
+        ),
+        (
+            "thing-1.0.dist-info/WHEEL",
+            "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        ),
+        ("thing-1.0.dist-info/RECORD", ""),
+    ];
+    let bundle = machine.wheel(&[WHOLE, &described].concat());
+    let whole = fs::read(machine.path(FILE)).unwrap();
+    fs::write(machine.path(FILE), [&whole[..], b"more"].concat()).unwrap();
     let error = machine.provide(&bundle).unwrap_err();
     assert!(
         error.contains("arrived broken") && error.contains("run `cargo xtask deps` again"),
@@ -268,6 +288,11 @@ fn a_wheel_with_another_hash_is_thrown_away() {
     );
     assert!(machine.cached().is_empty());
     assert!(!machine.path("checkout/.pellucid").exists());
+
+    fs::write(machine.path(FILE), whole).unwrap();
+    machine.provide(&bundle).unwrap();
+    assert_whole(&machine.path("checkout/.pellucid/thing"));
+    assert_eq!(machine.cached(), ["thing-1.0"]);
 }
 
 #[test]

@@ -57,7 +57,7 @@ impl Parts<'_> {
             return Ok(bytes);
         }
         bail!(
-            "{} is there and is no folder that this command made: move it away, or choose another --out",
+            "{} was not made by this command: move it away, or choose another --out",
             out.display()
         )
     }

@@ -51,7 +51,7 @@ pub(super) fn parent(out: &Path) -> Result<PathBuf> {
     let parent = match out.parent() {
         Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
         Some(parent) => parent,
-        None => bail!("{} is no place for a site", out.display()),
+        None => bail!("{} cannot hold a site", out.display()),
     };
     fs::create_dir_all(parent)
         .with_context(|| format!("{} could not be made", parent.display()))?;
@@ -64,7 +64,7 @@ pub(super) fn check_replaceable(out: &Path) -> Result<()> {
         |folder: &Path| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
     if out.exists() && !empty(out) && !out.join(super::ELEMENT).is_file() {
         bail!(
-            "{} holds something else than a site: choose another folder with --out",
+            "{} holds something other than a site: choose another folder with --out",
             out.display()
         );
     }

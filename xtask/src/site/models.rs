@@ -63,7 +63,7 @@ fn check(manifest: &Path, folder: &Path) -> Result<()> {
     let bytes =
         fs::read(manifest).with_context(|| format!("{} could not be read", manifest.display()))?;
     let entries: Vec<Entry> = serde_json::from_slice(&bytes)
-        .context("manifest.json is no list of {\"name\": ..., \"file\": ...}")?;
+        .context("manifest.json is not a list of {\"name\": ..., \"file\": ...}")?;
     match entries
         .iter()
         .find(|entry| !folder.join(&entry.file).is_file())
@@ -124,7 +124,7 @@ mod tests {
             copy(from.path(), to.path())
                 .unwrap_err()
                 .to_string()
-                .contains("no list")
+                .contains("not a list")
         );
         let to = tempfile::tempdir().unwrap();
         assert!(

@@ -29,7 +29,7 @@ pub(super) fn run(checkout: &Checkout, programs: &Programs) -> Result<()> {
     let said = String::from_utf8_lossy(&output.stderr);
     if said.contains(UNREACHABLE) {
         eprintln!(
-            "note: the list of known faults (github.com/RustSec/advisory-db) cannot be reached from here, and was not compared with"
+            "note: the list of known faults (github.com/RustSec/advisory-db) cannot be reached from here, so dependencies were not compared with it"
         );
     } else if !output.status.success() {
         bail!("dependencies have known faults:\n{said}");

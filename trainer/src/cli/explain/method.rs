@@ -9,8 +9,8 @@ use pellucid_shared::attribution::{
     Paths, Rise, Rule, ScoreCam, SmoothGrad, Statistic, Weighting,
 };
 
-use super::super::quantities::{MOST_BATCH, nonzero};
-use super::super::values::{share, unit};
+use super::super::values::{MOST_BATCH, between, fraction, nonzero, one_of};
+use crate::spelling::spelled;
 
 /// How an attribution is computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -54,87 +54,68 @@ pub(super) enum Name {
     Rise,
 }
 
-impl Name {
-    /// As it is written on the command line.
-    pub(super) fn text(self) -> String {
-        let value = self.to_possible_value();
-        value.map_or_else(String::new, |value| value.get_name().to_owned())
-    }
-}
-
 /// Noisy copies, paths or masks: beyond that a mean has all its digits.
 const MOST_SAMPLES: usize = 1_000_000;
 /// Points of an integral, whose places are computed first.
 const MOST_POINTS: usize = 10_000;
 /// A side of any network's input.
 const MOST_SIDE: usize = 4096;
+/// Noise that leaves nothing of the image.
+const MOST_SIGMA: f32 = 10.0;
+
+/// How an integral becomes a sum.
+const RULES: [(&str, Rule); 5] = [
+    ("gauss-legendre", Rule::GaussLegendre),
+    ("trapezoid", Rule::Trapezoid),
+    ("riemann-left", Rule::RiemannLeft),
+    ("riemann-middle", Rule::RiemannMiddle),
+    ("riemann-right", Rule::RiemannRight),
+];
 
 /// Options of the methods; each says which methods read it.
 #[derive(Debug, Args)]
 pub(super) struct Parameters {
     /// Noisy copies or paths: smoothgrad, smoothgrad-squared, vargrad (50), expected-gradients (200)
-    #[arg(long, value_name = "COUNT", value_parser = nonzero::<MOST_SAMPLES>)]
+    #[arg(long, value_name = "COUNT", value_parser = nonzero(MOST_SAMPLES))]
     samples: Option<NonZeroUsize>,
-    /// Strength of the noise as a share of the image's range: smoothgrad, smoothgrad-squared, vargrad (0.15)
-    #[arg(long, value_name = "SHARE", value_parser = share)]
+    /// Standard deviation of the noise, in units of the image's range: smoothgrad, smoothgrad-squared, vargrad (0.15)
+    #[arg(long, value_name = "SIGMA", value_parser = between(0.0_f32, MOST_SIGMA))]
     sigma: Option<f32>,
     /// Points of the integral: integrated-gradients (50)
-    #[arg(long, value_name = "COUNT", value_parser = nonzero::<MOST_POINTS>)]
+    #[arg(long, value_name = "COUNT", value_parser = nonzero(MOST_POINTS))]
     steps: Option<NonZeroUsize>,
-    /// How they lie: integrated-gradients
-    #[arg(long, value_enum, value_name = "RULE")]
-    rule: Option<Quadrature>,
+    /// How they are placed: integrated-gradients
+    #[arg(long, value_name = "RULE", value_parser = one_of(RULES))]
+    rule: Option<Rule>,
     /// What shows nothing: black, white, value:0.5, uniform, noise or noise:SIGMA (on the image), blur or blur:PIXELS. Where
     /// integrated-gradients and expected-gradients (black) begin, several if given again; what covers the image in score-cam
     /// and rise (black) and occlusion (value:0.5). In pixels from 0 to 1, whatever the network is fed
     #[arg(long = "baseline", value_name = "BASELINE")]
     baselines: Vec<Baseline>,
     /// Side of the window in pixels of the network's input: occlusion (two ninths of the input's side)
-    #[arg(long, value_name = "PIXELS", value_parser = nonzero::<MOST_SIDE>)]
+    #[arg(long, value_name = "PIXELS", value_parser = nonzero(MOST_SIDE))]
     window: Option<NonZeroUsize>,
     /// How far it moves: occlusion (half the window)
-    #[arg(long, value_name = "PIXELS", value_parser = nonzero::<MOST_SIDE>)]
+    #[arg(long, value_name = "PIXELS", value_parser = nonzero(MOST_SIDE))]
     stride: Option<NonZeroUsize>,
     /// How many masks: rise (2000)
-    #[arg(long, value_name = "COUNT", value_parser = nonzero::<MOST_SAMPLES>)]
+    #[arg(long, value_name = "COUNT", value_parser = nonzero(MOST_SAMPLES))]
     masks: Option<NonZeroUsize>,
     /// Cells of a mask along a side: rise (7)
-    #[arg(long, value_name = "COUNT", value_parser = nonzero::<MOST_SIDE>)]
+    #[arg(long, value_name = "COUNT", value_parser = nonzero(MOST_SIDE))]
     cells: Option<NonZeroUsize>,
-    /// Share of the cells that are visible: rise (0.5)
-    #[arg(long, value_name = "0..1", value_parser = unit)]
+    /// Fraction of the cells that are visible: rise (0.5)
+    #[arg(long, value_name = "0..1", value_parser = fraction::<f32>)]
     probability: Option<f32>,
     /// The layer, by the name of a node or value: grad-cam, grad-cam-plus-plus, layer-cam, score-cam (the deepest feature map)
     #[arg(long, value_name = "NODE")]
     features: Option<String>,
-    /// Decides all noise and all masks
+    /// Seed of all noise and all masks
     #[arg(long, default_value_t = 0)]
     pub(super) seed: u64,
     /// Images that the network is run on at a time; memory grows with it
-    #[arg(long, value_name = "IMAGES", default_value = "8", value_parser = nonzero::<MOST_BATCH>)]
+    #[arg(long, value_name = "IMAGES", default_value = "8", value_parser = nonzero(MOST_BATCH))]
     pub(super) batch: NonZeroUsize,
-}
-
-/// How an integral becomes a sum.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Quadrature {
-    GaussLegendre,
-    Trapezoid,
-    RiemannLeft,
-    RiemannMiddle,
-    RiemannRight,
-}
-
-impl From<Quadrature> for Rule {
-    fn from(rule: Quadrature) -> Self {
-        match rule {
-            Quadrature::GaussLegendre => Self::GaussLegendre,
-            Quadrature::Trapezoid => Self::Trapezoid,
-            Quadrature::RiemannLeft => Self::RiemannLeft,
-            Quadrature::RiemannMiddle => Self::RiemannMiddle,
-            Quadrature::RiemannRight => Self::RiemannRight,
-        }
-    }
 }
 
 impl Parameters {
@@ -169,18 +150,18 @@ impl Parameters {
         ];
         for (option, given, readers) in options {
             if given && !readers.contains(&name) {
-                let readers: Vec<String> = readers.iter().map(|reader| reader.text()).collect();
+                let readers: Vec<String> = readers.iter().map(spelled).collect();
                 return Err(wrong(format!(
                     "--{option} is for --method {}, not for {}\n",
                     readers.join(", "),
-                    name.text()
+                    spelled(&name)
                 )));
             }
         }
         if self.baselines.len() > 1 && ![IntegratedGradients, ExpectedGradients].contains(&name) {
             return Err(wrong(format!(
                 "{} covers the image with one --baseline\n",
-                name.text()
+                spelled(&name)
             )));
         }
         Ok(())
@@ -198,7 +179,7 @@ impl Parameters {
             Name::Vargrad => self.smooth(Statistic::Variance),
             Name::IntegratedGradients => Method::IntegratedGradients(IntegratedGradients {
                 steps: count(self.steps, 50),
-                rule: self.rule.map_or_else(Rule::default, Rule::from),
+                rule: self.rule.unwrap_or_default(),
                 baselines: self.starts(),
             }),
             Name::ExpectedGradients => Method::ExpectedGradients(ExpectedGradients {

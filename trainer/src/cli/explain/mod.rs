@@ -1,8 +1,8 @@
 //! `pellucid explain`.
 
+mod explained_image;
 mod method;
 mod report;
-mod subject;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -18,19 +18,20 @@ use pellucid_shared::render::{
     ColourMap, Flag, Normalised, Sign, collapse, normalise, overlay, paint,
 };
 
+use self::explained_image::{ExplainedImage, own_layout};
 use self::method::{Name, Parameters};
-use self::report::Report;
-use self::subject::{Subject, own_layout};
-use super::differentiate::quantized;
+use self::report::ExplanationReport;
+use super::differentiate::ROUNDING;
 use super::feed::{Feed, contract};
 use super::model;
 use super::output::{note, print, print_json, write};
-use super::values::{named, percent, unit};
+use super::values::{between, fraction, one_of};
 use crate::device::DeviceChoice;
 use crate::engines::{EngineKind, explainer};
 use crate::progress;
+use crate::spelling::spelled;
 
-/// Show which pixels a classifier's answer hangs on
+/// Show which pixels a classifier's answer depends on
 ///
 /// Prints the probability of every class; writes the attribution of one class as a picture over the image (-o) or as
 /// numbers (--raw). The numbers are float32, neither scaled nor clipped. The methods that look at the network's own input
@@ -43,7 +44,7 @@ use crate::progress;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  A model with a card says by itself how an image is to be fed:
+  A model with a card says how to feed it an image:
     pellucid explain robust.onnx lesion.jpg -o map.png
     pellucid explain robust.onnx lesion.jpg --target mel --raw grad.npy
 
@@ -56,7 +57,7 @@ Examples:
     pellucid explain robust.onnx lesion.jpg --method occlusion --window 50 --stride 25 \\
         --sign all -o map.png
 
-  For any other ONNX classifier, what nobody tells is assumed and listed; say it otherwise:
+  For any other ONNX classifier, what is not known is assumed and listed; to correct it:
     pellucid explain resnet50.onnx cat.jpg --size 224 --mean 0.485,0.456,0.406 \\
         --std 0.229,0.224,0.225 --labels imagenet.txt -o map.png
     pellucid explain mobilenet.onnx cat.jpg --layout nhwc --range=-1..1 -o map.png
@@ -65,7 +66,7 @@ Examples:
     pellucid explain classifier.onnx cat.jpg --output probabilities -o map.png
     pellucid explain benign-or-malignant.onnx lesion.jpg --target 0 --raw grad.npy
 
-  A tensor is fed to the network as it is:
+  A tensor is fed to the network unchanged:
     pellucid explain resnet50.onnx input.npy --target 281 --engine ort --raw grad.npy")]
 pub struct Args {
     /// The model: an ONNX classifier
@@ -76,24 +77,24 @@ pub struct Args {
     /// How to attribute
     #[arg(long, value_enum, default_value_t)]
     method: Name,
-    /// The class to explain: its code, name or number (0 or 1 where one number tells two apart); left out, the predicted class
+    /// The class to explain: its code, name or number (0 or 1 where one score stands for two classes) [default: the predicted class]
     #[arg(long, value_name = "CLASS")]
     target: Option<String>,
-    /// Explain by how much the class's logit lies above this other class's
+    /// Explain how much higher the class's logit is than this other class's
     #[arg(long, value_name = "CLASS")]
     against: Option<String>,
     /// What computes: tract is always there, ort needs ONNX Runtime's library, torch answers by its own autograd
     #[arg(long, value_enum, default_value_t)]
     engine: EngineKind,
-    /// Where --engine torch computes: auto, cpu or cuda
-    #[arg(long, default_value = "auto")]
+    /// Where --engine torch computes
+    #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
     /// Explain this output or value of the graph as it is [default: the score before the last Softmax or Sigmoid]
     #[arg(long, value_name = "NAME")]
     output: Option<String>,
     /// Pass gradients through QuantizeLinear and DequantizeLinear: `straight-through` takes their rounding for the
     /// identity, which is an estimate
-    #[arg(long, value_name = "RULE", value_parser = quantized)]
+    #[arg(long, value_name = "RULE", value_parser = one_of(ROUNDING))]
     quantized: Option<Quantized>,
 
     /// Write the attribution over the image as a PNG
@@ -134,6 +135,20 @@ impl Args {
     }
 }
 
+const SIGNS: [(&str, Sign); 4] = [
+    ("absolute", Sign::Absolute),
+    ("positive", Sign::Positive),
+    ("negative", Sign::Negative),
+    ("all", Sign::All),
+];
+const COLOURS: [(&str, ColourMap); 5] = [
+    ("blues", ColourMap::Blues),
+    ("diverging", ColourMap::Diverging),
+    ("purple_green", ColourMap::PurpleGreen),
+    ("inferno", ColourMap::Inferno),
+    ("grey", ColourMap::Grey),
+];
+
 /// How numbers become a picture.
 #[derive(Debug, clap::Args)]
 struct Draw {
@@ -141,16 +156,16 @@ struct Draw {
     #[arg(long)]
     map_only: bool,
     /// Which attributions to show, after summing over the channels
-    #[arg(long, value_name = "SIGN", default_value = "absolute", value_parser = named::<Sign>(&["absolute", "positive", "negative", "all"]))]
+    #[arg(long, value_name = "SIGN", default_value = "absolute", value_parser = one_of(SIGNS))]
     sign: Sign,
-    /// Share of the total attribution beyond which the strongest pixels are clipped
-    #[arg(long, value_name = "PERCENT", default_value = "1", value_parser = percent)]
+    /// Percentage of the total attribution beyond which the strongest pixels are clipped
+    #[arg(long, value_name = "PERCENT", default_value = "1", value_parser = between(0.0_f32, 100.0))]
     outlier_percent: f32,
     /// The colour map: blues, or diverging for --sign all, where nothing is chosen
-    #[arg(long, value_name = "MAP", value_parser = named::<ColourMap>(&["blues", "diverging", "purple_green", "inferno", "grey"]))]
+    #[arg(long, value_name = "MAP", value_parser = one_of(COLOURS))]
     colours: Option<ColourMap>,
     /// How much the strongest pixels cover the image
-    #[arg(long, value_name = "0..1", default_value = "0.8", value_parser = unit)]
+    #[arg(long, value_name = "0..1", default_value = "0.8", value_parser = fraction::<f32>)]
     opacity: f32,
 }
 
@@ -166,7 +181,7 @@ pub fn run(args: Args) -> Result<()> {
     let mut explainer = explainer(args.engine, model, &contract, args.device)
         .with_context(|| format!("{} cannot be explained", args.model.display()))?
         .passing(args.quantized.unwrap_or_default());
-    let subject = Subject::read(&args.image, &contract)?;
+    let explained = ExplainedImage::read(&args.image, &contract)?;
     let named = |class: &Option<String>| {
         let class = class.as_ref();
         class
@@ -177,7 +192,7 @@ pub fn run(args: Args) -> Result<()> {
         class: named(&args.target)?,
         against: named(&args.against)?,
     };
-    let found = explain(&args, &mut explainer, &subject, target)?;
+    let found = explain(&args, &mut explainer, &explained, target)?;
 
     let numbers = found.map.channels();
     let map = normalise(
@@ -196,10 +211,10 @@ pub fn run(args: Args) -> Result<()> {
         write(path, &npy(&found, contract.layout())?)?;
     }
     if let Some(path) = &args.out {
-        draw(path, &map, &subject, &args.draw)?;
+        draw(path, &map, &explained, &args.draw)?;
     }
     let engine = explainer.engine().unwrap_or_default();
-    let report = Report::new(&args, engine, &contract, &found, &map);
+    let report = ExplanationReport::new(&args, engine, &contract, &found, &map);
     if args.json {
         print_json(&report)
     } else {
@@ -214,19 +229,19 @@ const MOST_NUMBERS: usize = 1 << 29;
 fn explain(
     args: &Args,
     explainer: &mut Explainer,
-    subject: &Subject,
+    explained: &ExplainedImage,
     target: Target,
 ) -> Result<Attribution> {
-    let (_, _, height, width) = subject.tensor.dim();
+    let (_, _, height, width) = explained.tensor.dim();
     let method: Method = args.parameters.method(args.method, height.min(width));
-    let most = (MOST_NUMBERS / subject.tensor.len().max(1)).max(1);
+    let most = (MOST_NUMBERS / explained.tensor.len().max(1)).max(1);
     let batch = args.parameters.batch.get();
     ensure!(
         batch <= most,
         "--batch {batch} images of {height}×{width} do not fit: choose at most {most}"
     );
     let progress = progress::Progress::visible();
-    let bar = progress.bar(&args.method.text(), 0);
+    let bar = progress.bar(&spelled(&args.method), 0);
     let mut tell = |progress: pellucid_shared::attribution::Progress| {
         bar.set_length(progress.total as u64);
         bar.set_position(progress.done as u64);
@@ -237,7 +252,13 @@ fn explain(
         batch,
         progress: Some(&mut tell),
     };
-    let found = explainer.explain(&method, subject.tensor.view(), target, subject.space, job);
+    let found = explainer.explain(
+        &method,
+        explained.tensor.view(),
+        target,
+        explained.space,
+        job,
+    );
     bar.finish_and_clear();
     found.with_context(|| format!("{} on {}", args.model.display(), args.image.display()))
 }
@@ -268,7 +289,7 @@ fn tell_what_is_unusual(map: &Normalised) {
             note("some values of the attribution are not numbers; they are drawn as 0")
         }
         Some(Flag::AllZero) => {
-            note("the attribution is 0 everywhere that is to be shown: the map is blank")
+            note("what is to be shown of the attribution is 0 everywhere: the map is blank")
         }
         Some(Flag::Tiny) => note(
             "the attribution is tiny; the map is drawn at full contrast, but may be rounding noise",
@@ -284,7 +305,7 @@ fn tell_what_is_missing(found: &Attribution) {
     for part in &found.convergence {
         if !part.difference.is_finite() {
             note(&format!(
-                "the score at the baseline {} is no number, so the attributions add up to nothing that could be checked: choose another --baseline",
+                "the score at the baseline {} is no number, so the sum of the attributions cannot be checked: choose another --baseline",
                 part.baseline
             ));
         } else if part.delta.abs() > MISSED * part.difference.abs() {
@@ -311,13 +332,13 @@ fn npy(found: &Attribution, layout: Layout) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn draw(path: &Path, map: &Normalised, subject: &Subject, how: &Draw) -> Result<()> {
+fn draw(path: &Path, map: &Normalised, explained: &ExplainedImage, how: &Draw) -> Result<()> {
     let colours = how.colours.unwrap_or(if map.signed {
         ColourMap::Diverging
     } else {
         ColourMap::Blues
     });
-    let picture = match &subject.picture {
+    let picture = match &explained.picture {
         Some(picture) if !how.map_only => overlay(picture, map, colours, how.opacity),
         _ => paint(map, colours),
     };

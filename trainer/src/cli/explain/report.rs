@@ -12,12 +12,13 @@ use serde::Serialize;
 
 use super::super::feed::assumed_lines;
 use super::Args;
+use crate::spelling::spelled;
 
 /// Classes that the text names; JSON has all.
 const NAMED: usize = 10;
 
 #[derive(Serialize)]
-pub(super) struct Report {
+pub(super) struct ExplanationReport {
     model: PathBuf,
     image: PathBuf,
     engine: &'static str,
@@ -103,7 +104,7 @@ struct Features {
     shape: [usize; 3],
 }
 
-impl Report {
+impl ExplanationReport {
     pub(super) fn new(
         args: &Args,
         engine: &'static str,
@@ -146,7 +147,7 @@ impl Report {
             scores: kind,
             contract,
             attribution: Attribution {
-                method: args.method.text(),
+                method: spelled(&args.method),
                 target: found.aim.class,
                 against: found.aim.against,
                 evaluations: found.evaluations,
@@ -216,7 +217,7 @@ impl Report {
             );
         }
         if order.len() > named.len() {
-            let _ = writeln!(text, "and {} classes more", order.len() - named.len());
+            let _ = writeln!(text, "and {} more classes", order.len() - named.len());
         }
         self.facts(&mut text);
         text.push_str(&assumed_lines(&self.contract.assumed));

@@ -74,7 +74,7 @@ fn range(site: &Site<'_>) -> Result<Kernel> {
     let number = |index| site.number(index)?.context("a bound is missing");
     let (start, limit, step) = (number(0)?, number(1)?, number(2)?);
     let count = ((limit - start) / step).ceil().max(0.0);
-    if !(count <= 1e9) {
+    if count.is_nan() || count > 1e9 {
         bail!("it counts without end");
     }
     let kind = if floating { site.kind } else { Kind::Int64 };

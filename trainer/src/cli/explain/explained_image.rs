@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result, ensure};
 use ndarray::{Array3, Array4, Axis, Ix4};
 use pellucid_shared::attribution::PixelSpace;
 use pellucid_shared::card::Layout;
@@ -15,7 +15,7 @@ use super::super::output::note;
 use crate::data::MOST_IMAGE_BYTES;
 
 /// What the network is fed.
-pub(super) struct Subject {
+pub(super) struct ExplainedImage {
     /// `[1, C, H, W]`, whatever the network's own layout is.
     pub(super) tensor: Array4<f32>,
     /// The picture that the network sees; none for a tensor.
@@ -24,7 +24,7 @@ pub(super) struct Subject {
     pub(super) space: PixelSpace,
 }
 
-impl Subject {
+impl ExplainedImage {
     pub(super) fn read(path: &Path, contract: &Contract) -> Result<Self> {
         let bytes = files::read(path, MOST_IMAGE_BYTES)
             .with_context(|| format!("cannot read {}", path.display()))?;
@@ -78,11 +78,16 @@ pub(super) fn own_layout(map: Array3<f32>, layout: Layout) -> Array3<f32> {
 /// A float32 tensor of four axes.
 fn tensor(bytes: &[u8]) -> Result<Array4<f32>> {
     let wanted = "a float32 tensor of the network's own shape, such as [1, 3, H, W], is needed: numpy.save(path, x.astype('float32'))";
-    let array = floats(bytes).map_err(|error| anyhow::anyhow!("{error}: {wanted}"))?;
-    let shape = array.shape().to_vec();
-    array
-        .into_dimensionality::<Ix4>()
-        .map_err(|_| anyhow::anyhow!("the tensor has the shape {shape:?}: {wanted}"))
+    let array = floats(bytes).map_err(|error| {
+        let said = format!("{error}: {wanted}");
+        Error::new(error).context(said)
+    })?;
+    let shape = array.shape();
+    ensure!(
+        shape.len() == 4,
+        "the tensor has the shape {shape:?}: {wanted}"
+    );
+    Ok(array.into_dimensionality::<Ix4>()?)
 }
 
 #[cfg(test)]
