@@ -4,6 +4,7 @@
 
 mod networks;
 mod operators;
+mod training;
 
 use std::collections::BTreeSet;
 

@@ -12,7 +12,7 @@ use pellucid_trainer::engines::EngineKind;
 use pellucid_trainer::export;
 use tch::Kind;
 
-use super::{refusal, short, title, without_names};
+use super::{refusal, short, title, training, without_names};
 
 /// What the project promises of a network's logits and gradient.
 const NETWORK: f64 = 1e-4;
@@ -30,7 +30,7 @@ fn timm() {
 /// Holds the table `title` of the documentation to a zoo's networks.
 fn hold(zoo: &str, title: &str) {
     let corpus = corpus::networks(zoo).unwrap();
-    let mut table = "| network | exporter | ONNX Runtime | tract | libtorch | remarks |\n| --- | --- | --- | --- | --- | --- |\n".to_owned();
+    let mut table = "| network | exporter | ONNX Runtime | tract | libtorch | training | remarks |\n| --- | --- | --- | --- | --- | --- | --- |\n".to_owned();
     let mut wrong = vec![];
     for case in &corpus.entries {
         for exporter in &case.exporters {
@@ -38,11 +38,12 @@ fn hold(zoo: &str, title: &str) {
             remarks.extend(case.autograd_off.map(held_to_differences));
             let _ = writeln!(
                 table,
-                "| {} | {exporter} | {} | {} | {} | {} |",
+                "| {} | {exporter} | {} | {} | {} | {} | {} |",
                 case.name,
                 cells[0],
                 cells[1],
                 cells[2],
+                cells[3],
                 remarks.join("; ")
             );
         }
@@ -50,7 +51,7 @@ fn hold(zoo: &str, title: &str) {
             let why = short(why);
             let _ = writeln!(
                 table,
-                "| {} | {exporter} | – | – | – | PyTorch does not export it: {why} |",
+                "| {} | {exporter} | – | – | – | – | PyTorch does not export it: {why} |",
                 case.name
             );
         }
@@ -73,8 +74,8 @@ fn network(
     name: &str,
     exporter: &str,
     wrong: &mut Vec<String>,
-) -> ([&'static str; 3], Vec<String>) {
-    let mut cells = ["–"; 3];
+) -> ([&'static str; 4], Vec<String>) {
+    let mut cells = ["–"; 4];
     let model = corpus.model(name, &format!("{exporter}.onnx"));
     let graph = model
         .as_ref()
@@ -118,6 +119,17 @@ fn network(
             let why = without_names(&format!("{error:#}"));
             remarks.push(format!("libtorch: {}", short(&why)));
         }
+    }
+    match training::step(model, &image) {
+        Ok(found) => match training::agrees(found, &exact("step")) {
+            Ok(()) => cells[3] = "equal",
+            Err(why) => match training::otherwise(name, exporter) {
+                Some(reason) => remarks.push(reason.to_owned()),
+                None => wrong.push(format!("{name} ({exporter}) trained: {why}")),
+            },
+        },
+        // Why it is not executed is remarked above.
+        Err(error) => eprintln!("{name} {exporter} trained: {error:#}"),
     }
     for (cell, kind) in cells.iter_mut().zip(ENGINES) {
         let inputs = [("image", &image), (autodiff::COTANGENT, &cotangent)];

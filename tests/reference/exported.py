@@ -1,8 +1,8 @@
 """Makes a corpus of whole networks as PyTorch's two exporters write them, with the gradient of PyTorch's autograd: what the
 lists of families in `models.py` and `timm_models.py` share.
 
-Every list writes `index.json`; for every network a folder with `image.npy`, `cotangent.npy` (float32), `logits.npy` and
-`grad.npy` (float64: the whole network computed so); and for every exporter `torchscript.onnx` and `dynamo.onnx` in it. Weights
+Every list writes `index.json`; for every network a folder with `image.npy`, `cotangent.npy` (float32), `logits.npy`, `grad.npy`
+and `step.npy` (float64: the whole network computed so); and for every exporter `torchscript.onnx` and `dynamo.onnx` in it. Weights
 are random.
 
 The image is chosen: two engines round differently, and where a pre-activation is nearly zero they end up on different sides of
@@ -17,6 +17,7 @@ what autograd says with those cotangents laid out anew, held to the same differe
 
 import argparse
 import contextlib
+import copy
 import dataclasses
 import io
 import json
@@ -33,6 +34,7 @@ import zlib
 import numpy as np
 import torch
 from torch import nn
+from torch.fx.experimental.optimization import fuse
 
 from slopes import distance, measured
 
@@ -42,6 +44,9 @@ NUDGE = 3e-6
 # The gradient of a smooth network moves by about NUDGE; a flipped decision moves it by 1e-3.
 STEADY = 5e-5
 IMAGES = 8
+# How far an image is attacked, in the L2 norm, and how long a step of training is.
+RADIUS = 0.5
+STRIDE = 1e-3
 # Autograd in float64 and differences agree to 1e-7 or better; an autograd that is wrong is off by 1e-3 and more.
 TRUSTED = 1e-5
 
@@ -104,7 +109,9 @@ def make(name, family, folder):
     with fresh_cotangents(exact):
         image, unsteady = steady_image(exact, rng, cotangent, family.size)
     logits, grad, off = held_to_differences(exact, image, cotangent, rng)
-    for stem, array in {"image": image, "cotangent": cotangent, "logits": logits, "grad": grad}.items():
+    step = training_steps(exact, image)
+    arrays = {"image": image, "cotangent": cotangent, "logits": logits, "grad": grad, "step": step}
+    for stem, array in arrays.items():
         np.save(folder / f"{stem}.npy", np.ascontiguousarray(array))
     network = network.float()
     entry = {"name": name, "size": family.size, "batch": batch, "unsteady": unsteady, "autograd_off": off}
@@ -154,6 +161,38 @@ def held_to_differences(network, image, cotangent, rng):
     if (left := distance(grad, directions, slopes)) > TRUSTED:
         raise RuntimeError(f"autograd is {left:.1e} off differences, and not by its batch normalizations alone")
     return logits, grad, off
+
+
+def training_steps(network, image):
+    """A step of adversarial training, `[2, 4]`: of the network as it is and, where that works, with its batch normalizations folded into
+    the convolutions before them, as exporters do. Each: the loss on attacked images, the length of its gradient with respect to all
+    parameters, the loss after a step of length `STRIDE` against that, and how many numbers are learnt."""
+    steps = [training_step(network, image)]
+    try:
+        steps.append(training_step(fuse(network), image))
+    except Exception:  # whatever a network does that cannot be traced
+        steps.append([np.nan] * 4)
+    return np.array(steps)
+
+
+def training_step(network, image):
+    network = copy.deepcopy(network)
+    labels = torch.tensor([(3 * index + 1) % CLASSES for index in range(len(image))])
+    loss = lambda x: nn.functional.cross_entropy(forward(network, x), labels)
+    with fresh_cotangents(network):
+        x = torch.from_numpy(image).double().requires_grad_()
+        (slope,) = torch.autograd.grad(loss(x), x)
+        attacked = (x + RADIUS * slope / slope.flatten(1).norm(dim=1).view(-1, 1, 1, 1)).detach()
+        # Biases that folding has made are born without a gradient.
+        parameters = [parameter.requires_grad_() for parameter in network.parameters()]
+        before = loss(attacked)
+        slopes = torch.autograd.grad(before, parameters)
+    length = torch.sqrt(sum(slope.square().sum() for slope in slopes))
+    with torch.no_grad():
+        for parameter, slope in zip(parameters, slopes):
+            parameter -= STRIDE * slope / length
+        after = loss(attacked)
+    return [float(before), float(length), float(after), sum(parameter.numel() for parameter in parameters)]
 
 
 @contextlib.contextmanager
