@@ -15,19 +15,21 @@ export class Controls {
 
   #classes = h("div", { class: "choice", role: "radiogroup", "aria-label": "Class to explain" });
   #others = h("select", { "aria-label": "Rather than" });
+  #margin = h("span", { class: "hint", hidden: true }, "By how much its score lies above the other's");
   #known = [];
 
   constructor() {
     this.methods.onchange = () => this.onchange?.();
     this.#others.onchange = () => {
       this.against = this.#others.value || null;
+      this.#margin.hidden = this.against === null;
       this.onchange?.();
     };
     this.element = h(
       "section",
       { class: "controls", "aria-label": "What is explained" },
       h("div", { class: "control classes" }, h("span", { class: "label", "aria-hidden": "true" }, "Explain"), this.#classes),
-      h("div", { class: "control" }, h("label", { title: "Explain by how much the class's score lies above another's" }, h("span", { class: "label", "aria-hidden": "true" }, "rather than"), this.#others)),
+      h("div", { class: "control" }, h("label", {}, h("span", { class: "label", "aria-hidden": "true" }, "rather than"), this.#others), this.#margin),
       this.methods.element,
     );
     this.setClasses([]);
@@ -61,6 +63,7 @@ export class Controls {
     const choices = [{ code: null, title: "Prediction" }, ...this.#known];
     offer(this.#others, [["", "–"], ...this.#known.map(({ code, title }) => [code, title])], this.against ?? "");
     this.#others.disabled = this.#known.length < 2;
+    this.#margin.hidden = this.against === null;
     const hint = (code) => (code === null ? "Each model's own prediction" : undefined);
     if (choices.length <= ROW + 1) {
       const pills = choices.map(({ code, title }) => pill("class", code ?? "", title, hint(code), code === this.code, () => this.choose(code)));

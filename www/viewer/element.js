@@ -1,6 +1,7 @@
 /** The element `<pellucid-viewer>`; `pellucid-viewer.js` says what it offers to a page. */
 import { Controls } from "./controls.js";
 import { h } from "./dom.js";
+import { Fold } from "./fold.js";
 import { Intake } from "./intake.js";
 import { aborted, anyOf, Jobs, unless } from "./jobs.js";
 import { Display } from "./looking/display.js";
@@ -69,7 +70,9 @@ class PellucidViewer extends HTMLElement {
     const desk = h("div", { class: "desk" }, this.#looking.tools.element, progress);
     results.append(this.#controls.element, this.#display.element, desk, this.#panels);
     const notice = h("p", { class: "notice" }, "Research software: its answers are no diagnosis and must not be used for one.");
-    const body = h("div", { class: "viewer", hidden: true }, this.#intake.element, results, notice);
+    const choices = new Fold("Class, method, colours", this.#controls.element, this.#display.element);
+    const folds = h("div", { class: "folds" }, this.#intake.samples.button, choices.button);
+    const body = h("div", { class: "viewer", hidden: true }, this.#intake.element, folds, results, notice);
     // Nobody sees the page before it is dressed.
     style.onload = style.onerror = () => (body.hidden = false);
     this.attachShadow({ mode: "open" }).append(style, body);

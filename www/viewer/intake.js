@@ -1,4 +1,5 @@
 import { draw, h, icon } from "./dom.js";
+import { Fold } from "./fold.js";
 import { sentence, visible } from "./words.js";
 
 /** Files above this are not read: no image or model that a browser can work on is larger. */
@@ -34,6 +35,9 @@ export class Intake {
     const pick = h("button", { type: "button", class: "primary", onclick: () => image.click() }, "Choose an image");
     const picture = icon("M4 5h16v14H4z", "M4 16l5-5 4 4 2.500-2.500L20 17", "M15.500 9.500h.01");
     this.addModel = h("button", { type: "button", class: "add", onclick: () => model.click() }, icon("M12 5v14", "M5 12h14"), h("span", {}, "Add your own model"), h("small", {}, "an .onnx file, with its .json if it has one"));
+    const sampling = h("div", { class: "sampling" }, h("h3", {}, "Or try a drawn sample"), this.#samples);
+    this.samples = new Fold("Drawn samples", sampling);
+    this.samples.set(true);
     this.element = h(
       "section",
       { class: "intake", "aria-label": "Image" },
@@ -41,7 +45,7 @@ export class Intake {
       this.#error,
       this.#current,
       this.#pile,
-      h("div", { class: "sampling" }, h("h3", {}, "Or try a drawn sample"), this.#samples),
+      sampling,
     );
   }
 
@@ -92,7 +96,7 @@ export class Intake {
 
   /** Whether there are samples to choose from at all. */
   offerSamples(offered) {
-    this.#samples.parentElement.hidden = !offered;
+    this.#samples.parentElement.hidden = this.samples.button.hidden = !offered;
   }
 
   /** Adds a sample's picture to choose. */
@@ -120,6 +124,8 @@ export class Intake {
     this.#size.textContent = `${width}×${height} pixels`;
     this.#note.textContent = note ? sentence(note) : "";
     draw(this.#thumbnail, pixels);
+    // Room for the picture: the way to the samples stays.
+    if (this.#current.hidden) this.samples.set(false);
     this.#current.hidden = false;
     this.#press(source);
   }

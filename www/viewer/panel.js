@@ -37,7 +37,7 @@ export class Panel {
   #figures = h("details", { class: "figures", hidden: true }, h("summary", {}, "Distribution of the map"));
   #note = h("p", { class: "note", hidden: true });
   #bars = new Bars();
-  #settings = h("div");
+  #settings = h("div", { class: "settings-of" });
   #refused = h("p", { class: "note refused", role: "alert", hidden: true });
   #form;
   #about = h("p", { class: "about" });
@@ -260,6 +260,7 @@ export class Panel {
     for (const plate of this.plates) plate.cross = place;
     this.#reading.setAttribute("aria-live", spoken ? "polite" : "off");
     this.#reading.textContent = place ? this.#read(place) : this.map ? HINT : "";
+    this.#reading.toggleAttribute("data-hint", !place);
   }
 
   #read(place) {

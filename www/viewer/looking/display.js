@@ -33,9 +33,7 @@ export class Display {
   #colours = { one: "blues", two: "diverging" };
   #palette = h("select");
   #outlineCause = h("input", { type: "checkbox" });
-  /** Where there is little room, the rest comes when it is asked for. */
-  #fold = h("button", { type: "button", class: "quiet fold", "aria-expanded": "false", onclick: () => this.#unfold() }, "How the map is shown");
-  #offer = h("label", { class: "check cause", title: "The pixels that decide a drawn sample's class", hidden: true }, this.#outlineCause, "outline the cause");
+  #offer = h("label", { class: "check cause", hidden: true }, this.#outlineCause, "outline the cause, the pixels that decide this sample's class");
 
   constructor() {
     const slider = h("input", { type: "range", min: 0, max: 100, value: this.opacity * 100, "aria-label": "Overlay opacity", class: "opacity" });
@@ -60,7 +58,6 @@ export class Display {
     this.element = h(
       "section",
       { class: "controls display", "aria-label": "How maps are shown" },
-      this.#fold,
       h("div", { class: "control" }, h("span", { class: "label", "aria-hidden": "true" }, "Map"), signs),
       h("div", { class: "control" }, places),
       h("div", { class: "control" }, h("label", {}, h("span", { class: "label" }, "Overlay"), slider), this.#offer),
@@ -111,11 +108,6 @@ export class Display {
   offerCause(known) {
     this.#offer.hidden = !known;
     this.#setCause(known && this.#outlineCause.checked);
-  }
-
-  #unfold() {
-    const open = this.element.toggleAttribute("data-open");
-    this.#fold.setAttribute("aria-expanded", String(open));
   }
 
   get #ways() {
