@@ -118,7 +118,7 @@ test('two fingers zoom, one moves, and a tap reads', async () => {
 
 test('the focus can be seen on every control', async () => {
   const { root } = viewer;
-  await root.getByRole('button', { name: 'Choose an image' }).focus();
+  await root.getByRole('button', { name: 'Choose images' }).focus();
   const missed = [];
   const seen = new Set();
   for (let presses = 0; presses < 60; presses += 1) {

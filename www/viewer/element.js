@@ -1,4 +1,6 @@
 /** The element `<pellucid-viewer>`; `pellucid-viewer.js` says what it offers to a page. */
+import { Case } from "./cases/case.js";
+import { Cases } from "./cases/cases.js";
 import { Controls } from "./controls.js";
 import { h } from "./dom.js";
 import { Fold } from "./fold.js";
@@ -26,7 +28,13 @@ const CAUSE_SIDE = 512;
 const heard = () => {};
 
 class PellucidViewer extends HTMLElement {
-  #intake = new Intake();
+  #jobs = new Jobs();
+  #cases = new Cases({
+    slots: () => this.#ready,
+    program: async () => (await this.#program).module,
+    idle: () => this.#jobs.idle(),
+  });
+  #intake = new Intake(this.#cases.strip.element);
   #controls = new Controls();
   #display = new Display();
   #painter = new Painter({
@@ -35,10 +43,9 @@ class PellucidViewer extends HTMLElement {
     legend: async (request) => (await this.#program).images.ask("legend", request),
   });
   #looking;
-  #jobs = new Jobs();
   #panels = h("div", { class: "panels" });
   #status = h("p", { class: "status", role: "status", "aria-live": "polite" });
-  #cancel = h("button", { type: "button", class: "quiet cancel", hidden: true, onclick: () => this.cancel() }, "Cancel");
+  #cancel = h("button", { type: "button", class: "quiet cancel", hidden: true, onclick: () => this.#jobs.stop() }, "Cancel");
   #slots = [];
   /** Aborted when the element leaves the page; undefined while it is in none. */
   #life;
@@ -47,6 +54,8 @@ class PellucidViewer extends HTMLElement {
   /** What is wrong with the viewer as a whole, if anything is. */
   #trouble;
   #picture;
+  /** What the picture was opened from: a Blob, a case, or `{ phantom }`. */
+  #source;
   /** The picture for the screen. */
   #whole;
   #looks = new Map();
@@ -76,8 +85,11 @@ class PellucidViewer extends HTMLElement {
     // Nobody sees the page before it is dressed.
     style.onload = style.onerror = () => (body.hidden = false);
     this.attachShadow({ mode: "open" }).append(style, body);
-    results.append(this.#intake.addModel);
-    this.#intake.onimage = (source, name) => this.#open(source, name);
+    results.append(this.#intake.addModel, this.#cases.element);
+    this.#intake.onsample = (phantom, name) => this.#open({ phantom }, name);
+    this.#intake.onimages = (images) => this.#take(images);
+    this.#cases.onopen = (one) => this.#open(one, one.name);
+    this.#cases.onwork = (working) => this.toggleAttribute("data-working", working);
     this.#intake.onmodel = (file, sidecar) => this.addModel(file, sidecar).catch(heard);
     this.#intake.onrefuse = (text) => this.#intake.showError(text);
     this.#intake.onmask = (file) => this.#looking.readMask(file);
@@ -109,7 +121,8 @@ class PellucidViewer extends HTMLElement {
     this.#program?.then(({ images }) => images.close(), heard);
     for (const slot of [...this.#slots]) this.#remove(slot);
     this.#intake.clear();
-    this.#picture = undefined;
+    this.#cases.close();
+    this.#picture = this.#source = undefined;
     this.#looks.clear();
   }
 
@@ -128,6 +141,7 @@ class PellucidViewer extends HTMLElement {
   /** Stops what is being loaded or computed. What is shown stays. */
   cancel() {
     this.#jobs.stop();
+    if (this.#cases.working) this.#cases.stop();
   }
 
   // The program
@@ -247,6 +261,7 @@ class PellucidViewer extends HTMLElement {
   }
 
   #collectClasses() {
+    this.#cases.models();
     this.#controls.setClasses(this.#slots.flatMap(({ panel }) => panel.description?.classes ?? []));
   }
 
@@ -255,6 +270,18 @@ class PellucidViewer extends HTMLElement {
   }
 
   // Images
+
+  /** Images that the person gave: they are put at hand, and the first that may be one is opened. */
+  #take(images) {
+    const added = this.#cases.add(images);
+    const first = added.find(({ readable }) => readable);
+    if (first) this.#open(first, first.name);
+    else if (added.length === 1) {
+      this.#run?.abort(aborted("replaced"));
+      this.#picture = undefined;
+      this.#refuse(sentence(added[0].refused), added[0]);
+    }
+  }
 
   /** What the person opened; what goes wrong is said in the page, and told to whoever waits for the promise. */
   #open(source, name) {
@@ -282,15 +309,18 @@ class PellucidViewer extends HTMLElement {
     this.#picture = undefined;
     try {
       if (!source) throw new Error("What the page was given to open is no file: it takes a Blob or File with an image.");
+      const blob = source instanceof Case ? await unless(signal, source.blob()) : source;
       const { images } = await unless(signal, this.#program ?? Promise.reject(new Error("The viewer is not in the page.")));
-      const request = isBlob(source) ? { blob: source } : { phantom: source.phantom, size: SAMPLE_SIDE };
+      const request = isBlob(blob) ? { blob } : { phantom: source.phantom, size: SAMPLE_SIDE };
       const opened = await images.ask("open", request, { signal, keep: true });
       this.#looks.clear();
       const { pixels } = await images.ask("thumbnail", { input: THUMBNAIL, side: THUMBNAIL_SIDE }, { signal });
       this.#whole = await images.ask("whole", { most: SCREEN }, { signal });
-      this.#intake.showImage(name, opened, pixels, source);
+      this.#intake.showImage(name, opened, pixels, source.phantom);
+      this.#cases.show(source, pixels);
       for (const { panel } of this.#ready) panel.clear();
       this.#picture = opened;
+      this.#source = source;
       this.#looking.open(opened);
       this.#display.offerCause(opened.truth !== undefined);
     } catch (error) {
@@ -308,8 +338,10 @@ class PellucidViewer extends HTMLElement {
       panel.clear();
       panel.rest();
     }
-    this.#intake.showNoImage(source);
+    this.#intake.showNoImage();
     this.#intake.showError(text);
+    this.#cases.show();
+    if (source instanceof Case) this.#cases.refuse(source, text);
   }
 
   /** The picture as a model sees it; models that see alike share the work. */
@@ -328,8 +360,8 @@ class PellucidViewer extends HTMLElement {
 
   /** Picture, prediction, saliency of one model. What fails is said in its panel: the others go on. */
   async #present(slot, signal) {
-    const { model, panel } = slot;
-    const run = this.#run;
+    const { model, panel, opened } = slot;
+    const [run, source] = [this.#run, this.#source];
     panel.clear();
     panel.stage("Classifying", null);
     try {
@@ -337,7 +369,9 @@ class PellucidViewer extends HTMLElement {
       signal.throwIfAborted();
       panel.showPicture(this.#whole, this.#picture);
       panel.showSight(look);
-      panel.showPrediction(await model.classify(look.tensor, { signal }));
+      const prediction = await model.classify(look.tensor, { signal });
+      panel.showPrediction(prediction);
+      if (source instanceof Case) this.#cases.tell(source, opened, { prediction });
       await this.#explain(slot, signal);
     } catch (error) {
       // What was replaced has nothing to say any more.
