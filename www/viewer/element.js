@@ -56,6 +56,8 @@ class PellucidViewer extends HTMLElement {
   #picture;
   /** What the picture was opened from: a Blob, a case, or `{ phantom }`. */
   #source;
+  /** The name that stands beside it. */
+  #name = "";
   /** The picture for the screen. */
   #whole;
   #looks = new Map();
@@ -200,6 +202,7 @@ class PellucidViewer extends HTMLElement {
   #enter(name, source) {
     const slot = new Slot(name, source, this.#looking.view);
     const { panel } = slot;
+    panel.onsnapshot = () => ({ image: this.#name, file: slot.source.blob, opacity: this.#display.opacity, place: this.#display.place, cause: this.#display.cause });
     panel.onpick = (code) => this.#controls.choose(code);
     panel.onremove = () => this.#remove(slot);
     panel.onretry = () => this.#fetchAll([slot]).catch(heard);
@@ -321,6 +324,7 @@ class PellucidViewer extends HTMLElement {
       for (const { panel } of this.#ready) panel.clear();
       this.#picture = opened;
       this.#source = source;
+      this.#name = name;
       this.#looking.open(opened);
       this.#display.offerCause(opened.truth !== undefined);
     } catch (error) {

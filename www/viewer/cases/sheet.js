@@ -1,11 +1,11 @@
-import { sha256 } from "../sha256.js";
+import { hashOf } from "../hashes.js";
 import { agreement } from "./case.js";
 import { csv } from "./csv.js";
 
 /** All answers as a CSV file: what each model says in columns of its own, with the SHA-256 of its file. */
 export async function sheet(cases, slots) {
   const names = unlike(slots.map(({ name }) => name));
-  const hashes = await Promise.all(slots.map(({ source }) => sha256(source.blob)));
+  const hashes = await Promise.all(slots.map(({ source }) => hashOf(source.blob)));
   const head = names.flatMap((name) => [`${name}: class`, `${name}: class name`, `${name}: probability`, `${name}: score`, `${name}: remark`, `${name}: SHA-256`]);
   const rows = cases.map((one) => {
     const answers = slots.flatMap(({ opened }, index) => [...cells(one.answer(opened), opened), hashes[index]]);
