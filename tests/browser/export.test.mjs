@@ -25,8 +25,13 @@ before(async () => {
   session = await launch();
   ({ page } = session);
   page.setDefaultTimeout(30_000);
+  // No printer here: what would be printed stays to be looked at.
+  await page.addInitScript(() => (window.print = () => (window.__printed = true)));
+  await page.reload();
   viewer = new Viewer(session);
   await viewer.ready();
+  // What was under way when the page was loaded anew.
+  session.problems.length = 0;
   await viewer.drop(picture);
 });
 after(async () => {
@@ -157,6 +162,31 @@ test('the picture is copied to the clipboard', async () => {
   session.assertQuiet();
 });
 
+test('the report is one page with the image, the maps, the classes, and what is known of the models', async () => {
+  await viewer.root.getByRole('button', { name: 'Print a report' }).click();
+  await page.waitForFunction(() => document.querySelector('pellucid-viewer').shadowRoot.querySelector('iframe.printed')?.contentWindow.__printed);
+  const { html, css, pictures, text } = await viewer.root.evaluate(async (host) => {
+    const paper = host.shadowRoot.querySelector('iframe.printed').contentDocument;
+    const css = await (await fetch(paper.querySelector('link').href)).text();
+    const pictures = [...paper.querySelectorAll('canvas')].map((canvas) => ({ width: canvas.width, url: canvas.toDataURL() }));
+    return { html: paper.body.innerHTML, css, pictures, text: paper.body.innerText };
+  });
+  const canvases = pictures.map(({ width }) => width);
+  const body = html.replace(/<canvas[^>]*><\/canvas>/g, () => `<img src="${pictures.shift().url}">`);
+  const blank = await session.context.newPage();
+  await blank.setContent(`<!doctype html><style>${css.replaceAll('canvas', 'img')}</style>${body}`);
+  const paper = (await blank.pdf({ preferCSSPageSize: true })).toString('latin1');
+  assert.equal(paper.match(/\/Type\s*\/Page\b/g).length, 1, 'one page');
+  await blank.setViewportSize({ width: 794, height: 1123 });
+  await blank.screenshot({ path: join(paths.pictures, 'report.png') });
+  await blank.close();
+  assert.deepEqual(canvases, [160, 640, 128, 640, 128]);
+  const models = await Promise.all(['standard', 'robust'].map((name) => readFile(join(paths.site, `models/${name}.onnx`))));
+  for (const part of ['phantom-11-000000.png', '160×160 pixels', hash(await readFile(picture)), ...models.map(hash), 'must not be used', 'Assumed', 'PGD-4 L2', 'melanoma', 'Method', 'gradient']) assert.ok(text.includes(part), `${part} in ${text}`);
+  for (const { share } of await viewer.bars('Robust')) assert.ok(text.includes(share), share);
+  session.assertQuiet();
+});
+
 test('the hash is SHA-256 on pages without the browser’s own, too', async () => {
   for (const length of [0, 1, 55, 56, 63, 64, 65, 119, 120, 2 ** 21 - 1, 2 ** 21 + 64]) {
     const bytes = Buffer.from(Uint8Array.from({ length }, (_, index) => (index * 131 + (index >> 8)) & 255));
@@ -186,6 +216,8 @@ test('in a page with a policy of its own files are saved as well', async () => {
       const [download] = await Promise.all([other.page.waitForEvent('download'), panel.getByRole('button', { name: button, exact: true }).click()]);
       assert.equal(await download.failure(), null);
     }
+    await guest.root.getByRole('button', { name: 'Print a report' }).click();
+    await other.page.waitForFunction(() => document.querySelector('pellucid-viewer').shadowRoot.querySelector('iframe.printed')?.contentDocument.styleSheets[0]?.cssRules.length > 5);
     assert.deepEqual(other.problems.filter((problem) => !/favicon/.test(problem) && !/status 404/.test(problem)), []);
   } finally {
     await other.close();

@@ -3,6 +3,7 @@ import { Case } from "./cases/case.js";
 import { Cases } from "./cases/cases.js";
 import { Controls } from "./controls.js";
 import { h } from "./dom.js";
+import { Away } from "./export/away.js";
 import { Fold } from "./fold.js";
 import { Intake } from "./intake.js";
 import { aborted, anyOf, Jobs, unless } from "./jobs.js";
@@ -42,6 +43,11 @@ class PellucidViewer extends HTMLElement {
     slots: () => this.#slots,
     legend: async (request) => (await this.#program).images.ask("legend", request),
   });
+  #away = new Away({
+    snapshots: () => this.#slots.map(({ panel }) => panel.snapshot()).filter(Boolean),
+    source: () => this.#file,
+    host: () => this.shadowRoot,
+  });
   #looking;
   #panels = h("div", { class: "panels" });
   #status = h("p", { class: "status", role: "status", "aria-live": "polite" });
@@ -56,6 +62,8 @@ class PellucidViewer extends HTMLElement {
   #picture;
   /** What the picture was opened from: a Blob, a case, or `{ phantom }`. */
   #source;
+  /** Its file, where it has one. */
+  #file;
   /** The name that stands beside it. */
   #name = "";
   /** The picture for the screen. */
@@ -87,7 +95,7 @@ class PellucidViewer extends HTMLElement {
     // Nobody sees the page before it is dressed.
     style.onload = style.onerror = () => (body.hidden = false);
     this.attachShadow({ mode: "open" }).append(style, body);
-    results.append(this.#intake.addModel, this.#cases.element);
+    results.append(this.#away.element, this.#intake.addModel, this.#cases.element);
     this.#intake.onsample = (phantom, name) => this.#open({ phantom }, name);
     this.#intake.onimages = (images) => this.#take(images);
     this.#cases.onopen = (one) => this.#open(one, one.name);
@@ -324,6 +332,7 @@ class PellucidViewer extends HTMLElement {
       for (const { panel } of this.#ready) panel.clear();
       this.#picture = opened;
       this.#source = source;
+      this.#file = isBlob(blob) ? blob : undefined;
       this.#name = name;
       this.#looking.open(opened);
       this.#display.offerCause(opened.truth !== undefined);
