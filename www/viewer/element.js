@@ -4,7 +4,10 @@ import { Cases } from "./cases/cases.js";
 import { Controls } from "./controls.js";
 import { h } from "./dom.js";
 import { Away } from "./export/away.js";
+import { asking, matched, saved } from "./export/restore.js";
+import { readSession } from "./export/session.js";
 import { Fold } from "./fold.js";
+import { hashOf } from "./hashes.js";
 import { Intake } from "./intake.js";
 import { aborted, anyOf, Jobs, unless } from "./jobs.js";
 import { Display } from "./looking/display.js";
@@ -47,6 +50,7 @@ class PellucidViewer extends HTMLElement {
     snapshots: () => this.#slots.map(({ panel }) => panel.snapshot()).filter(Boolean),
     source: () => this.#file,
     host: () => this.shadowRoot,
+    session: () => this.#session(),
   });
   #looking;
   #panels = h("div", { class: "panels" });
@@ -98,6 +102,8 @@ class PellucidViewer extends HTMLElement {
     results.append(this.#away.element, this.#intake.addModel, this.#cases.element);
     this.#intake.onsample = (phantom, name) => this.#open({ phantom }, name);
     this.#intake.onimages = (images) => this.#take(images);
+    this.#intake.onsession = (file) => this.#away.open(file);
+    this.#away.onsession = (file) => this.#restore(file);
     this.#cases.onopen = (one) => this.#open(one, one.name);
     this.#cases.onwork = (working) => this.toggleAttribute("data-working", working);
     this.#intake.onmodel = (file, sidecar) => this.addModel(file, sidecar).catch(heard);
@@ -283,8 +289,8 @@ class PellucidViewer extends HTMLElement {
   // Images
 
   /** Images that the person gave: they are put at hand, and the first that may be one is opened. */
-  #take(images) {
-    const added = this.#cases.add(images);
+  async #take(images) {
+    const added = await this.#cases.add(images);
     const first = added.find(({ readable }) => readable);
     if (first) this.#open(first, first.name);
     else if (added.length === 1) {
@@ -430,6 +436,43 @@ class PellucidViewer extends HTMLElement {
     const gradient = method.name === "gradient" && against === null ? values : null;
     const detail = { model: name, code: code(index), against: code(against), method, size: description.size, channels, logits, probabilities, attribution: values, gradient };
     this.dispatchEvent(new CustomEvent("pellucid-saliency", { detail, bubbles: true, composed: true }));
+  }
+
+  // Sessions
+
+  /** What a session keeps of the page. */
+  async #session() {
+    const slots = this.#slots.filter(({ source }) => source.blob);
+    const hashes = await Promise.all(slots.map(({ source }) => hashOf(source.blob)));
+    const models = slots.map(({ name, source, panel }, index) => ({ name, sha256: hashes[index], card: source.card, assumed: panel.description?.assumed.map(({ text }) => text) }));
+    const ready = slots.map((slot, index) => ({ slot, hash: hashes[index] })).filter(({ slot }) => slot.ready);
+    const images = this.#cases.all.filter((one) => one.readable || one.wanted);
+    // What the host's page opened is no case, but belongs to what is seen.
+    const alone = this.#picture && isBlob(this.#source) ? [new Case({ path: this.#name, read: async () => this.#file })] : [];
+    const cases = [...alone, ...images].map((one) => saved(one, ready.map(({ slot }) => slot), ready.map(({ hash }) => hash)));
+    const current = alone.length > 0 ? 0 : images.indexOf(this.#cases.current);
+    const settings = { explained: this.#controls.settings, shown: this.#display.settings };
+    return { settings, models, cases, current: current < 0 ? undefined : current, sample: this.#picture && this.#source?.phantom };
+  }
+
+  /** Brings a session back; what is still to be given is told. */
+  async #restore(file) {
+    const { settings, models, images, current, sample } = await readSession(file);
+    await this.#jobs.idle();
+    this.#controls.settings = settings.explained ?? {};
+    this.#display.settings = settings.shown ?? {};
+    const { there, missing } = await matched(models, this.#slots.filter(({ source }) => source.blob));
+    for (const [slot, { card }] of there) {
+      if (card !== undefined && card !== slot.source.card) await this.#prepare(slot, { card }).catch(heard);
+    }
+    const names = new Map(models.map(({ sha256, name }) => [sha256, name]));
+    const named = (answers) => answers.map((answer) => ({ ...answer, name: names.get(answer.model) }));
+    const cases = this.#cases.restore(images.map((image) => ({ ...image, answers: named(image.answers) })));
+    const open = cases[current] ?? cases.find(({ readable }) => readable);
+    if (sample !== undefined && current === undefined) this.#open({ phantom: sample }, `Sample ${sample + 1}`);
+    else if (open?.readable) this.#open(open, open.name);
+    else this.#explainAgain().catch(heard);
+    return asking(missing, cases.filter(({ wanted }) => wanted).length) || "The session is open.";
   }
 
   // Display

@@ -9,13 +9,14 @@ const NAMED = 3;
 /**
  * The ways in: drop, pick, paste, or a sample. `onimages(images)` receives what `gather.js` makes of files, `onsample(phantom, name)` the
  * sample's number, `onmodel(file, sidecar)` a model file and the JSON beside it, `onmask(file)` what is dropped where masks belong,
- * `onrefuse(sentence)` what cannot be taken.
+ * `onsession(file)` a session's file, `onrefuse(sentence)` what cannot be taken.
  */
 export class Intake {
   onimages;
   onsample;
   onmodel;
   onmask;
+  onsession;
   onrefuse;
 
   #samples = h("ul", { class: "samples", "aria-label": "Sample images" });
@@ -157,7 +158,8 @@ export class Intake {
   async #sort(files, ifNone) {
     this.#left.hidden = true;
     if (files.length === 0) return ifNone && this.onrefuse?.(ifNone);
-    const { models, cards, images, left, beyond } = await sorted(files);
+    const { models, cards, images, left, beyond, session } = await sorted(files);
+    if (session) return this.onsession?.(session);
     for (const model of models) {
       const stem = (file) => file.name.replace(/\.[^.]+$/, "");
       this.onmodel?.(model, cards.find((card) => stem(card) === stem(model)) ?? (models.length === 1 ? cards[0] : undefined));

@@ -14,12 +14,27 @@ export class Case {
   refused;
   /** The SHA-256 of the file, where it is known. */
   hash;
+  /** What a session says that models answered, `[{ model, code, title, probability, score }]`, `model` the SHA-256 of its file. */
+  recorded;
+  /** Where that is otherwise than what the models answer now, as a sentence. */
+  remark;
   #read;
   #answers = new Map();
 
-  constructor({ path, read, refused, hash }) {
-    Object.assign(this, { path, refused, hash });
+  constructor({ path, read, refused, hash, recorded }) {
+    Object.assign(this, { path, refused, hash, recorded });
     this.#read = read;
+  }
+
+  /** Whether a session knows of it, and its file has still to be given. */
+  get wanted() {
+    return !this.#read && this.hash !== undefined;
+  }
+
+  /** Its file was given. */
+  give(read) {
+    this.#read = read;
+    this.refused = undefined;
   }
 
   get name() {

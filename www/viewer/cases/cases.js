@@ -1,7 +1,9 @@
 import { h } from "../dom.js";
 import { now, save } from "../export/save.js";
+import { hashOf } from "../hashes.js";
 import { sentence } from "../words.js";
 import { Case } from "./case.js";
+import { other } from "./recorded.js";
 import { Round } from "./round.js";
 import { sheet } from "./sheet.js";
 import { Strip } from "./strip.js";
@@ -23,6 +25,8 @@ export class Cases {
   #slots;
   #round;
   #table = new Table();
+  /** The SHA-256 of opened models' files, where somebody asked. */
+  #hashes = new WeakMap();
   #title = h("h3");
   #status = h("p", { class: "status", role: "status" });
   #bar = h("progress", { "aria-label": "Images classified", hidden: true });
@@ -55,17 +59,54 @@ export class Cases {
     return this.#round.working;
   }
 
-  /** Puts images at hand, `{ path, read() }` or `{ path, refused }`. The cases that they are. */
-  add(images) {
-    const added = images.map((image) => new Case(image));
+  /**
+   * Puts images at hand, `{ path, read() }` or `{ path, refused }`, and gives the cases that they are: those that a session asks for
+   * where it names their SHA-256, new ones otherwise.
+   */
+  async add(images) {
+    const wanted = this.#all.filter((one) => one.wanted);
+    const given = wanted.length > 0 ? await this.#give(images, wanted) : [];
+    const added = this.#put(images.filter((image) => !given.some(([own]) => own === image)).map((image) => new Case(image)));
+    return [...given.map(([, one]) => one), ...added];
+  }
+
+  /** Puts a session's images at hand, in place of all others. */
+  restore(images) {
+    this.clear();
+    return this.#put(
+      images.map(({ path, sha256, answers, blob }) => {
+        const read = blob && (async () => blob);
+        return new Case({ path, hash: sha256, recorded: answers, read, refused: read ? undefined : "Give this image again: the session holds its SHA-256 only." });
+      }),
+    );
+  }
+
+  /** Finds the images that a session asks for among those that are given. */
+  async #give(images, wanted) {
+    const found = [];
+    for (const image of images.filter(({ read }) => read)) {
+      const blob = await image.read().catch(() => undefined);
+      const hash = blob && (await hashOf(blob));
+      for (const one of wanted.filter((one) => one.wanted && one.hash === hash)) {
+        one.give(image.read);
+        found.push([image, one]);
+        this.#update(one);
+      }
+    }
+    this.#round.resume();
+    return found;
+  }
+
+  #put(added) {
     for (const one of added) {
       this.#all.push(one);
       this.strip.add(one);
       this.#table.add(one, this.#all.length);
       this.#update(one);
     }
-    this.strip.element.hidden = this.element.hidden = this.#all.length < 2;
-    this.#title.textContent = `${this.#all.length} images`;
+    this.strip.element.hidden = this.element.hidden = this.#all.length < 2 && !this.#all.some((one) => one.wanted);
+    this.#title.textContent = this.#all.length === 1 ? "1 image" : `${this.#all.length} images`;
+    this.#hash(this.#slots());
     this.#round.resume();
     this.#showRound();
     return added;
@@ -117,6 +158,7 @@ export class Cases {
   /** A model is ready, or there no more. */
   models() {
     const slots = this.#slots();
+    this.#hash(slots);
     this.#table.models = slots;
     for (const one of this.#all) this.strip.update(one, slots);
     if (slots.length > 0) this.#round.warm().catch(() => {});
@@ -132,9 +174,18 @@ export class Cases {
 
   #update(one) {
     if (!this.#all.includes(one)) return;
-    this.strip.update(one, this.#slots());
+    const slots = this.#slots();
+    one.remark = other(one, slots, this.#hashes);
+    this.strip.update(one, slots);
     this.#table.update(one);
     this.#showRound();
+  }
+
+  /** What a session recorded belongs to a model's file: where there is such, the files' hashes are needed. */
+  async #hash(slots) {
+    if (!this.#all.some(({ recorded }) => recorded)) return;
+    for (const { opened, source } of slots) if (!this.#hashes.has(opened)) this.#hashes.set(opened, await hashOf(source.blob));
+    for (const one of this.#all) this.#update(one);
   }
 
   #showRound() {
@@ -148,9 +199,17 @@ export class Cases {
     this.#resume.hidden = !stopped || all;
     // Every number read aloud would be noise; the beginning and the end are news.
     this.#status.setAttribute("aria-live", working && done > 0 ? "off" : "polite");
-    const words = slots.length === 0 ? "No model is ready" : `${done} of ${this.#all.length} classified`;
+    const words = slots.length === 0 ? "No model is ready" : this.#count(slots);
     this.#status.textContent = stopped && !all ? `Stopped: ${words}` : words;
     this.onwork(working);
+  }
+
+  /** How many are classified, and why others are not. */
+  #count(slots) {
+    const some = (holds) => this.#all.filter(holds).length;
+    const [wanted, refused] = [some((one) => one.wanted), some((one) => one.refused !== undefined && !one.wanted)];
+    const classified = some((one) => one.refused === undefined && !one.lacks(slots));
+    return [`${classified} of ${this.#all.length} classified`, wanted > 0 && `${wanted} to be given again`, refused > 0 && `${refused} cannot be`].filter(Boolean).join(", ");
   }
 
   async #saveSheet() {

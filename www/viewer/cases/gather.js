@@ -1,3 +1,5 @@
+import { stem } from "../export/save.js";
+import { isSession } from "../export/session.js";
 import { openZip } from "./zip.js";
 
 /** Files above this are not read: no image or model that a browser can work on is larger. */
@@ -12,7 +14,7 @@ const NO_IMAGE = /\.(txt|csv|tsv|json|xml|html?|pdf|docx?|xlsx?|pptx?|md|ini|db|
 /**
  * Sorts what was given: `{ models, cards, images, left, beyond }`. An image is `{ path, read() }`, or `{ path, refused }` where a sentence
  * tells why it cannot be one; `left` are the paths of what was left out, `beyond` the number of images that were too many. Archives are
- * opened, but for those within archives.
+ * opened, but for those within archives. Where a session's file is among them, `{ session }` alone.
  *
  * `files` are `{ file, path, found }`; what was `found` in a folder is no image that somebody pointed at.
  */
@@ -21,14 +23,21 @@ export async function sorted(files) {
   const cards = [];
   const images = [];
   const left = [];
+  const beside = [];
   for (const { file, path, found } of files) {
     const refused = tooLarge(file);
     if (/\.onnx$/i.test(path)) (refused ? images : models).push(refused ? { path, refused } : file);
-    else if (/\.json$/i.test(path)) cards.push(file);
+    else if (/\.json$/i.test(path)) {
+      if (isSession(await file.slice(0, 200).text().catch(() => ""))) return { session: file };
+      cards.push(file);
+      if (found) beside.push({ file, path });
+    }
     else if (await isZip(file)) await unfold(file, path, images, left);
     else if (found && NO_IMAGE.test(path)) left.push(path);
     else images.push(refused ? { path, refused } : { path, size: file.size, read: async () => file });
   }
+  // A model's card lies beside it under the same name.
+  left.push(...beside.filter(({ file }) => !models.some((model) => stem(model.name) === stem(file.name))).map(({ path }) => path));
   const beyond = images.splice(MOST).length;
   return { models, cards, images, left, beyond };
 }

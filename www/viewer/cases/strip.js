@@ -1,5 +1,6 @@
 import { draw, h } from "../dom.js";
 import { said, visible } from "../words.js";
+import { inWords } from "./recorded.js";
 
 /** Of more models than this, the table alone tells everything. */
 const TOLD = 3;
@@ -39,9 +40,12 @@ export class Strip {
   /** Shows what is known of a case. */
   update(one, slots) {
     const { button, told } = this.#rows.get(one);
-    button.toggleAttribute("data-refused", one.refused !== undefined);
+    button.toggleAttribute("data-refused", one.refused !== undefined && !one.wanted);
+    button.toggleAttribute("data-wanted", one.wanted);
     button.toggleAttribute("data-working", one.working);
-    told.replaceChildren(...(one.refused ? [one.refused] : lines(one, slots)).map((line) => h("span", {}, line)));
+    const recorded = one.wanted ? (one.recorded ?? []).slice(0, TOLD).map((answer) => `Recorded of ${visible(answer.name ?? "a model")}: ${inWords(answer)}`) : [];
+    told.replaceChildren(...(one.refused ? [one.refused, ...recorded] : lines(one, slots)).map((line) => h("span", {}, line)));
+    if (one.remark) told.append(h("span", { class: "remark" }, one.remark));
   }
 
   thumbnail(one, pixels) {

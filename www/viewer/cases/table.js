@@ -99,8 +99,10 @@ export class Table {
   #fill(one) {
     const { row } = this.#rows.get(one);
     const [name] = row.children;
+    name.querySelector(".remark")?.remove();
+    if (one.remark) name.append(h("small", { class: "remark" }, one.remark));
     if (one.refused) {
-      const told = h("td", { colSpan: this.#columns().length - 1, class: "refused" }, one.refused);
+      const told = h("td", { colSpan: this.#columns().length - 1, class: one.wanted ? "open-question" : "refused" }, one.refused);
       return row.replaceChildren(...(this.#slots.length > 0 ? [name, told] : [name]));
     }
     const cells = this.#slots.flatMap(({ opened }) => answered(one.answer(opened), opened, one.working));
