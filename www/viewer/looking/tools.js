@@ -70,7 +70,7 @@ export class Tools {
       button("out", "Zoom out (−)", () => this.onzoom?.(1 / step), null, "Zoom out"),
       button("in", "Zoom in (+)", () => this.onzoom?.(step), null, "Zoom in"),
       button("whole", "Whole picture (0)", () => this.onwhole?.(), null, "Whole picture"),
-      button("crop", "What the network sees", () => this.oncrop?.(), null, "Network's view"),
+      button("crop", "What the network sees", () => this.oncrop?.(), null, "What the network sees"),
       hide,
       this.#draw,
       mask,
