@@ -106,6 +106,17 @@ test('the table is sorted by any column, both ways, and its file has the same ro
   session.assertQuiet();
 });
 
+test('a folder that is picked is the same as one that is dropped', async () => {
+  const dropped = (await cells()).map(([path]) => path).sort();
+  await clear();
+  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), viewer.root.getByRole('button', { name: 'or a whole folder' }).click()]);
+  await chooser.setFiles(join(files.folder, 'visit'));
+  await viewer.done();
+  assert.deepEqual((await cells()).map(([path]) => path).sort(), dropped);
+  assert.match(await viewer.root.locator('.left').textContent(), /notes\.txt\.$/);
+  session.assertQuiet();
+});
+
 test('without any network a folder is classified all the same, and its table saved', async () => {
   await clear();
   const requests = session.requests.length;

@@ -74,7 +74,7 @@ test('everything can be reached and used by keyboard, and is announced', async (
   const { page } = viewer;
   await page.locator('a.promise').focus();
   const reached = [];
-  for (let presses = 0; presses < 40; presses += 1) {
+  for (let presses = 0; presses < 60; presses += 1) {
     await page.keyboard.press('Tab');
     const name = await page.evaluate(() => {
       const active = document.activeElement?.shadowRoot?.activeElement;

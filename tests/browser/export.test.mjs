@@ -187,6 +187,25 @@ test('the report is one page with the image, the maps, the classes, and what is 
   session.assertQuiet();
 });
 
+test('a report tells of a model without a map why it has none', async () => {
+  await viewer.root.locator('input[name="class"][value="nv"]').check();
+  await viewer.saliencies();
+  await viewer.root.getByLabel('Rather than').selectOption('nv');
+  await viewer.panel('Robust').getByText(/^Here the class is held against itself/).waitFor();
+  assert.equal(await viewer.panel('Robust').locator('.take').isVisible(), false);
+  await viewer.root.getByRole('button', { name: 'Print a report' }).click();
+  await page.waitForFunction(() => {
+    const frame = document.querySelector('pellucid-viewer').shadowRoot.querySelector('iframe.printed');
+    return frame?.contentWindow.__printed && frame.contentDocument.body.innerText.includes('held against itself');
+  });
+  const text = await viewer.root.evaluate((host) => host.shadowRoot.querySelector('iframe.printed').contentDocument.body.innerText);
+  assert.equal(text.match(/No map/g).length, 2);
+  assert.ok(!text.includes('Saliency for'));
+  await viewer.root.getByLabel('Rather than').selectOption('');
+  await viewer.saliencies();
+  session.assertQuiet();
+});
+
 test('the hash is SHA-256 on pages without the browser’s own, too', async () => {
   for (const length of [0, 1, 55, 56, 63, 64, 65, 119, 120, 2 ** 21 - 1, 2 ** 21 + 64]) {
     const bytes = Buffer.from(Uint8Array.from({ length }, (_, index) => (index * 131 + (index >> 8)) & 255));

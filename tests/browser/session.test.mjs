@@ -126,6 +126,20 @@ test('a model that is not there is asked for, and answers once it is added', asy
   session.assertQuiet();
 });
 
+test('a session that lies beside its images finds them', async () => {
+  await nextDay();
+  await viewer.drop([join(files.folder, 'session.json'), ...pictures.slice(0, 3)]);
+  await viewer.root.locator('.strip [aria-pressed="true"]').waitFor();
+  await viewer.done();
+  assert.deepEqual(await cells(), kept);
+  // What stays open when the list is cleared belongs to the session still.
+  await button('Clear list').click();
+  const found = JSON.parse(await readFile(await save('alone.json'), 'utf8'));
+  assert.deepEqual(found.images.map(({ path, answers }) => [path, answers.length]), [[await viewer.current(), 2]]);
+  assert.equal(found.current, 0);
+  session.assertQuiet();
+});
+
 test('what is no session is refused in a sentence, and what is open stays', async () => {
   await viewer.drop(pictures[0]);
   await viewer.done();

@@ -6,6 +6,7 @@ import { h } from "./dom.js";
 import { Away } from "./export/away.js";
 import { asking, matched, saved } from "./export/restore.js";
 import { readSession } from "./export/session.js";
+import { NOTICE } from "./export/words.js";
 import { Fold } from "./fold.js";
 import { hashOf } from "./hashes.js";
 import { Intake } from "./intake.js";
@@ -92,7 +93,7 @@ class PellucidViewer extends HTMLElement {
     const progress = h("div", { class: "progress" }, this.#status, this.#cancel);
     const desk = h("div", { class: "desk" }, this.#looking.tools.element, progress);
     results.append(this.#controls.element, this.#display.element, desk, this.#panels);
-    const notice = h("p", { class: "notice" }, "Research software: its answers are no diagnosis and must not be used for one.");
+    const notice = h("p", { class: "notice" }, NOTICE);
     const choices = new Fold("Class, method, colours", this.#controls.element, this.#display.element);
     const folds = h("div", { class: "folds" }, this.#intake.samples.button, choices.button);
     const body = h("div", { class: "viewer", hidden: true }, this.#intake.element, folds, results, notice);
@@ -447,12 +448,21 @@ class PellucidViewer extends HTMLElement {
     const models = slots.map(({ name, source, panel }, index) => ({ name, sha256: hashes[index], card: source.card, assumed: panel.description?.assumed.map(({ text }) => text) }));
     const ready = slots.map((slot, index) => ({ slot, hash: hashes[index] })).filter(({ slot }) => slot.ready);
     const images = this.#cases.all.filter((one) => one.readable || one.wanted);
-    // What the host's page opened is no case, but belongs to what is seen.
-    const alone = this.#picture && isBlob(this.#source) ? [new Case({ path: this.#name, read: async () => this.#file })] : [];
+    const alone = this.#alone();
     const cases = [...alone, ...images].map((one) => saved(one, ready.map(({ slot }) => slot), ready.map(({ hash }) => hash)));
     const current = alone.length > 0 ? 0 : images.indexOf(this.#cases.current);
     const settings = { explained: this.#controls.settings, shown: this.#display.settings };
     return { settings, models, cases, current: current < 0 ? undefined : current, sample: this.#picture && this.#source?.phantom };
+  }
+
+  /** What is seen and is not in the list of images: what the host's page opened, or what was open when the list was cleared. */
+  #alone() {
+    const source = this.#source;
+    if (!this.#picture || this.#cases.all.includes(source) || !this.#file) return [];
+    const file = this.#file;
+    const one = source instanceof Case ? source : new Case({ path: this.#name, read: async () => file });
+    for (const { opened, panel } of this.#ready) if (panel.prediction) one.take(opened, { prediction: panel.prediction });
+    return [one];
   }
 
   /** Brings a session back; what is still to be given is told. */

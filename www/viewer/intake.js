@@ -159,7 +159,8 @@ export class Intake {
     this.#left.hidden = true;
     if (files.length === 0) return ifNone && this.onrefuse?.(ifNone);
     const { models, cards, images, left, beyond, session } = await sorted(files);
-    if (session) return this.onsession?.(session);
+    // First: the images beside it may be those that it asks for.
+    if (session) await this.onsession?.(session);
     for (const model of models) {
       const stem = (file) => file.name.replace(/\.[^.]+$/, "");
       this.onmodel?.(model, cards.find((card) => stem(card) === stem(model)) ?? (models.length === 1 ? cards[0] : undefined));
@@ -167,7 +168,7 @@ export class Intake {
     this.#tellLeft(left, beyond);
     if (images.length > 0) this.onimages?.(images);
     else if (models.length === 0 && cards.length > 0) this.onrefuse?.("A .json file describes a model: give it together with its .onnx file.");
-    else if (models.length === 0) this.onrefuse?.("There is no image in this folder.");
+    else if (models.length === 0 && !session) this.onrefuse?.("There is no image in this folder.");
   }
 
   /** What was given and is not among the images is named. */

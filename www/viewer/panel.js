@@ -319,10 +319,10 @@ export class Panel {
     this.#share.hidden = !words;
   }
 
-  /** All that is shown at this moment, as `export/` takes it; nothing where there is no map. */
+  /** All that is shown at this moment, as `export/` takes it; nothing before there is an answer. Without a map there is no `question`. */
   snapshot() {
     const { name, description, prediction, question, sight } = this;
-    if (!this.answer) return undefined;
+    if (!prediction || !sight) return undefined;
     const { image, file, opacity, place, cause } = this.onsnapshot();
     const { width, height } = this.#shape;
     const copied = (canvas) => (canvas.width > 0 && canvas.height > 0 ? duplicate(canvas) : undefined);

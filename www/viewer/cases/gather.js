@@ -12,9 +12,9 @@ const MOST = 1000;
 const NO_IMAGE = /\.(txt|csv|tsv|json|xml|html?|pdf|docx?|xlsx?|pptx?|md|ini|db|log|py|ipynb|r|sh|bat|exe|dll|npy|npz|mat|h5|pt|pth|onnx|zip|gz|bz2|xz|tar|tgz|7z|rar|mp3|mp4|avi|mov|mkv)$/i;
 
 /**
- * Sorts what was given: `{ models, cards, images, left, beyond }`. An image is `{ path, read() }`, or `{ path, refused }` where a sentence
+ * Sorts what was given: `{ models, cards, images, left, beyond, session }`. An image is `{ path, read() }`, or `{ path, refused }` where a sentence
  * tells why it cannot be one; `left` are the paths of what was left out, `beyond` the number of images that were too many. Archives are
- * opened, but for those within archives. Where a session's file is among them, `{ session }` alone.
+ * opened, but for those within archives. `session` is a session's file, where one is among them.
  *
  * `files` are `{ file, path, found }`; what was `found` in a folder is no image that somebody pointed at.
  */
@@ -24,13 +24,14 @@ export async function sorted(files) {
   const images = [];
   const left = [];
   const beside = [];
+  let session;
   for (const { file, path, found } of files) {
     const refused = tooLarge(file);
     if (/\.onnx$/i.test(path)) (refused ? images : models).push(refused ? { path, refused } : file);
     else if (/\.json$/i.test(path)) {
-      if (isSession(await file.slice(0, 200).text().catch(() => ""))) return { session: file };
-      cards.push(file);
-      if (found) beside.push({ file, path });
+      if (isSession(await file.slice(0, 200).text().catch(() => ""))) session = file;
+      else cards.push(file);
+      if (found && file !== session) beside.push({ file, path });
     }
     else if (await isZip(file)) await unfold(file, path, images, left);
     else if (found && NO_IMAGE.test(path)) left.push(path);
@@ -39,7 +40,7 @@ export async function sorted(files) {
   // A model's card lies beside it under the same name.
   left.push(...beside.filter(({ file }) => !models.some((model) => stem(model.name) === stem(file.name))).map(({ path }) => path));
   const beyond = images.splice(MOST).length;
-  return { models, cards, images, left, beyond };
+  return { models, cards, images, left, beyond, session };
 }
 
 function tooLarge({ name, size }) {

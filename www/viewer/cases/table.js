@@ -2,6 +2,9 @@ import { h } from "../dom.js";
 import { percent, visible } from "../words.js";
 import { agreement } from "./case.js";
 
+/** Milliseconds after which rows are put in order again: a thousand of them are not sorted with every answer. */
+const SETTLED = 300;
+
 const AGREEMENT = { agree: "agree", differ: "differ" };
 
 /** All images with every model's answer, one a row, sorted by any column; `onopen(case)` tells which one is wanted. */
@@ -13,7 +16,7 @@ export class Table {
   #rows = new Map();
   #slots = [];
   #sort = { column: "", down: false };
-  #current;
+  #later;
 
   constructor() {
     this.element = h("div", { class: "sheet", role: "region", "aria-label": "Table of all images", tabIndex: 0 }, h("table", {}, this.#head, this.#body));
@@ -44,11 +47,10 @@ export class Table {
   /** Shows what is known of a case. */
   update(one) {
     this.#fill(one);
-    if (this.#sort.column) this.#order();
+    if (this.#sort.column && !this.#later) this.#later = setTimeout(() => this.#order(), SETTLED);
   }
 
   mark(current) {
-    this.#current = current;
     for (const [one, { row }] of this.#rows) {
       if (one === current) row.setAttribute("aria-current", "true");
       else row.removeAttribute("aria-current");
@@ -113,6 +115,8 @@ export class Table {
 
   /** Puts the rows into their order; the keyboard stays in its row. */
   #order() {
+    clearTimeout(this.#later);
+    this.#later = undefined;
     const rows = this.sorted.map((one) => this.#rows.get(one).row);
     if (rows.every((row, index) => row === this.#body.children[index])) return;
     const focused = this.#body.getRootNode().activeElement;

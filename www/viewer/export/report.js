@@ -3,8 +3,7 @@ import { hashOf } from "../hashes.js";
 import { visible } from "../words.js";
 import { now } from "./save.js";
 import { drawn } from "./sight.js";
-import { NOTICE } from "./take.js";
-import { answerInWords, endsInWords, mapInWords, methodInWords } from "./words.js";
+import { answerInWords, endsInWords, mapInWords, methodInWords, NOTICE } from "./words.js";
 
 /** More classes than these are not told one by one. */
 const TOLD = 8;
@@ -57,7 +56,7 @@ function model(shown, hash) {
   const rest = description.classes.length - answers.length;
   const legend = painted && layers.legend ? [h("div", { class: "legend" }, copy(layers.legend), h("p", { class: "ends" }, ...endsInWords(painted).map((end) => h("span", {}, end))), h("p", { class: "how" }, painted.how))] : [];
   const facts = [
-    ["Method", methodInWords(question.method)],
+    ...(question ? [["Method", methodInWords(question.method)]] : []),
     ["Model file, SHA-256", hash],
     ["Trained", description.training || "The file does not tell."],
     ["Input", `${description.size}×${description.size} pixels, ${description.channels === 1 ? "grey" : "colour"}`],
@@ -67,8 +66,8 @@ function model(shown, hash) {
     "article",
     {},
     h("h2", {}, name),
-    drawn({ ...layers, frame: true }),
-    h("p", { class: "caption" }, mapInWords(shown)),
+    drawn({ ...layers, place: layers.map ? layers.place : "over", frame: true }),
+    h("p", { class: "caption" }, question ? mapInWords(shown) : "No map"),
     ...legend,
     notes ? h("p", { class: "note" }, notes) : null,
     share ? h("p", { class: "note" }, share) : null,

@@ -3,12 +3,13 @@
  * afterwards is another matter.
  */
 
-/** A picture is drawn at least so many pixels wide. */
+/** A picture is drawn at least so many pixels wide, unless that made it higher than the second number. */
 const LEAST = 640;
+const HIGHEST = 4096;
 
 /** The panel's map as it is shown: over the picture, beside it, or alone. `layers` are a panel's; a canvas. */
 export function drawn({ picture, map, cause, crop, grid, contour, region, opacity, place, frame }) {
-  const enlarged = Math.max(1, Math.ceil(LEAST / picture.width));
+  const enlarged = Math.max(1, Math.min(Math.ceil(LEAST / picture.width), Math.floor(HIGHEST / picture.height)));
   const [width, height] = [picture.width * enlarged, picture.height * enlarged];
   const beside = place === "beside";
   const canvas = document.createElement("canvas");

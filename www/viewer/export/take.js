@@ -5,9 +5,7 @@ import { npy } from "./npy.js";
 import { now, save, stem } from "./save.js";
 import { captioned, drawn, png } from "./sight.js";
 import { tiff } from "./tiff.js";
-import { answerInWords, endsInWords, mapInWords, methodInWords } from "./words.js";
-
-export const NOTICE = "Research software: its answers are no diagnosis and must not be used for one.";
+import { answerInWords, endsInWords, mapInWords, methodInWords, NOTICE } from "./words.js";
 
 /**
  * What can be taken away of a panel: pictures, the clipboard, the raw map. `snapshot()` gives what stands in it at that moment: the panel's

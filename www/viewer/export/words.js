@@ -1,5 +1,7 @@
 import { number, said } from "../words.js";
 
+export const NOTICE = "Research software: its answers are no diagnosis and must not be used for one.";
+
 /** A method's name and parameters: `gradient`, `smoothgrad (samples 25, sigma 0.15)`. */
 export function methodInWords({ name, ...parameters }) {
   const told = Object.entries(parameters).map(([key, value]) => `${key} ${value}`);
