@@ -272,6 +272,19 @@ test('scores that are no probabilities have no percent sign, and formulas reach 
   session.assertQuiet();
 });
 
+test('other settings are another model: its answers take the place of the former ones everywhere', async () => {
+  const panel = viewer.panel('standard');
+  await panel.locator('summary', { hasText: 'Settings' }).click();
+  await panel.getByLabel('Its numbers are').selectOption('softmax');
+  await panel.getByRole('button', { name: 'Apply' }).click();
+  await page.waitForFunction(() => [...document.querySelector('pellucid-viewer').shadowRoot.querySelectorAll('.sheet .number')].every((cell) => cell.textContent.endsWith('%')));
+  await viewer.done();
+  const table = await cells();
+  assert.ok(table.length === 2 && table.every(([, , number]) => /^\d+\.\d %$/.test(number)), JSON.stringify(table));
+  assert.match(await row('=cmd').textContent(), /\d+\.\d\s%/);
+  session.assertQuiet();
+});
+
 test('on a phone the images are a strip above the pictures, the table below them', async () => {
   await page.setViewportSize({ width: 390, height: 844 });
   await session.screenshot('cases-phone', { fullPage: true });

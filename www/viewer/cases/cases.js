@@ -9,6 +9,9 @@ import { sheet } from "./sheet.js";
 import { Strip } from "./strip.js";
 import { Table } from "./table.js";
 
+/** Milliseconds between two showings of a round's answers. */
+const SHOWN = 150;
+
 /**
  * The images at hand: which there are, which one is open, and what the models say of each.
  *
@@ -21,6 +24,9 @@ export class Cases {
   onwork = () => {};
 
   #all = [];
+  #known = new Set();
+  #changed = new Set();
+  #later;
   #current;
   #slots;
   #round;
@@ -39,7 +45,7 @@ export class Cases {
   constructor({ slots, program, idle }) {
     this.#slots = slots;
     this.#round = new Round({ program, idle, slots, cases: () => (this.#all.length > 1 ? this.#all : []) });
-    this.#round.onchange = (one) => (one ? this.#update(one) : this.#showRound());
+    this.#round.onchange = (one) => (one ? this.#updateSoon(one) : this.#settle());
     this.#round.onthumbnail = (one, pixels) => this.strip.thumbnail(one, pixels);
     this.strip.onopen = this.#table.onopen = (one) => this.onopen(one);
     const work = h("div", { class: "work" }, this.#status, this.#bar, this.#stop, this.#resume);
@@ -100,9 +106,10 @@ export class Cases {
   #put(added) {
     for (const one of added) {
       this.#all.push(one);
+      this.#known.add(one);
       this.strip.add(one);
       this.#table.add(one, this.#all.length);
-      this.#update(one);
+      this.#draw(one);
     }
     this.strip.element.hidden = this.element.hidden = this.#all.length < 2 && !this.#all.some((one) => one.wanted);
     this.#title.textContent = this.#all.length === 1 ? "1 image" : `${this.#all.length} images`;
@@ -116,6 +123,7 @@ export class Cases {
   clear() {
     this.#round.clear();
     this.#all = [];
+    this.#known.clear();
     this.#current = undefined;
     this.strip.clear();
     this.#table.clear();
@@ -138,7 +146,7 @@ export class Cases {
 
   /** The page shows this image, or none of them. */
   show(one, pixels) {
-    this.#current = this.#all.includes(one) ? one : undefined;
+    this.#current = this.#known.has(one) ? one : undefined;
     this.strip.mark(this.#current);
     this.#table.mark(this.#current);
     if (this.#current && pixels) this.strip.thumbnail(one, pixels);
@@ -147,12 +155,12 @@ export class Cases {
   /** What the page itself found out about an image. */
   tell(one, opened, answer) {
     one.take(opened, answer);
-    if (this.#all.includes(one)) this.#update(one);
+    if (this.#known.has(one)) this.#update(one);
   }
 
   refuse(one, text) {
     one.refused = text;
-    if (this.#all.includes(one)) this.#update(one);
+    if (this.#known.has(one)) this.#update(one);
   }
 
   /** A model is ready, or there no more. */
@@ -173,11 +181,30 @@ export class Cases {
   }
 
   #update(one) {
-    if (!this.#all.includes(one)) return;
+    this.#draw(one);
+    this.#showRound();
+  }
+
+  #draw(one) {
+    if (!this.#known.has(one)) return;
     const slots = this.#slots();
     one.remark = other(one, slots, this.#hashes);
     this.strip.update(one, slots);
     this.#table.update(one);
+  }
+
+  /** Shows what is new of a round a few times a second: laying out a thousand rows for every answer would take longer than the answers. */
+  #updateSoon(one) {
+    this.#changed.add(one);
+    this.#later ??= setTimeout(() => this.#settle(), SHOWN);
+  }
+
+  #settle() {
+    clearTimeout(this.#later);
+    this.#later = undefined;
+    const changed = [...this.#changed];
+    this.#changed.clear();
+    for (const one of changed) this.#draw(one);
     this.#showRound();
   }
 
@@ -185,7 +212,7 @@ export class Cases {
   async #hash(slots) {
     if (!this.#all.some(({ recorded }) => recorded)) return;
     for (const { opened, source } of slots) if (!this.#hashes.has(opened)) this.#hashes.set(opened, await hashOf(source.blob));
-    for (const one of this.#all) this.#update(one);
+    for (const one of this.#all) this.#draw(one);
   }
 
   #showRound() {

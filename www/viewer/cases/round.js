@@ -89,6 +89,8 @@ export class Round {
     const { signal } = running;
     this.onchange();
     try {
+      // Whoever gave images opens the first of them right away.
+      await unless(signal, new Promise((resolve) => setTimeout(resolve)));
       while (this.#next()) {
         await unless(signal, this.#idle());
         // Meanwhile the page may have computed what was the next.

@@ -15,6 +15,8 @@ export class Strip {
   onopen = () => {};
 
   #rows = new Map();
+  /** The one that the Tab key stops at. */
+  #tabbed;
 
   constructor() {
     this.element.onkeydown = (event) => this.#key(event);
@@ -28,6 +30,7 @@ export class Strip {
     const button = h("button", { type: "button", "aria-pressed": "false", tabIndex: this.#rows.size === 0 ? 0 : -1, onclick: () => this.onopen(one) }, canvas, words);
     // A row that is gone to by keys is the one that Tab comes back to.
     button.onfocus = () => this.#stop(button);
+    if (this.#rows.size === 0) this.#tabbed = button;
     this.#rows.set(one, { button, canvas, told });
     this.element.append(h("li", {}, button));
   }
@@ -66,7 +69,9 @@ export class Strip {
   }
 
   #stop(wanted) {
-    for (const { button } of this.#rows.values()) button.tabIndex = button === wanted ? 0 : -1;
+    if (this.#tabbed) this.#tabbed.tabIndex = -1;
+    this.#tabbed = wanted;
+    wanted.tabIndex = 0;
   }
 
   #key(event) {

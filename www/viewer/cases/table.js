@@ -3,7 +3,7 @@ import { percent, visible } from "../words.js";
 import { agreement } from "./case.js";
 
 /** Milliseconds after which rows are put in order again: a thousand of them are not sorted with every answer. */
-const SETTLED = 300;
+const SETTLED = 1000;
 
 const AGREEMENT = { agree: "agree", differ: "differ" };
 
