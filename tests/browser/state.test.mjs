@@ -74,6 +74,8 @@ test('an element that leaves the page and comes back while it starts holds each 
   await viewer.ready();
   await viewer.idle();
   assert.deepEqual(await states(), ['ready', 'ready']);
+  // The samples are drawn one after the other, beside the models.
+  await viewer.root.locator('.samples button').nth(5).waitFor();
   assert.equal(await viewer.root.locator('.samples button').count(), 6);
   await viewer.drop(pictures[0]);
   assert.equal((await viewer.saliencies()).length, 2);

@@ -4,11 +4,9 @@ import { Cases } from "./cases/cases.js";
 import { Controls } from "./controls.js";
 import { h } from "./dom.js";
 import { Away } from "./export/away.js";
-import { asking, matched, saved } from "./export/restore.js";
-import { readSession } from "./export/session.js";
+import { Keeper } from "./export/keeper.js";
 import { NOTICE } from "./export/words.js";
 import { Fold } from "./fold.js";
-import { hashOf } from "./hashes.js";
 import { Intake } from "./intake.js";
 import { aborted, anyOf, Jobs, unless } from "./jobs.js";
 import { Display } from "./looking/display.js";
@@ -51,7 +49,18 @@ class PellucidViewer extends HTMLElement {
     snapshots: () => this.#slots.map(({ panel }) => panel.snapshot()).filter(Boolean),
     source: () => this.#file,
     host: () => this.shadowRoot,
-    session: () => this.#session(),
+    session: () => this.#keeper.session(),
+  });
+  #keeper = new Keeper({
+    cases: this.#cases,
+    controls: this.#controls,
+    display: this.#display,
+    slots: () => this.#slots,
+    seen: () => (this.#picture ? { source: this.#source, file: this.#file, name: this.#name } : undefined),
+    idle: () => this.#jobs.idle(),
+    prepare: (slot, card) => this.#prepare(slot, { card }).catch(heard),
+    open: (source, name) => this.#open(source, name),
+    again: () => this.#explainAgain().catch(heard),
   });
   #looking;
   #panels = h("div", { class: "panels" });
@@ -104,7 +113,7 @@ class PellucidViewer extends HTMLElement {
     this.#intake.onsample = (phantom, name) => this.#open({ phantom }, name);
     this.#intake.onimages = (images) => this.#take(images);
     this.#intake.onsession = (file) => this.#away.open(file);
-    this.#away.onsession = (file) => this.#restore(file);
+    this.#away.onsession = (file) => this.#keeper.restore(file);
     this.#cases.onopen = (one) => this.#open(one, one.name);
     this.#cases.onwork = (working) => this.toggleAttribute("data-working", working);
     this.#intake.onmodel = (file, sidecar) => this.addModel(file, sidecar).catch(heard);
@@ -437,52 +446,6 @@ class PellucidViewer extends HTMLElement {
     const gradient = method.name === "gradient" && against === null ? values : null;
     const detail = { model: name, code: code(index), against: code(against), method, size: description.size, channels, logits, probabilities, attribution: values, gradient };
     this.dispatchEvent(new CustomEvent("pellucid-saliency", { detail, bubbles: true, composed: true }));
-  }
-
-  // Sessions
-
-  /** What a session keeps of the page. */
-  async #session() {
-    const slots = this.#slots.filter(({ source }) => source.blob);
-    const hashes = await Promise.all(slots.map(({ source }) => hashOf(source.blob)));
-    const models = slots.map(({ name, source, panel }, index) => ({ name, sha256: hashes[index], card: source.card, assumed: panel.description?.assumed.map(({ text }) => text) }));
-    const ready = slots.map((slot, index) => ({ slot, hash: hashes[index] })).filter(({ slot }) => slot.ready);
-    const images = this.#cases.all.filter((one) => one.readable || one.wanted);
-    const alone = this.#alone();
-    const cases = [...alone, ...images].map((one) => saved(one, ready.map(({ slot }) => slot), ready.map(({ hash }) => hash)));
-    const current = alone.length > 0 ? 0 : images.indexOf(this.#cases.current);
-    const settings = { explained: this.#controls.settings, shown: this.#display.settings };
-    return { settings, models, cases, current: current < 0 ? undefined : current, sample: this.#picture && this.#source?.phantom };
-  }
-
-  /** What is seen and is not in the list of images: what the host's page opened, or what was open when the list was cleared. */
-  #alone() {
-    const source = this.#source;
-    if (!this.#picture || this.#cases.all.includes(source) || !this.#file) return [];
-    const file = this.#file;
-    const one = source instanceof Case ? source : new Case({ path: this.#name, read: async () => file });
-    for (const { opened, panel } of this.#ready) if (panel.prediction) one.take(opened, { prediction: panel.prediction });
-    return [one];
-  }
-
-  /** Brings a session back; what is still to be given is told. */
-  async #restore(file) {
-    const { settings, models, images, current, sample } = await readSession(file);
-    await this.#jobs.idle();
-    this.#controls.settings = settings.explained ?? {};
-    this.#display.settings = settings.shown ?? {};
-    const { there, missing } = await matched(models, this.#slots.filter(({ source }) => source.blob));
-    for (const [slot, { card }] of there) {
-      if (card !== undefined && card !== slot.source.card) await this.#prepare(slot, { card }).catch(heard);
-    }
-    const names = new Map(models.map(({ sha256, name }) => [sha256, name]));
-    const named = (answers) => answers.map((answer) => ({ ...answer, name: names.get(answer.model) }));
-    const cases = this.#cases.restore(images.map((image) => ({ ...image, answers: named(image.answers) })));
-    const open = cases[current] ?? cases.find(({ readable }) => readable);
-    if (sample !== undefined && current === undefined) this.#open({ phantom: sample }, `Sample ${sample + 1}`);
-    else if (open?.readable) this.#open(open, open.name);
-    else this.#explainAgain().catch(heard);
-    return asking(missing, cases.filter(({ wanted }) => wanted).length) || "The session is open.";
   }
 
   // Display

@@ -1,5 +1,5 @@
 import { stem } from "../export/save.js";
-import { isSession } from "../export/session.js";
+import { isSession as isSessionText } from "../export/session.js";
 import { openZip } from "./zip.js";
 
 /** Files above this are not read: no image or model that a browser can work on is larger. */
@@ -12,35 +12,33 @@ const MOST = 1000;
 const NO_IMAGE = /\.(txt|csv|tsv|json|xml|html?|pdf|docx?|xlsx?|pptx?|md|ini|db|log|py|ipynb|r|sh|bat|exe|dll|npy|npz|mat|h5|pt|pth|onnx|zip|gz|bz2|xz|tar|tgz|7z|rar|mp3|mp4|avi|mov|mkv)$/i;
 
 /**
- * Sorts what was given: `{ models, cards, images, left, beyond, session }`. An image is `{ path, read() }`, or `{ path, refused }` where a sentence
- * tells why it cannot be one; `left` are the paths of what was left out, `beyond` the number of images that were too many. Archives are
- * opened, but for those within archives. `session` is a session's file, where one is among them.
+ * Sorts what was given: `{ models, cards, images, left, beyond, session }`. An image is `{ path, read() }`, or `{ path, refused }` where a
+ * sentence tells why it cannot be one; `left` are the paths of what was left out, `beyond` the number of images that were too many.
+ * Archives are opened, but for those within archives. `session` is a session's file, where one is among them.
  *
  * `files` are `{ file, path, found }`; what was `found` in a folder is no image that somebody pointed at.
  */
 export async function sorted(files) {
-  const models = [];
-  const cards = [];
-  const images = [];
-  const left = [];
-  const beside = [];
+  const [models, cards, images, left] = [[], [], [], []];
   let session;
   for (const { file, path, found } of files) {
     const refused = tooLarge(file);
-    if (/\.onnx$/i.test(path)) (refused ? images : models).push(refused ? { path, refused } : file);
-    else if (/\.json$/i.test(path)) {
-      if (isSession(await file.slice(0, 200).text().catch(() => ""))) session = file;
-      else cards.push(file);
-      if (found && file !== session) beside.push({ file, path });
-    }
+    if (await isSession(file)) session = file;
+    else if (/\.json$/i.test(path)) cards.push({ file, path, found });
+    else if (/\.onnx$/i.test(path) && !refused) models.push(file);
     else if (await isZip(file)) await unfold(file, path, images, left);
-    else if (found && NO_IMAGE.test(path)) left.push(path);
-    else images.push(refused ? { path, refused } : { path, size: file.size, read: async () => file });
+    else if (found && NO_IMAGE.test(path) && !refused) left.push(path);
+    else images.push(refused ? { path, refused } : { path, read: async () => file });
   }
   // A model's card lies beside it under the same name.
-  left.push(...beside.filter(({ file }) => !models.some((model) => stem(model.name) === stem(file.name))).map(({ path }) => path));
+  const alone = cards.filter(({ file, found }) => found && !models.some((model) => stem(model.name) === stem(file.name)));
+  left.push(...alone.map(({ path }) => path));
   const beyond = images.splice(MOST).length;
-  return { models, cards, images, left, beyond, session };
+  return { models, cards: cards.map(({ file }) => file), images, left, beyond, session };
+}
+
+async function isSession(file) {
+  return /\.json$/i.test(file.name) && isSessionText(await file.slice(0, 200).text().catch(() => ""));
 }
 
 function tooLarge({ name, size }) {
@@ -67,7 +65,7 @@ async function unfold(file, path, images, left) {
   real.sort((a, b) => a.path.localeCompare(b.path, undefined, { numeric: true }));
   const pictures = real.filter((entry) => !NO_IMAGE.test(entry.path));
   if (pictures.length === 0) images.push({ path, refused: "There is no image in this zip archive." });
-  for (const entry of pictures) images.push({ ...entry, path: `${path}/${entry.path}` });
+  for (const { path: name, read } of pictures) images.push({ path: `${path}/${name}`, read });
   left.push(...real.filter((entry) => NO_IMAGE.test(entry.path)).map((entry) => `${path}/${entry.path}`));
 }
 

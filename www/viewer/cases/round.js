@@ -33,6 +33,8 @@ export class Round {
   #held = new Map();
   #generation;
   #key = 0;
+  /** Counts how often it was closed. */
+  #life = 0;
 
   /** `program()` is a promise of the compiled module, `idle()` one that nothing else is going on. */
   constructor({ program, cases, slots, idle }) {
@@ -48,7 +50,10 @@ export class Round {
 
   /** Starts the worker before it is needed: a page that has been loaded needs the network no more. */
   async warm() {
+    const life = this.#life;
     const module = await this.#program();
+    // The viewer left the page meanwhile.
+    if (life !== this.#life) throw aborted("removed");
     this.#worker ??= new WorkerQueue(module);
   }
 
@@ -75,6 +80,7 @@ export class Round {
 
   close() {
     this.clear();
+    this.#life += 1;
     this.#worker?.close();
     this.#worker = undefined;
   }

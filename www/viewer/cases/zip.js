@@ -32,14 +32,14 @@ const CODE_PAGE_437 =
 
 const DAMAGED = "This zip archive is damaged or did not come whole: copy it anew.";
 
-/** The files in an archive, `[{ path, size, read() }]`, of which `read` gives a File. Throws a sentence where it is not to be read. */
+/** The files in an archive, `[{ path, read() }]`, of which `read` gives a File. Throws a sentence where it is not to be read. */
 export async function openZip(blob) {
   const { start, bytes, count, shift } = await directory(blob);
   const entries = listed(bytes, count, shift);
   const end = start;
   for (const entry of entries) if (entry.start + 30 + entry.packed > end) throw new Error(DAMAGED);
   judge(entries, blob.size);
-  return entries.filter(({ path }) => !path.endsWith("/")).map((entry) => ({ path: entry.path, size: entry.size, read: () => unpack(blob, entry) }));
+  return entries.filter(({ path }) => !path.endsWith("/")).map((entry) => ({ path: entry.path, read: () => unpack(blob, entry) }));
 }
 
 /** The directory's bytes, where it starts, how many entries it has, and by how much places are shifted by what stands before the archive. */
