@@ -122,7 +122,7 @@ test('a drawn sample is explained, and its cause can be outlined', async () => {
   await viewer.root.locator('.samples button').first().click();
   await viewer.saliencies();
   assert.match(await viewer.current(), /^Sample 1: /);
-  await viewer.root.getByLabel('outline the cause').check();
+  await viewer.root.getByLabel(/^outline the cause/).check();
   assert.equal(await viewer.panel('Standard').locator('canvas.cause').evaluate((canvas) => getComputedStyle(canvas).visibility), 'visible');
   await viewer.drop(pictures[1]);
   await viewer.saliencies();

@@ -68,7 +68,7 @@ test('text that is pasted into a field stays text, and a picture pasted elsewher
   await viewer.paste(await readFile(await session.screenshot('pasted')));
   await session.page.waitForTimeout(300);
   assert.ok(pictures[2].endsWith(await shown('first')));
-  await session.page.locator('#second').getByRole('button', { name: 'Choose an image' }).focus();
+  await session.page.locator('#second').getByRole('button', { name: 'Choose images' }).focus();
   await session.page.keyboard.press('Control+V');
   await session.page.waitForFunction(() => document.querySelector('#second').shadowRoot.querySelector('.current .name').textContent === 'image.png');
   assert.ok(pictures[2].endsWith(await shown('first')));
@@ -78,7 +78,7 @@ test('it has a width in a row and in a float, its own type, and its own notice',
   for (const id of ['first', 'second']) {
     const viewer = session.page.locator(`#${id}`);
     assert.ok((await viewer.boundingBox()).width >= 280, id);
-    const button = viewer.getByRole('button', { name: 'Choose an image' });
+    const button = viewer.getByRole('button', { name: 'Choose images' });
     assert.notEqual(await button.evaluate((element) => getComputedStyle(element).fontSize), '40px');
     assert.match(await viewer.locator('.notice').textContent(), /no diagnosis/);
   }

@@ -6,10 +6,10 @@ import { phantoms, scratch } from './files.mjs';
 import { launch } from './harness.mjs';
 import { Viewer } from './viewer.mjs';
 
-let files, session, viewer, page, devtools;
+let files, picture, session, viewer, page, devtools;
 before(async () => {
   files = await scratch();
-  const [picture] = await phantoms(files.folder, 1);
+  [picture] = await phantoms(files.folder, 1);
   session = await launch({ viewport: { width: 390, height: 844 }, touch: true });
   ({ page } = session);
   devtools = await page.context().newCDPSession(page);
@@ -31,7 +31,7 @@ async function touch(type, ...points) {
 /** Everything that can be used now: its role's text, name and size. */
 const controls = () =>
   viewer.root.evaluate((host) =>
-    [...host.shadowRoot.querySelectorAll('button, select, input, summary, [tabindex="0"], a[href]')]
+    [...host.shadowRoot.querySelectorAll('button, select, input, summary, [tabindex="0"], a[href]'), ...document.querySelectorAll('a[href], button')]
       .filter((element) => element.checkVisibility({ checkVisibilityCSS: true }))
       .map((element) => {
         const label = element.closest('label');
@@ -42,9 +42,43 @@ const controls = () =>
       }),
   );
 
+test('the picture and the answer come first, and what is chosen is folded', async () => {
+  await page.evaluate(() => window.scrollTo(0, 0));
+  await session.screenshot('phone-first');
+  const bottom = (box) => box.y + box.height;
+  const [plate, answer] = [await viewer.plate('Standard').boundingBox(), await viewer.panel('Standard').locator('.bars').boundingBox()];
+  assert.ok(bottom(plate) <= answer.y && answer.y - bottom(plate) < 40, 'the answer stands right under the picture');
+  assert.ok(bottom(answer) <= 844, `the answer is seen without scrolling: ${bottom(answer)}`);
+  const tools = await viewer.root.getByRole('group', { name: 'Looking at the image' }).boundingBox();
+  assert.ok(tools.y >= bottom(await viewer.panel('Standard').boundingBox()), 'the tools lie below');
+  assert.equal(await viewer.root.getByLabel('Method').isVisible(), false);
+  const samples = viewer.root.getByRole('button', { name: 'Drawn samples' });
+  assert.equal(await samples.getAttribute('aria-expanded'), 'false');
+  await samples.tap();
+  await viewer.root.locator('.samples button').nth(2).tap();
+  await viewer.saliencies();
+  assert.match(await viewer.current(), /^Sample 3: /);
+  await samples.tap();
+  assert.equal(await viewer.root.locator('.samples').isVisible(), false);
+  await viewer.pick(picture);
+  await viewer.saliencies();
+  session.assertQuiet();
+});
+
+test('what a button is for is written on it where nothing can hover', async () => {
+  const silent = await viewer.root.evaluate((host) =>
+    [...host.shadowRoot.querySelectorAll('.tool')]
+      .filter((tool) => tool.checkVisibility())
+      .filter((tool) => ![...tool.querySelectorAll('span')].some((word) => word.textContent && word.checkVisibility() && word.getBoundingClientRect().width > 10))
+      .map((tool) => tool.title),
+  );
+  assert.deepEqual(silent, []);
+});
+
 test('every control has a name, and a size that a finger hits', async () => {
-  await viewer.root.getByRole('button', { name: 'How the map is shown' }).tap();
+  await viewer.root.getByRole('button', { name: 'Class, method, colours' }).tap();
   await viewer.root.getByText('Colours, scale, smoothing').tap();
+  await viewer.root.getByRole('button', { name: 'Drawn samples' }).tap();
   await session.screenshot('phone-open', { fullPage: true });
   const found = await controls();
   assert.ok(found.length > 30, `only ${found.length}`);
@@ -53,7 +87,7 @@ test('every control has a name, and a size that a finger hits', async () => {
   const { scroll, inner } = await page.evaluate(() => ({ scroll: document.documentElement.scrollWidth, inner: window.innerWidth }));
   assert.equal(scroll, inner, 'nothing sticks out');
   await viewer.root.getByText('Colours, scale, smoothing').tap();
-  await viewer.root.getByRole('button', { name: 'How the map is shown' }).tap();
+  for (const name of ['Class, method, colours', 'Drawn samples']) await viewer.root.getByRole('button', { name }).tap();
   session.assertQuiet();
 });
 
@@ -84,7 +118,7 @@ test('two fingers zoom, one moves, and a tap reads', async () => {
 
 test('the focus can be seen on every control', async () => {
   const { root } = viewer;
-  await root.getByRole('button', { name: 'Choose an image' }).focus();
+  await root.getByRole('button', { name: 'Choose images' }).focus();
   const missed = [];
   const seen = new Set();
   for (let presses = 0; presses < 60; presses += 1) {

@@ -34,6 +34,11 @@ export class Viewer {
     await this.page.waitForFunction(() => !document.querySelector('pellucid-viewer').hasAttribute('data-busy'), null, { timeout: 120_000 });
   }
 
+  /** Waits until every image at hand is classified too. */
+  async done() {
+    await this.page.waitForFunction(() => !document.querySelector('pellucid-viewer').matches('[data-busy], [data-working]'), null, { timeout: 120_000 });
+  }
+
   /** Drops files of this machine as the mouse would: through the browser, not through a made-up event. */
   async drop(path, { x = 600, y = 400 } = {}) {
     const devtools = await this.page.context().newCDPSession(this.page);
@@ -56,7 +61,7 @@ export class Viewer {
   }
 
   /** Picks a file in the browser's own dialogue. */
-  async pick(path, button = 'Choose an image') {
+  async pick(path, button = 'Choose images') {
     const [chooser] = await Promise.all([this.page.waitForEvent('filechooser'), this.root.getByRole('button', { name: button }).click()]);
     await chooser.setFiles(path);
   }

@@ -15,19 +15,24 @@ export class Controls {
 
   #classes = h("div", { class: "choice", role: "radiogroup", "aria-label": "Class to explain" });
   #others = h("select", { "aria-label": "Rather than" });
+  #margin = h("span", { class: "hint", hidden: true }, "By how much its score lies above the other's");
   #known = [];
+  /** The classes that a session asks for, until a model knows them or the person chooses. */
+  #wanted;
 
   constructor() {
     this.methods.onchange = () => this.onchange?.();
     this.#others.onchange = () => {
       this.against = this.#others.value || null;
+      this.#margin.hidden = this.against === null;
+      this.#wanted = undefined;
       this.onchange?.();
     };
     this.element = h(
       "section",
       { class: "controls", "aria-label": "What is explained" },
       h("div", { class: "control classes" }, h("span", { class: "label", "aria-hidden": "true" }, "Explain"), this.#classes),
-      h("div", { class: "control" }, h("label", { title: "Explain by how much the class's score lies above another's" }, h("span", { class: "label", "aria-hidden": "true" }, "rather than"), this.#others)),
+      h("div", { class: "control" }, h("label", {}, h("span", { class: "label", "aria-hidden": "true" }, "rather than"), this.#others), this.#margin),
       this.methods.element,
     );
     this.setClasses([]);
@@ -41,10 +46,28 @@ export class Controls {
     return { class: index, against, method: this.methods.ask(description.size) };
   }
 
+  /** What is chosen, as a session keeps it. */
+  get settings() {
+    return { code: this.code, against: this.against, method: this.methods.settings };
+  }
+
+  /** Chooses what a session kept: a class once a model knows it. */
+  set settings({ code, against, method }) {
+    const text = (value) => (typeof value === "string" ? value : null);
+    if (method) this.methods.settings = method;
+    this.#wanted = { code: text(code), against: text(against) };
+    this.setClasses(this.#known);
+  }
+
   /** The classes of all models together, each `{ code, title }`. */
   setClasses(classes) {
     const seen = new Map(classes.map((known) => [known.code, known]));
     this.#known = [...seen.values()];
+    const { code, against } = this.#wanted ?? {};
+    if (this.#wanted && [code, against].every((wanted) => wanted === null || seen.has(wanted))) {
+      Object.assign(this, { code, against });
+      this.#wanted = undefined;
+    }
     if (!seen.has(this.code)) this.code = null;
     if (!seen.has(this.against)) this.against = null;
     this.#draw();
@@ -52,6 +75,7 @@ export class Controls {
 
   /** Chooses a class, as the person's click would. */
   choose(code) {
+    this.#wanted = undefined;
     this.code = code;
     this.#draw();
     this.onchange?.();
@@ -61,6 +85,7 @@ export class Controls {
     const choices = [{ code: null, title: "Prediction" }, ...this.#known];
     offer(this.#others, [["", "–"], ...this.#known.map(({ code, title }) => [code, title])], this.against ?? "");
     this.#others.disabled = this.#known.length < 2;
+    this.#margin.hidden = this.against === null;
     const hint = (code) => (code === null ? "Each model's own prediction" : undefined);
     if (choices.length <= ROW + 1) {
       const pills = choices.map(({ code, title }) => pill("class", code ?? "", title, hint(code), code === this.code, () => this.choose(code)));

@@ -1,6 +1,12 @@
 /** The element `<pellucid-viewer>`; `pellucid-viewer.js` says what it offers to a page. */
+import { Case } from "./cases/case.js";
+import { Cases } from "./cases/cases.js";
 import { Controls } from "./controls.js";
 import { h } from "./dom.js";
+import { Away } from "./export/away.js";
+import { Keeper } from "./export/keeper.js";
+import { NOTICE } from "./export/words.js";
+import { Fold } from "./fold.js";
 import { Intake } from "./intake.js";
 import { aborted, anyOf, Jobs, unless } from "./jobs.js";
 import { Display } from "./looking/display.js";
@@ -25,7 +31,13 @@ const CAUSE_SIDE = 512;
 const heard = () => {};
 
 class PellucidViewer extends HTMLElement {
-  #intake = new Intake();
+  #jobs = new Jobs();
+  #cases = new Cases({
+    slots: () => this.#ready,
+    program: async () => (await this.#program).module,
+    idle: () => this.#jobs.idle(),
+  });
+  #intake = new Intake(this.#cases.strip.element);
   #controls = new Controls();
   #display = new Display();
   #painter = new Painter({
@@ -33,11 +45,27 @@ class PellucidViewer extends HTMLElement {
     slots: () => this.#slots,
     legend: async (request) => (await this.#program).images.ask("legend", request),
   });
+  #away = new Away({
+    snapshots: () => this.#slots.map(({ panel }) => panel.snapshot()).filter(Boolean),
+    source: () => this.#file,
+    host: () => this.shadowRoot,
+    session: () => this.#keeper.session(),
+  });
+  #keeper = new Keeper({
+    cases: this.#cases,
+    controls: this.#controls,
+    display: this.#display,
+    slots: () => this.#slots,
+    seen: () => (this.#picture ? { source: this.#source, file: this.#file, name: this.#name } : undefined),
+    idle: () => this.#jobs.idle(),
+    prepare: (slot, card) => this.#prepare(slot, { card }).catch(heard),
+    open: (source, name) => this.#open(source, name),
+    again: () => this.#explainAgain().catch(heard),
+  });
   #looking;
-  #jobs = new Jobs();
   #panels = h("div", { class: "panels" });
   #status = h("p", { class: "status", role: "status", "aria-live": "polite" });
-  #cancel = h("button", { type: "button", class: "quiet cancel", hidden: true, onclick: () => this.cancel() }, "Cancel");
+  #cancel = h("button", { type: "button", class: "quiet cancel", hidden: true, onclick: () => this.#jobs.stop() }, "Cancel");
   #slots = [];
   /** Aborted when the element leaves the page; undefined while it is in none. */
   #life;
@@ -46,6 +74,12 @@ class PellucidViewer extends HTMLElement {
   /** What is wrong with the viewer as a whole, if anything is. */
   #trouble;
   #picture;
+  /** What the picture was opened from: a Blob, a case, or `{ phantom }`. */
+  #source;
+  /** Its file, where it has one. */
+  #file;
+  /** The name that stands beside it. */
+  #name = "";
   /** The picture for the screen. */
   #whole;
   #looks = new Map();
@@ -68,13 +102,20 @@ class PellucidViewer extends HTMLElement {
     const progress = h("div", { class: "progress" }, this.#status, this.#cancel);
     const desk = h("div", { class: "desk" }, this.#looking.tools.element, progress);
     results.append(this.#controls.element, this.#display.element, desk, this.#panels);
-    const notice = h("p", { class: "notice" }, "Research software: its answers are no diagnosis and must not be used for one.");
-    const body = h("div", { class: "viewer", hidden: true }, this.#intake.element, results, notice);
+    const notice = h("p", { class: "notice" }, NOTICE);
+    const choices = new Fold("Class, method, colours", this.#controls.element, this.#display.element);
+    const folds = h("div", { class: "folds" }, this.#intake.samples.button, choices.button);
+    const body = h("div", { class: "viewer", hidden: true }, this.#intake.element, folds, results, notice);
     // Nobody sees the page before it is dressed.
     style.onload = style.onerror = () => (body.hidden = false);
     this.attachShadow({ mode: "open" }).append(style, body);
-    results.append(this.#intake.addModel);
-    this.#intake.onimage = (source, name) => this.#open(source, name);
+    results.append(this.#away.element, this.#intake.addModel, this.#cases.element);
+    this.#intake.onsample = (phantom, name) => this.#open({ phantom }, name);
+    this.#intake.onimages = (images) => this.#take(images);
+    this.#intake.onsession = (file) => this.#away.open(file);
+    this.#away.onsession = (file) => this.#keeper.restore(file);
+    this.#cases.onopen = (one) => this.#open(one, one.name);
+    this.#cases.onwork = (working) => this.toggleAttribute("data-working", working);
     this.#intake.onmodel = (file, sidecar) => this.addModel(file, sidecar).catch(heard);
     this.#intake.onrefuse = (text) => this.#intake.showError(text);
     this.#intake.onmask = (file) => this.#looking.readMask(file);
@@ -106,7 +147,8 @@ class PellucidViewer extends HTMLElement {
     this.#program?.then(({ images }) => images.close(), heard);
     for (const slot of [...this.#slots]) this.#remove(slot);
     this.#intake.clear();
-    this.#picture = undefined;
+    this.#cases.close();
+    this.#picture = this.#source = undefined;
     this.#looks.clear();
   }
 
@@ -125,6 +167,7 @@ class PellucidViewer extends HTMLElement {
   /** Stops what is being loaded or computed. What is shown stays. */
   cancel() {
     this.#jobs.stop();
+    if (this.#cases.working) this.#cases.stop();
   }
 
   // The program
@@ -183,6 +226,7 @@ class PellucidViewer extends HTMLElement {
   #enter(name, source) {
     const slot = new Slot(name, source, this.#looking.view);
     const { panel } = slot;
+    panel.onsnapshot = () => ({ image: this.#name, file: slot.source.blob, opacity: this.#display.opacity, place: this.#display.place, cause: this.#display.cause });
     panel.onpick = (code) => this.#controls.choose(code);
     panel.onremove = () => this.#remove(slot);
     panel.onretry = () => this.#fetchAll([slot]).catch(heard);
@@ -244,6 +288,7 @@ class PellucidViewer extends HTMLElement {
   }
 
   #collectClasses() {
+    this.#cases.models();
     this.#controls.setClasses(this.#slots.flatMap(({ panel }) => panel.description?.classes ?? []));
   }
 
@@ -252,6 +297,18 @@ class PellucidViewer extends HTMLElement {
   }
 
   // Images
+
+  /** Images that the person gave: they are put at hand, and the first that may be one is opened. */
+  async #take(images) {
+    const added = await this.#cases.add(images);
+    const first = added.find(({ readable }) => readable);
+    if (first) this.#open(first, first.name);
+    else if (added.length === 1) {
+      this.#run?.abort(aborted("replaced"));
+      this.#picture = undefined;
+      this.#refuse(sentence(added[0].refused), added[0]);
+    }
+  }
 
   /** What the person opened; what goes wrong is said in the page, and told to whoever waits for the promise. */
   #open(source, name) {
@@ -279,15 +336,20 @@ class PellucidViewer extends HTMLElement {
     this.#picture = undefined;
     try {
       if (!source) throw new Error("What the page was given to open is no file: it takes a Blob or File with an image.");
+      const blob = source instanceof Case ? await unless(signal, source.blob()) : source;
       const { images } = await unless(signal, this.#program ?? Promise.reject(new Error("The viewer is not in the page.")));
-      const request = isBlob(source) ? { blob: source } : { phantom: source.phantom, size: SAMPLE_SIDE };
+      const request = isBlob(blob) ? { blob } : { phantom: source.phantom, size: SAMPLE_SIDE };
       const opened = await images.ask("open", request, { signal, keep: true });
       this.#looks.clear();
       const { pixels } = await images.ask("thumbnail", { input: THUMBNAIL, side: THUMBNAIL_SIDE }, { signal });
       this.#whole = await images.ask("whole", { most: SCREEN }, { signal });
-      this.#intake.showImage(name, opened, pixels, source);
+      this.#intake.showImage(name, opened, pixels, source.phantom);
+      this.#cases.show(source, pixels);
       for (const { panel } of this.#ready) panel.clear();
       this.#picture = opened;
+      this.#source = source;
+      this.#file = isBlob(blob) ? blob : undefined;
+      this.#name = name;
       this.#looking.open(opened);
       this.#display.offerCause(opened.truth !== undefined);
     } catch (error) {
@@ -305,8 +367,10 @@ class PellucidViewer extends HTMLElement {
       panel.clear();
       panel.rest();
     }
-    this.#intake.showNoImage(source);
+    this.#intake.showNoImage();
     this.#intake.showError(text);
+    this.#cases.show();
+    if (source instanceof Case) this.#cases.refuse(source, text);
   }
 
   /** The picture as a model sees it; models that see alike share the work. */
@@ -325,8 +389,8 @@ class PellucidViewer extends HTMLElement {
 
   /** Picture, prediction, saliency of one model. What fails is said in its panel: the others go on. */
   async #present(slot, signal) {
-    const { model, panel } = slot;
-    const run = this.#run;
+    const { model, panel, opened } = slot;
+    const [run, source] = [this.#run, this.#source];
     panel.clear();
     panel.stage("Classifying", null);
     try {
@@ -334,7 +398,9 @@ class PellucidViewer extends HTMLElement {
       signal.throwIfAborted();
       panel.showPicture(this.#whole, this.#picture);
       panel.showSight(look);
-      panel.showPrediction(await model.classify(look.tensor, { signal }));
+      const prediction = await model.classify(look.tensor, { signal });
+      panel.showPrediction(prediction);
+      if (source instanceof Case) this.#cases.tell(source, opened, { prediction });
       await this.#explain(slot, signal);
     } catch (error) {
       // What was replaced has nothing to say any more.

@@ -1,20 +1,22 @@
+import { dropped, picked, sorted } from "./cases/gather.js";
 import { draw, h, icon } from "./dom.js";
+import { Fold } from "./fold.js";
 import { sentence, visible } from "./words.js";
 
-/** Files above this are not read: no image or model that a browser can work on is larger. */
-const LARGEST = 2 ** 30;
-
-/** Of a folder, at most so many files are taken. */
-const MOST = 1000;
+/** So many names are told of what was left out. */
+const NAMED = 3;
 
 /**
- * The ways in: drop, pick, paste, or a sample. `onimage(source, name)` receives a Blob or
- * `{ phantom }`, `onmodel(file, sidecar)` a model file and the JSON beside it, `onmask(file)` what is dropped where masks belong, `onrefuse(sentence)` what cannot be taken.
+ * The ways in: drop, pick, paste, or a sample. `onimages(images)` receives what `gather.js` makes of files, `onsample(phantom, name)` the
+ * sample's number, `onmodel(file, sidecar)` a model file and the JSON beside it, `onmask(file)` what is dropped where masks belong,
+ * `onsession(file)` a session's file, `onrefuse(sentence)` what cannot be taken.
  */
 export class Intake {
-  onimage;
+  onimages;
+  onsample;
   onmodel;
   onmask;
+  onsession;
   onrefuse;
 
   #samples = h("ul", { class: "samples", "aria-label": "Sample images" });
@@ -23,25 +25,31 @@ export class Intake {
   #size = h("span", { class: "size" });
   #note = h("span", { class: "note", "aria-live": "polite" });
   #current = h("p", { class: "current", hidden: true }, this.#thumbnail, h("span", {}, this.#name, this.#size, this.#note));
-  /** The images that are at hand, where there are several. */
-  #pile = h("ol", { class: "pile", "aria-label": "Images at hand", hidden: true });
+  #left = h("p", { class: "left", role: "status", hidden: true });
   #hint = h("p");
   #error = h("p", { class: "error", role: "alert", hidden: true });
 
-  constructor() {
-    const image = h("input", { type: "file", accept: "image/*", multiple: true, hidden: true, class: "image-file", onchange: () => this.#take(image) });
+  /** `strip` shows the images at hand. */
+  constructor(strip) {
+    const image = h("input", { type: "file", accept: "image/*,.zip,application/zip", multiple: true, hidden: true, class: "image-file", onchange: () => this.#take(image) });
     const model = h("input", { type: "file", accept: ".onnx,.json", multiple: true, hidden: true, class: "model-file", onchange: () => this.#take(model) });
-    const pick = h("button", { type: "button", class: "primary", onclick: () => image.click() }, "Choose an image");
+    const folder = h("input", { type: "file", webkitdirectory: true, hidden: true, class: "folder-file", onchange: () => this.#take(folder) });
+    const pick = h("button", { type: "button", class: "primary", onclick: () => image.click() }, "Choose images");
+    const pickFolder = h("button", { type: "button", class: "quiet folder", onclick: () => folder.click() }, "or a whole folder");
     const picture = icon("M4 5h16v14H4z", "M4 16l5-5 4 4 2.500-2.500L20 17", "M15.500 9.500h.01");
     this.addModel = h("button", { type: "button", class: "add", onclick: () => model.click() }, icon("M12 5v14", "M5 12h14"), h("span", {}, "Add your own model"), h("small", {}, "an .onnx file, with its .json if it has one"));
+    const sampling = h("div", { class: "sampling" }, h("h3", {}, "Or try a drawn sample"), this.#samples);
+    this.samples = new Fold("Drawn samples", sampling);
+    this.samples.set(true);
     this.element = h(
       "section",
       { class: "intake", "aria-label": "Image" },
-      h("div", { class: "drop" }, picture, pick, this.#hint, image, model),
+      h("div", { class: "drop" }, picture, pick, this.#hint, pickFolder, image, folder, model),
       this.#error,
+      this.#left,
       this.#current,
-      this.#pile,
-      h("div", { class: "sampling" }, h("h3", {}, "Or try a drawn sample"), this.#samples),
+      strip,
+      sampling,
     );
   }
 
@@ -50,7 +58,7 @@ export class Intake {
    * `signal` ends it.
    */
   listen(viewer, signal) {
-    this.#hint.textContent = viewer.hasAttribute("whole-page") ? "or drop or paste some anywhere on this page" : "or drop some here";
+    this.#hint.textContent = viewer.hasAttribute("whole-page") ? "or drop or paste some anywhere on this page, zip archives too" : "or drop some here, zip archives too";
     let depth = 0;
     const over = (on) => this.element.toggleAttribute("data-over", on);
     const isMine = (event) => {
@@ -84,7 +92,7 @@ export class Intake {
       },
       paste: (event) => {
         if (event.defaultPrevented || !isMine(event)) return;
-        this.#sort(event.clipboardData.files, "There is no image in the clipboard: copy an image, not its address.");
+        this.#sort(picked(event.clipboardData.files), "There is no image in the clipboard: copy an image, not its address.");
       },
     };
     for (const [name, listener] of Object.entries(listeners)) document.addEventListener(name, listener, { signal });
@@ -92,7 +100,7 @@ export class Intake {
 
   /** Whether there are samples to choose from at all. */
   offerSamples(offered) {
-    this.#samples.parentElement.hidden = !offered;
+    this.#samples.parentElement.hidden = this.samples.button.hidden = !offered;
   }
 
   /** Adds a sample's picture to choose. */
@@ -100,46 +108,38 @@ export class Intake {
     const canvas = h("canvas", { "aria-hidden": "true" });
     draw(canvas, pixels);
     const name = `Sample ${phantom + 1}: ${truth}`;
-    const button = h("button", { type: "button", title: name, "aria-label": name, "aria-pressed": "false", onclick: () => this.onimage?.({ phantom }, name) }, canvas, h("small", {}, truth));
+    const button = h("button", { type: "button", title: name, "aria-label": name, "aria-pressed": "false", onclick: () => this.onsample?.(phantom, name) }, canvas, h("small", {}, truth));
     button.dataset.phantom = phantom;
     this.#samples.append(h("li", {}, button));
   }
 
-  /** Forgets samples and images. */
+  /** Forgets samples and image. */
   clear() {
     this.#samples.replaceChildren();
-    this.#pile.replaceChildren();
-    this.#pile.hidden = true;
     this.showNoImage();
     this.showError();
   }
 
-  /** Shows which image is open, and what is odd about its file. `source` is what `onimage` was given. */
-  showImage(name, { width, height, note }, pixels, source) {
+  /** Shows which image is open, and what is odd about its file; `phantom` is a sample's number. */
+  showImage(name, { width, height, note }, pixels, phantom) {
     this.#name.textContent = visible(name);
     this.#size.textContent = `${width}×${height} pixels`;
     this.#note.textContent = note ? sentence(note) : "";
     draw(this.#thumbnail, pixels);
+    // Room for the picture: the way to the samples stays.
+    if (this.#current.hidden) this.samples.set(false);
     this.#current.hidden = false;
-    this.#press(source);
+    this.#press(phantom);
   }
 
-  /** No image is open: none may stand there with its name. `source` is the one that was refused. */
-  showNoImage(source) {
+  /** No image is open: none may stand there with its name. */
+  showNoImage() {
     this.#current.hidden = true;
     this.#press();
-    const refused = [...this.#pile.querySelectorAll("button")].find((button) => button.source === source);
-    refused?.toggleAttribute("data-refused", true);
   }
 
-  #press(source) {
-    const { phantom } = source ?? {};
-    for (const button of this.#samples.querySelectorAll("button")) {
-      button.setAttribute("aria-pressed", String(button.dataset.phantom === String(phantom)));
-    }
-    for (const button of this.#pile.querySelectorAll("button")) {
-      button.setAttribute("aria-pressed", String(button.source === source && source !== undefined));
-    }
+  #press(phantom) {
+    for (const button of this.#samples.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.dataset.phantom === String(phantom)));
   }
 
   /** Says in place what was wrong with what was given; nothing takes it away. */
@@ -148,76 +148,43 @@ export class Intake {
     this.#error.hidden = !text;
   }
 
-  /** Puts several images at hand and opens the first of them. */
-  #lay(images) {
-    const name = (image) => image.name || "Pasted image";
-    if (images.length > 1 || this.#pile.childElementCount > 0) {
-      const entries = images.map((image) => {
-        const button = h("button", { type: "button", "aria-pressed": "false", title: visible(name(image)), onclick: () => this.onimage?.(image, name(image)) }, visible(name(image)));
-        button.source = image;
-        return h("li", {}, button);
-      });
-      this.#pile.append(...entries);
-      this.#pile.hidden = false;
-    }
-    this.onimage?.(images[0], name(images[0]));
-  }
-
   #take(input) {
-    const files = [...input.files];
+    const files = picked(input.files);
     // So that choosing the same file again counts as a change.
     input.value = "";
     this.#sort(files);
   }
 
-  #sort(list, ifNone) {
-    const files = [...list];
+  async #sort(files, ifNone) {
+    this.#left.hidden = true;
     if (files.length === 0) return ifNone && this.onrefuse?.(ifNone);
-    const large = files.find((file) => file.size > LARGEST);
-    if (large) return this.onrefuse?.(`${large.name} is ${(large.size / 1e9).toFixed(1)} GB; at most 1 GB is read: choose a smaller file.`);
-    const named = (ending) => files.filter((file) => file.name.toLowerCase().endsWith(ending));
-    const [models, cards] = [named(".onnx"), named(".json")];
-    const images = files.filter((file) => !models.includes(file) && !cards.includes(file));
+    const { models, cards, images, left, beyond, session } = await sorted(files);
+    // First: the images beside it may be those that it asks for.
+    if (session) await this.onsession?.(session);
     for (const model of models) {
       const stem = (file) => file.name.replace(/\.[^.]+$/, "");
       this.onmodel?.(model, cards.find((card) => stem(card) === stem(model)) ?? (models.length === 1 ? cards[0] : undefined));
     }
-    if (images.length > 0) this.#lay(images);
-    else if (models.length === 0) this.onrefuse?.("A .json file describes a model: give it together with its .onnx file.");
+    this.#tellLeft(left, beyond);
+    if (images.length > 0) this.onimages?.(images);
+    else if (models.length === 0 && cards.length > 0) this.onrefuse?.("A .json file describes a model: give it together with its .onnx file.");
+    else if (models.length === 0 && !session) this.onrefuse?.("There is no image in this folder.");
+  }
+
+  /** What was given and is not among the images is named. */
+  #tellLeft(left, beyond) {
+    const names = left.slice(0, NAMED).map((path) => visible(path.split("/").pop()));
+    const more = left.length > NAMED ? ` and ${left.length - NAMED} more` : "";
+    const told = [
+      left.length > 0 && `Left out, since they are no images: ${names.join(", ")}${more}.`,
+      beyond > 0 && `Left out, since 1000 images are taken at a time: the last ${beyond}.`,
+    ].filter(Boolean);
+    this.#left.textContent = told.join(" ");
+    this.#left.hidden = told.length === 0;
   }
 }
 
 /** Fields that have a use of their own for what is dropped or pasted. */
 function takesText(element) {
   return element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement || element?.isContentEditable === true;
-}
-
-/** The files that were dropped; those of a folder, in it and below, in the order of their names. */
-async function dropped(transfer) {
-  // The entries are gone once the event has been answered.
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.());
-  const files = [...transfer.files];
-  if (!entries.some((entry) => entry?.isDirectory)) return files;
-  const found = [];
-  for (const entry of entries.filter(Boolean)) await collect(entry, found);
-  return found;
-}
-
-async function collect(entry, found) {
-  if (found.length >= MOST || entry.name.startsWith(".")) return;
-  if (entry.isFile) {
-    const file = await new Promise((resolve, reject) => entry.file(resolve, reject)).catch(() => null);
-    if (file) found.push(file);
-    return;
-  }
-  const reader = entry.createReader();
-  const children = [];
-  // A reader hands out a hundred at a time.
-  for (;;) {
-    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject)).catch(() => []);
-    if (some.length === 0) break;
-    children.push(...some);
-  }
-  children.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
-  for (const child of children) await collect(child, found);
 }

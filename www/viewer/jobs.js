@@ -3,6 +3,7 @@
  */
 export class Jobs {
   #open = new Set();
+  #waiting = [];
 
   /** Called with the job that has something to say; with none once the last one has ended. */
   onchange = () => {};
@@ -45,7 +46,13 @@ export class Jobs {
       this.#open.delete(job);
       const [next] = [...this.#open].reverse();
       this.onchange(next, false);
+      if (!this.busy) for (const go of this.#waiting.splice(0)) go();
     }
+  }
+
+  /** A promise that nothing is going on. */
+  idle() {
+    return this.busy ? new Promise((resolve) => this.#waiting.push(resolve)).then(() => this.idle()) : Promise.resolve();
   }
 
   /** Stops every job that may be stopped. */

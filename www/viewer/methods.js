@@ -40,9 +40,10 @@ export class Methods {
   #chosen = Object.fromEntries(Object.entries(METHODS).map(([name, { parameters = {} }]) => [name, Object.fromEntries(Object.entries(parameters).map(([key, { usual }]) => [key, usual]))]));
   #parameters = h("span", { class: "parameters" });
   #hint = h("span", { class: "hint" });
+  #names;
 
   constructor() {
-    const names = list(Object.entries(METHODS).map(([name, { label }]) => [name, label]), this.#name, { "aria-label": "Method" });
+    const names = (this.#names = list(Object.entries(METHODS).map(([name, { label }]) => [name, label]), this.#name, { "aria-label": "Method" }));
     names.onchange = () => {
       this.#name = names.value;
       this.#offer();
@@ -63,6 +64,21 @@ export class Methods {
   /** Whether it takes many runs of the network. */
   get long() {
     return METHODS[this.#name].parameters !== undefined;
+  }
+
+  /** What is chosen, as a session keeps it. */
+  get settings() {
+    return { name: this.#name, ...this.#chosen[this.#name] };
+  }
+
+  /** Chooses what a session kept, as far as it is still on offer. */
+  set settings({ name, ...parameters }) {
+    if (!Object.hasOwn(METHODS, name)) return;
+    this.#name = this.#names.value = name;
+    for (const [key, { choices }] of Object.entries(METHODS[name].parameters ?? {})) {
+      if (choices.some(([value]) => value === parameters[key])) this.#chosen[name][key] = parameters[key];
+    }
+    this.#offer();
   }
 
   /** What `Question.method` is for a network of this side. */

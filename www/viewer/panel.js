@@ -1,5 +1,6 @@
 import { draw, h, icon } from "./dom.js";
 import { Bars } from "./bars.js";
+import { Take } from "./export/take.js";
 import { edges } from "./looking/edges.js";
 import { histogram } from "./looking/histogram.js";
 import { mapPixel, Plate } from "./looking/plate.js";
@@ -7,6 +8,13 @@ import { outline } from "./looking/region.js";
 import { LARGER } from "./looking/tools.js";
 import { assumedList, settingsForm } from "./settings.js";
 import { cancelled, number, sentence } from "./words.js";
+
+/** A copy of what a canvas shows now. */
+function duplicate(canvas) {
+  const copy = Object.assign(document.createElement("canvas"), { width: canvas.width, height: canvas.height });
+  copy.getContext("2d").drawImage(canvas, 0, 0);
+  return copy;
+}
 
 const HINT = "Point at the image, tap it, or press arrow keys on it to read the map's values.";
 
@@ -37,13 +45,22 @@ export class Panel {
   #figures = h("details", { class: "figures", hidden: true }, h("summary", {}, "Distribution of the map"));
   #note = h("p", { class: "note", hidden: true });
   #bars = new Bars();
-  #settings = h("div");
+  #settings = h("div", { class: "settings-of" });
   #refused = h("p", { class: "note refused", role: "alert", hidden: true });
   #form;
   #about = h("p", { class: "about" });
   #sides;
   #remark;
   #flag;
+  #take;
+  /** The paths of the map's pixels that are outlined: the strongest, and the region. */
+  #contour = "";
+  #region = "";
+  /** What its bar's numbers are, `{ scale, signed, how }`; nothing where no map is painted. */
+  #painted;
+  /** What the map is called. */
+  #words;
+  #shape;
 
   /** What the network sees of the picture, `{ crop, grid }`: a rectangle of it, and the side of its maps. */
   sight;
@@ -54,12 +71,17 @@ export class Panel {
   /** The two plates: for the picture, and for the map where that stands beside it. */
   plates;
 
+  /** The method's raw answer, `[channels, H, W]`, and the number of channels. */
+  answer;
+
   /** What the person asked this panel for: set by whoever owns it. */
   onpick;
   onremove;
   onretry;
   onsettings;
   onenlarge;
+  /** Asked for what the panel itself does not know of what it shows: `{ image, file, opacity, place, cause }`. */
+  onsnapshot;
 
   constructor(name, view) {
     this.name = name;
@@ -75,6 +97,7 @@ export class Panel {
     this.#figures.ontoggle = () => this.#drawFigures();
     const close = icon("M6 6l12 12", "M18 6L6 18");
     const remove = { type: "button", class: "remove", title: `Remove ${name}`, "aria-label": `Remove ${name}`, onclick: () => this.onremove?.() };
+    this.#take = new Take(name, () => this.snapshot());
     this.element = h(
       "article",
       { class: "panel", "aria-label": name },
@@ -86,6 +109,7 @@ export class Panel {
       this.#note,
       this.#bars.element,
       this.#figures,
+      this.#take.element,
       this.#settings,
       this.#refused,
     );
@@ -158,6 +182,10 @@ export class Panel {
     this.explained = undefined;
     this.question = undefined;
     this.map = undefined;
+    this.answer = undefined;
+    this.#painted = undefined;
+    this.#contour = "";
+    this.#take.hidden = true;
     this.element.removeAttribute("data-mapped");
     this.#remark = this.#flag = undefined;
     this.#sayNotes();
@@ -171,6 +199,7 @@ export class Panel {
   /** The whole picture `{ width, height, pixels }`, `shape` its own width and height. */
   showPicture({ width, pixels }, shape) {
     draw(this.#picture, pixels, width);
+    this.#shape = shape;
     const aspect = Math.min(Math.max(shape.width / shape.height, NARROWEST), WIDEST);
     this.#sides.style.setProperty("--aspect", aspect);
     this.element.toggleAttribute("data-shown", true);
@@ -195,8 +224,12 @@ export class Panel {
   }
 
   /** The answer to a question; `words` says what its map is called. */
-  showAnswer({ question, answer: { map, remark }, words }) {
+  showAnswer({ question, answer: { map, remark, values, channels }, words }) {
     const { class: index, against } = question;
+    this.answer = { values, channels };
+    this.#words = words;
+    this.#painted = undefined;
+    this.#take.hidden = false;
     this.question = question;
     this.explained = index;
     this.map = map;
@@ -214,6 +247,8 @@ export class Panel {
   /** A map that is not painted, and why. */
   showNothing(why) {
     this.element.removeAttribute("data-mapped");
+    this.#contour = "";
+    this.#painted = undefined;
     for (const plate of this.plates) plate.contour = "";
     this.#flag = why;
     this.#sayNotes();
@@ -227,6 +262,8 @@ export class Panel {
     const grid = this.sight.grid;
     const path = from > 0 ? edges(grid, grid, (x, y) => Math.abs(strengths[y * grid + x]) >= from) : "";
     for (const plate of this.plates) plate.contour = path;
+    this.#contour = path;
+    this.#painted = { scale, signed, how };
     const ends = signed ? [-scale, 0, scale] : [0, scale / 2, scale];
     this.#ends.replaceChildren(...ends.map((value) => h("span", {}, number(value))));
     this.#legend.setAttribute("aria-label", `Colours from ${number(ends[0])} to ${number(scale)}`);
@@ -260,6 +297,7 @@ export class Panel {
     for (const plate of this.plates) plate.cross = place;
     this.#reading.setAttribute("aria-live", spoken ? "polite" : "off");
     this.#reading.textContent = place ? this.#read(place) : this.map ? HINT : "";
+    this.#reading.toggleAttribute("data-hint", !place);
   }
 
   #read(place) {
@@ -276,8 +314,34 @@ export class Panel {
   showRegion(inside, words) {
     const path = inside ? outline(inside, this.sight.grid) : "";
     for (const plate of this.plates) plate.region = path;
+    this.#region = path;
     this.#share.textContent = words ?? "";
     this.#share.hidden = !words;
+  }
+
+  /** All that is shown at this moment, as `export/` takes it; nothing before there is an answer. Without a map there is no `question`. */
+  snapshot() {
+    const { name, description, prediction, question, sight } = this;
+    if (!prediction || !sight) return undefined;
+    const { image, file, opacity, place, cause } = this.onsnapshot();
+    const { width, height } = this.#shape;
+    const copied = (canvas) => (canvas.width > 0 && canvas.height > 0 ? duplicate(canvas) : undefined);
+    const layers = {
+      picture: { canvas: copied(this.#picture), width: this.#picture.width, height: this.#picture.height, fullWidth: width, fullHeight: height },
+      map: this.#painted && copied(this.#map),
+      cause: cause ? copied(this.#cause) : undefined,
+      legend: copied(this.#legend),
+      crop: sight.crop,
+      grid: sight.grid,
+      contour: this.#contour,
+      region: this.#region,
+      opacity,
+      place,
+    };
+    const notes = [this.#flag, this.#remark].filter(Boolean).join(" ");
+    const share = this.#share.hidden ? "" : this.#share.textContent;
+    const assumed = [...description.assumed, ...(prediction.assumed ? [prediction.assumed] : [])].map(({ text }) => text);
+    return { image, file, name, description, prediction, question, words: this.#words, ...this.answer, size: description.size, painted: this.#painted, notes, share, assumed, layers, shape: this.#shape };
   }
 
   #drawFigures() {

@@ -23,6 +23,8 @@ export class Slot {
   shown = 0;
   /** Which of the styles that were chosen its map is painted in. */
   painted = -1;
+  /** The model as it was opened, `{ description }`: another one after other settings were taken. */
+  opened;
   #life = new AbortController();
   #model;
 
@@ -87,6 +89,7 @@ export class Slot {
         refused = error;
         panel.describe(await this.#model.open(this.source.blob, { card: former, signal: until }));
       }
+      this.opened = { description: panel.description };
       this.#to("ready");
       panel.refuseSettings(refused);
     });

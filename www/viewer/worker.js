@@ -10,6 +10,8 @@ let picture;
 let classifier;
 /** The classifier's file: some methods derive further graphs from it. */
 let file;
+/** The classifiers of a round through many images, by what its owner calls them. */
+const further = new Map();
 
 const requests = {
   async start({ module }) {
@@ -69,6 +71,24 @@ const requests = {
 
   classify({ tensor }) {
     return held(classifier, "model").classify(tensor);
+  },
+
+  /** Opens one more model, beside the others. */
+  async loadFurther({ key, blob, card }) {
+    further.set(key, new Classifier(await bytes(blob), card));
+  },
+
+  classifyFurther({ key, tensor }) {
+    return held(further.get(key), "model").classify(tensor);
+  },
+
+  /** Lets go of such models and of the picture; tells how much memory the worker has taken. */
+  drop() {
+    for (const model of further.values()) model.free();
+    further.clear();
+    picture?.free();
+    picture = undefined;
+    return { bytes: memory.buffer.byteLength };
   },
 
   /** Answers a question; `tell(done, total)` hears how far it is. */

@@ -32,13 +32,15 @@ export class Display {
 
   #colours = { one: "blues", two: "diverging" };
   #palette = h("select");
+  #slider;
+  #shared;
+  /** The lists, by what they choose. */
+  #fields = {};
   #outlineCause = h("input", { type: "checkbox" });
-  /** Where there is little room, the rest comes when it is asked for. */
-  #fold = h("button", { type: "button", class: "quiet fold", "aria-expanded": "false", onclick: () => this.#unfold() }, "How the map is shown");
-  #offer = h("label", { class: "check cause", title: "The pixels that decide a drawn sample's class", hidden: true }, this.#outlineCause, "outline the cause");
+  #offer = h("label", { class: "check cause", hidden: true }, this.#outlineCause, "outline the cause, the pixels that decide this sample's class");
 
   constructor() {
-    const slider = h("input", { type: "range", min: 0, max: 100, value: this.opacity * 100, "aria-label": "Overlay opacity", class: "opacity" });
+    const slider = (this.#slider = h("input", { type: "range", min: 0, max: 100, value: this.opacity * 100, "aria-label": "Overlay opacity", class: "opacity" }));
     slider.oninput = () => {
       this.opacity = slider.value / 100;
       slider.setAttribute("aria-valuetext", `${slider.value} %`);
@@ -46,7 +48,7 @@ export class Display {
     };
     const signs = this.#pills("Kind of map", SIGNS, "sign", () => this.#offerColours());
     const places = this.#pills("Where the map is shown", PLACES, "place", () => (slider.disabled = this.place !== "over"));
-    const shared = h("input", { type: "checkbox" });
+    const shared = (this.#shared = h("input", { type: "checkbox" }));
     shared.onchange = () => {
       this.shared = shared.checked;
       this.onstyle?.();
@@ -60,7 +62,6 @@ export class Display {
     this.element = h(
       "section",
       { class: "controls display", "aria-label": "How maps are shown" },
-      this.#fold,
       h("div", { class: "control" }, h("span", { class: "label", "aria-hidden": "true" }, "Map"), signs),
       h("div", { class: "control" }, places),
       h("div", { class: "control" }, h("label", {}, h("span", { class: "label" }, "Overlay"), slider), this.#offer),
@@ -99,6 +100,34 @@ export class Display {
     return [SIGNS[this.sign][1], clipped, smoothed, this.shared && "one scale for all"].filter(Boolean).join(", ");
   }
 
+  /** What is chosen, as a session keeps it. */
+  get settings() {
+    const { sign, place, opacity, clip, smooth, outline, shared } = this;
+    return { sign, place, opacity, clip, smooth, outline, shared, colours: { ...this.#colours } };
+  }
+
+  /** Chooses what a session kept, as far as it is still on offer. */
+  set settings({ sign, place, opacity, shared, colours, ...numbers }) {
+    if (Object.hasOwn(SIGNS, sign)) this.sign = sign;
+    if (Object.hasOwn(PLACES, place)) this.place = place;
+    if (typeof opacity === "number" && opacity >= 0 && opacity <= 1) this.opacity = opacity;
+    this.shared = shared === true;
+    for (const [key, choices] of Object.entries({ clip: CLIPS, smooth: SMOOTHINGS, outline: OUTLINES })) {
+      const index = choices.findIndex(([value]) => value === numbers[key]);
+      if (index < 0) continue;
+      this[key] = choices[index][0];
+      this.#fields[key].selectedIndex = index;
+    }
+    for (const ways of ["one", "two"]) if (COLOURS[ways].some(([name]) => name === colours?.[ways])) this.#colours[ways] = colours[ways];
+    for (const key of ["sign", "place"]) this.element.querySelector(`input[name="${key}"][value="${this[key]}"]`).checked = true;
+    this.#slider.value = this.opacity * 100;
+    this.#slider.disabled = this.place !== "over";
+    this.#shared.checked = this.shared;
+    this.#offerColours();
+    this.onlayers?.();
+    this.onstyle?.();
+  }
+
   get colours() {
     return this.#colours[this.#ways];
   }
@@ -111,11 +140,6 @@ export class Display {
   offerCause(known) {
     this.#offer.hidden = !known;
     this.#setCause(known && this.#outlineCause.checked);
-  }
-
-  #unfold() {
-    const open = this.element.toggleAttribute("data-open");
-    this.#fold.setAttribute("aria-expanded", String(open));
   }
 
   get #ways() {
@@ -143,7 +167,7 @@ export class Display {
   }
 
   #number(choices, key) {
-    const field = list(choices, this[key]);
+    const field = (this.#fields[key] = list(choices, this[key]));
     field.onchange = () => {
       this[key] = choices[field.selectedIndex][0];
       this.onstyle?.();

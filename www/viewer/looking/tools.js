@@ -34,7 +34,8 @@ export class Tools {
   #full;
 
   constructor(step) {
-    const button = (name, label, act, text) => h("button", { type: "button", class: "tool", title: label, "aria-label": text ? null : label, onclick: act }, icon(...ICONS[name]), text ? h("span", {}, text) : null);
+    // Where a finger points nothing can hover: there a button without a word shows its `short` one.
+    const button = (name, label, act, text, short) => h("button", { type: "button", class: "tool", title: label, "aria-label": text ? null : label, onclick: act }, icon(...ICONS[name]), h("span", { class: short ? "short" : null }, text ?? short));
     const hide = button("hide", "Hides the map while it is held (H)", null, "Hold to hide map");
     const set = (hidden) => {
       hide.setAttribute("aria-pressed", String(hidden));
@@ -62,14 +63,14 @@ export class Tools {
     mask.dataset.takes = "mask";
     this.#clear = button("clear", "Remove the region", () => this.onclear?.(), "Remove region");
     this.#clear.hidden = true;
-    this.#full = button("full", "Full screen (F)", () => this.onfull?.());
+    this.#full = button("full", "Full screen (F)", () => this.onfull?.(), null, "Full screen");
     this.element = h(
       "div",
       { class: "tools", role: "group", "aria-label": "Looking at the image" },
-      button("out", "Zoom out (−)", () => this.onzoom?.(1 / step)),
-      button("in", "Zoom in (+)", () => this.onzoom?.(step)),
-      button("whole", "Whole picture (0)", () => this.onwhole?.()),
-      button("crop", "What the network sees", () => this.oncrop?.()),
+      button("out", "Zoom out (−)", () => this.onzoom?.(1 / step), null, "Zoom out"),
+      button("in", "Zoom in (+)", () => this.onzoom?.(step), null, "Zoom in"),
+      button("whole", "Whole picture (0)", () => this.onwhole?.(), null, "Whole picture"),
+      button("crop", "What the network sees", () => this.oncrop?.(), null, "What the network sees"),
       hide,
       this.#draw,
       mask,
