@@ -95,8 +95,12 @@ pub(crate) fn agrees(found: Step, exact: &ArrayD<f64>) -> Result<(), String> {
 /// What an exporter has done to a network that is therefore trained otherwise than in PyTorch.
 pub(crate) fn otherwise(name: &str, exporter: &str) -> Option<&'static str> {
     match (name, exporter) {
-        ("maxvit", _) => Some("the exporter looks its table of positions up once: every pair of places learns a number of its own"),
-        ("swin_v2", "torchscript") => Some("the exporter runs the small network of positions once: what it answered is learnt in its place"),
+        ("maxvit", _) => Some(
+            "the exporter looks its table of positions up once: every pair of places learns a number of its own",
+        ),
+        ("swin_v2", "torchscript") => Some(
+            "the exporter runs the small network of positions once: what it answered is learnt in its place",
+        ),
         _ => None,
     }
 }

@@ -19,6 +19,7 @@ pub use driver::{Card, Driver};
 pub use executor::{Mode, Network};
 pub use gradient::gradients;
 pub use operators::{has_operator, operator_names};
+pub use parameters::{Survey, survey};
 pub use shim::{
     Tf32, allow_tf32, card_memory, cuda_versions, peak_memory, release_memory, reset_peak_memory,
     torch_version,

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use anyhow::Result;
 use pellucid_shared::onnx::pb::{GraphProto, NodeProto, TensorProto, tensor_proto::DataType};
-use pellucid_shared::onnx::{Attributes, booleans, floats, ints, is_floating};
+use pellucid_shared::onnx::{Attributes, Model, booleans, floats, ints, is_floating};
 use tch::{Device, Kind, Tensor};
 
 use super::arrays::to_tensor;
@@ -84,6 +84,45 @@ pub(super) fn learnt(graph: &GraphProto) -> HashSet<String> {
         roles.follow(node);
     }
     learnt
+}
+
+/// What a training changes of a graph's numbers, and what it does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Survey {
+    /// How many numbers are learnt.
+    pub learnt: usize,
+    /// In how many tensors.
+    pub tensors: usize,
+    /// The tensors of several floating-point numbers that are not learnt, running statistics aside, by name.
+    pub fixed: Vec<String>,
+}
+
+/// Surveys a model whose functions are written out.
+#[must_use]
+pub fn survey(model: &Model) -> Survey {
+    let mut graph = model.graph().clone();
+    lift_constants(&mut graph);
+    let (learnt, statistics) = (learnt(&graph), running_statistics(&graph));
+    let is_learnt = |tensor: &&TensorProto| learnt.contains(&tensor.name);
+    let fixed = |tensor: &&TensorProto| {
+        is_float(tensor)
+            && elements(tensor) > 1
+            && !is_learnt(tensor)
+            && !statistics.contains(&tensor.name)
+    };
+    let stored = graph.initializer.iter();
+    Survey {
+        learnt: stored
+            .clone()
+            .filter(is_learnt)
+            .map(|tensor| elements(tensor) as usize)
+            .sum(),
+        tensors: stored.clone().filter(is_learnt).count(),
+        fixed: stored
+            .filter(fixed)
+            .map(|tensor| tensor.name.clone())
+            .collect(),
+    }
 }
 
 /// What is known of the values in front of a node.

@@ -9,12 +9,15 @@ use pellucid_shared::contract::{Contract, Wishes};
 use pellucid_shared::files;
 use pellucid_shared::image::Preprocessing;
 use pellucid_shared::kind::FileKind;
-use pellucid_shared::onnx::{MOST_BYTES, Model, floats, set_floats, tensor_shape};
+use pellucid_shared::onnx::{
+    Batch, MOST_BYTES, Model, declared_shape, floats, inline, set_batch, set_floats, tensor_shape,
+};
 use pellucid_shared::said;
 use pellucid_shared::zoo::{Architecture, Blueprint, build};
 use safetensors::{Dtype, SafeTensors};
 
 use super::names::unwrapped;
+use crate::torch::survey;
 
 /// What to begin with.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,6 +39,8 @@ pub(super) struct Initial {
     /// The architecture's name for the card.
     pub(super) architecture: String,
     pub(super) notices: Vec<String>,
+    /// Whether the graph is the file's own, which nobody here has exported before.
+    pub(super) foreign: bool,
 }
 
 /// The input's side where nobody says: 224 pixels as on ImageNet, 64 for the small network.
@@ -79,6 +84,7 @@ pub(super) fn initial_model(start: &Start, classes: &[Class], seed: u64) -> Resu
                 preprocessing: Preprocessing::square(size),
                 architecture: architecture.name().to_owned(),
                 notices,
+                foreign: false,
             })
         }
     }
@@ -89,7 +95,8 @@ pub(super) fn initial_model(start: &Start, classes: &[Class], seed: u64) -> Resu
 fn own_graph(file: &Path, size: Option<u32>, classes: &[Class]) -> Result<Initial> {
     let place = file.display();
     let refused = || format!("{place} cannot be trained further");
-    let model = Model::load(file).with_context(refused)?;
+    // Weights within functions get names that they can be written back under.
+    let model = inline(Model::load(file)?).with_context(refused)?;
     let wishes = Wishes {
         size,
         ..Wishes::default()
@@ -118,8 +125,10 @@ fn own_graph(file: &Path, size: Option<u32>, classes: &[Class]) -> Result<Initia
         signature.classes,
         classes.len()
     );
+    let model = open_batch(model).with_context(refused)?;
     let assumed = contract.assumed.iter();
     let mut notices: Vec<String> = assumed.map(|what| format!("assumed: {what}")).collect();
+    notices.extend(what_is_learnt(&model));
     if contract.named {
         notices.extend(other_classes(&contract.classes, classes).with_context(refused)?);
     }
@@ -128,7 +137,46 @@ fn own_graph(file: &Path, size: Option<u32>, classes: &[Class]) -> Result<Initia
         preprocessing,
         architecture,
         notices,
+        foreign: true,
     })
+}
+
+/// The model for any number of images at a time.
+///
+/// # Errors
+/// Where a node holds to the batch that the file was exported with; the error names it.
+fn open_batch(model: Model) -> Result<Model> {
+    let batch = model.input(None)?;
+    let fixed = declared_shape(batch)
+        .is_some_and(|shape| shape.first().is_some_and(|dim| dim.known().is_some()));
+    match fixed {
+        true => {
+            set_batch(model, Batch::Open).context("it is made for one number of images at a time")
+        }
+        false => Ok(model),
+    }
+}
+
+/// What a foreign graph's training changes, and what it leaves as it is.
+fn what_is_learnt(model: &Model) -> Vec<String> {
+    let survey = survey(model);
+    let mut told = vec![format!(
+        "learnt: {} numbers in {} tensors",
+        survey.learnt, survey.tensors
+    )];
+    if !survey.fixed.is_empty() {
+        let names = said::names(survey.fixed.iter().map(|name| &name[..]));
+        told.push(format!("not learnt: {names}"));
+    }
+    let normalized = |op: &str| op.ends_with("Normalization");
+    let nodes = &model.graph().node;
+    let convolutions = nodes.iter().filter(|node| node.op_type == "Conv").count();
+    if convolutions > 0 && !nodes.iter().any(|node| normalized(&node.op_type)) {
+        told.push(format!(
+            "no normalization beside {convolutions} convolutions: if the network had batch normalizations, its exporter has folded them away, and their statistics do not adapt"
+        ));
+    }
+    told
 }
 
 /// What there is to say where a model's named classes are not the data's. The same ones in another order are refused: each

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use pellucid_shared::onnx::require_finite;
+use pellucid_shared::onnx::{Model, require_finite};
+use tch::Device;
 
 use super::Settings;
 use super::facts::{card, describe};
@@ -13,12 +14,15 @@ use super::init::initial_model;
 use super::log::{EpochRecord, Log};
 use super::run::Run;
 use super::stages::Stage;
-use crate::data::{Dataset, Examples, Part, Split, TRAINING_POPULATION};
+use crate::data::{Dataset, Examples, Part, Split, TRAINING_POPULATION, batch};
 use crate::evaluate::Evaluation;
 use crate::export::{self, Verification};
 use crate::progress::Progress;
 use crate::stop::Stop;
 use crate::torch::{Network, Tf32, allow_tf32, choose_device};
+
+/// Images that the way to the verified file is tried with before the first epoch.
+const REHEARSED: usize = 2;
 
 /// What a training ended with.
 #[derive(Clone, Debug)]
@@ -117,6 +121,9 @@ impl<'a> Run<'a> {
         for stage in Stage::ALL {
             stage.check(settings, &initial.model, &mut network)?;
         }
+        if initial.foreign {
+            rehearse(&initial.model, &network, &validation, progress)?;
+        }
         let held = stop.hold();
         let folder = Folder::prepare(&settings.out)?;
         Ok(Self {
@@ -173,6 +180,28 @@ impl<'a> Run<'a> {
                 .max_minutes
                 .is_some_and(|most| minutes >= most)
     }
+}
+
+/// Goes the way to the verified file with the network that is not trained yet: a graph that an engine does not run, or runs otherwise, is found
+/// now and not after hours.
+fn rehearse(
+    model: &Model,
+    network: &Network,
+    validation: &Examples,
+    progress: &Progress,
+) -> Result<()> {
+    progress.say("trying whether the file can be verified that this training would end with");
+    let sample: Vec<usize> = (0..validation.len().min(REHEARSED)).collect();
+    let (sample, _) = batch(validation, &sample, Device::Cpu)?;
+    let folder = tempfile::tempdir().context("no temporary folder can be made")?;
+    export::export(
+        model,
+        network,
+        &sample,
+        &folder.path().join("rehearsal.onnx"),
+    )
+    .context("the file that this training would end with could not be verified")?;
+    Ok(())
 }
 
 fn check_parts(settings: &Settings, train: &Dataset, validation: &Dataset) -> Result<()> {
