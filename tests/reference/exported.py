@@ -2,7 +2,7 @@
 lists of families in `models.py` and `timm_models.py` share.
 
 Every list writes `index.json`; for every network a folder with `image.npy`, `cotangent.npy` (float32), `logits.npy`, `grad.npy`
-and `step.npy` (float64: the whole network computed so); and for every exporter `torchscript.onnx` and `dynamo.onnx` in it. Weights
+and, of some, `step.npy` (float64: the whole network computed so); and for every exporter `torchscript.onnx` and `dynamo.onnx` in it. Weights
 are random.
 
 The image is chosen: two engines round differently, and where a pre-activation is nearly zero they end up on different sides of
@@ -64,6 +64,8 @@ class Family:
     calm: bool = False
     # Whether it is exported with an open batch size, and compared on a batch of two.
     dynamic: bool = False
+    # Whether a step of training is computed, too. The network must not keep what it computes from its parameters.
+    trained: bool = False
 
 
 def main(description, families, versions):
@@ -109,8 +111,9 @@ def make(name, family, folder):
     with fresh_cotangents(exact):
         image, unsteady = steady_image(exact, rng, cotangent, family.size)
     logits, grad, off = held_to_differences(exact, image, cotangent, rng)
-    step = training_steps(exact, image)
-    arrays = {"image": image, "cotangent": cotangent, "logits": logits, "grad": grad, "step": step}
+    arrays = {"image": image, "cotangent": cotangent, "logits": logits, "grad": grad}
+    if family.trained:
+        arrays["step"] = training_steps(exact, image)
     for stem, array in arrays.items():
         np.save(folder / f"{stem}.npy", np.ascontiguousarray(array))
     network = network.float()

@@ -104,6 +104,6 @@ CALM = {"googlenet", "inception_v3", "mnasnet0_5", "mobilenet_v2", "regnet_y_400
 
 if __name__ == "__main__":
     families = {
-        name: Family(build, size, calm=name in CALM, dynamic=name in DYNAMIC) for name, (build, size) in FAMILIES.items()
+        name: Family(build, size, calm=name in CALM, dynamic=name in DYNAMIC, trained=True) for name, (build, size) in FAMILIES.items()
     }  # fmt: skip
     main(__doc__, families, {"torchvision": torchvision.__version__})
