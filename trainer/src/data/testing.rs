@@ -1,10 +1,5 @@
 //! What the tests of this module share.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
 use std::path::PathBuf;
@@ -27,14 +22,11 @@ pub(crate) fn tree(files: &[&str]) -> tempfile::TempDir {
     folder
 }
 
-/// A folder of the real data that stands beside the checkout; says so where it is missing.
-pub(crate) fn real_data(name: &str) -> Option<PathBuf> {
+/// A folder of the real data that stands beside the checkout. Tests that ask for it are ignored, and run by `cargo xtask test` where it is there.
+pub(crate) fn real_data(name: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../../shared/data")
         .join(name);
-    if !folder.is_dir() {
-        eprintln!("skipped: no ../shared/data/{name}");
-        return None;
-    }
-    Some(folder)
+    assert!(folder.is_dir(), "{} is missing", folder.display());
+    folder
 }

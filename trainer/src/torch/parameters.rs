@@ -146,6 +146,10 @@ impl<'a> Roles<'a> {
         let every = (0..node.input.len()).filter_map(parameter);
         let several = |(_, tensor): &(usize, &TensorProto)| elements(tensor) > 1;
         let used: Vec<(usize, &TensorProto)> = match &node.op_type[..] {
+            // A weight that is standardised.
+            "BatchNormalization" if !self.is_of_the_image(node.input.first()) => {
+                parameter(0).into_iter().collect()
+            }
             "Conv"
             | "ConvTranspose"
             | "Gemm"
@@ -168,6 +172,10 @@ impl<'a> Roles<'a> {
         used.into_iter()
             .map(|(_, tensor)| tensor.name.clone())
             .collect()
+    }
+
+    fn is_of_the_image(&self, name: Option<&String>) -> bool {
+        name.is_some_and(|name| self.of_the_image.contains(&name[..]))
     }
 
     /// Whether a node only prepares an image: what it is scaled and shifted by is no layer's.
@@ -246,14 +254,20 @@ pub(super) fn constant(node: &NodeProto) -> Option<TensorProto> {
 
 /// The running statistics, which training updates without a gradient.
 pub(super) fn running_statistics(graph: &GraphProto) -> HashSet<String> {
-    let normalizations = graph
-        .node
-        .iter()
-        .filter(|node| node.op_type == "BatchNormalization");
-    normalizations
-        .flat_map(|node| node.input.iter().skip(3))
-        .cloned()
-        .collect()
+    let stored: HashSet<&str> = graph.initializer.iter().map(|t| &t.name[..]).collect();
+    let inputs = graph.input.iter().map(|input| &input.name[..]);
+    let mut image: HashSet<&str> = inputs.filter(|name| !stored.contains(name)).collect();
+    let mut statistics = HashSet::new();
+    for node in &graph.node {
+        if node.input.iter().any(|name| image.contains(&name[..])) {
+            image.extend(node.output.iter().map(|name| &name[..]));
+            // Those of a weight that is standardised are its own.
+            if node.op_type == "BatchNormalization" {
+                statistics.extend(node.input.iter().skip(3).cloned());
+            }
+        }
+    }
+    statistics
 }
 
 /// Every initializer as a tensor on the device; floating-point ones in `kind`.

@@ -72,6 +72,7 @@ impl Plan {
             blueprint,
             constants: HashMap::new(),
             slots: HashMap::new(),
+            image: HashSet::new(),
             steps: vec![],
         };
         let nodes = &blueprint.model.graph().node;
@@ -152,6 +153,8 @@ struct Planner<'a> {
     /// What is known before the graph runs, beside what is stored.
     constants: HashMap<String, Tensor>,
     slots: HashMap<String, usize>,
+    /// The slots of what depends on the image.
+    image: HashSet<usize>,
     steps: Vec<Step>,
 }
 
@@ -168,19 +171,26 @@ impl Planner<'_> {
             return Ok(());
         }
         let make = operator(&node.op_type).context("it is not executed on libtorch")?;
+        let inputs = node
+            .input
+            .iter()
+            .map(|name| self.source(name))
+            .collect::<Result<Vec<_>>>()?;
+        let depends = |source: &Source| match source {
+            Source::Image => true,
+            Source::Slot(slot) => self.image.contains(slot),
+            Source::Nothing | Source::Tensor(_) => false,
+        };
+        let of_the_image = inputs.iter().any(depends);
         let site = Site {
             node,
+            of_the_image: inputs.first().is_some_and(depends),
             shapes: blueprint.shapes,
             opset: blueprint.model.opset(),
             kind: blueprint.kind,
             device: blueprint.device,
         };
         let kernel = make(&site)?;
-        let inputs = node
-            .input
-            .iter()
-            .map(|name| self.source(name))
-            .collect::<Result<Vec<_>>>()?;
         let fixed = |(name, source): (&String, &Source)| match source {
             Source::Nothing => true,
             Source::Tensor(_) => !blueprint.variable.contains(name),
@@ -191,9 +201,16 @@ impl Planner<'_> {
         }
         let mut outputs = vec![];
         for name in &node.output {
-            let slot = self.slots.len();
-            outputs
-                .push((!name.is_empty()).then(|| *self.slots.entry(name.clone()).or_insert(slot)));
+            if name.is_empty() {
+                outputs.push(None);
+                continue;
+            }
+            let next = self.slots.len();
+            let slot = *self.slots.entry(name.clone()).or_insert(next);
+            if of_the_image {
+                self.image.insert(slot);
+            }
+            outputs.push(Some(slot));
         }
         self.steps.push(Step {
             node: format!("node `{}` ({})", node_name(node), node.op_type),

@@ -13,6 +13,8 @@ pub(super) struct Site<'a> {
     /// What floating-point numbers are computed in.
     pub(super) kind: Kind,
     pub(super) device: Device,
+    /// Whether the first input depends on the image; otherwise it is a weight, or made of weights.
+    pub(super) of_the_image: bool,
 }
 
 /// The values of a node's inputs in one run.

@@ -9,15 +9,13 @@ use pellucid_shared::contract::{Contract, Wishes};
 use pellucid_shared::files;
 use pellucid_shared::image::Preprocessing;
 use pellucid_shared::kind::FileKind;
-use pellucid_shared::onnx::{
-    Batch, MOST_BYTES, Model, declared_shape, floats, inline, set_batch, set_floats, tensor_shape,
-};
+use pellucid_shared::onnx::{MOST_BYTES, Model, floats, inline, set_floats, tensor_shape};
 use pellucid_shared::said;
 use pellucid_shared::zoo::{Architecture, Blueprint, build};
 use safetensors::{Dtype, SafeTensors};
 
+use super::foreign::{open_batch, what_is_learnt};
 use super::names::unwrapped;
-use crate::torch::survey;
 
 /// What to begin with.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -139,44 +137,6 @@ fn own_graph(file: &Path, size: Option<u32>, classes: &[Class]) -> Result<Initia
         notices,
         foreign: true,
     })
-}
-
-/// The model for any number of images at a time.
-///
-/// # Errors
-/// Where a node holds to the batch that the file was exported with; the error names it.
-fn open_batch(model: Model) -> Result<Model> {
-    let batch = model.input(None)?;
-    let fixed = declared_shape(batch)
-        .is_some_and(|shape| shape.first().is_some_and(|dim| dim.known().is_some()));
-    match fixed {
-        true => {
-            set_batch(model, Batch::Open).context("it is made for one number of images at a time")
-        }
-        false => Ok(model),
-    }
-}
-
-/// What a foreign graph's training changes, and what it leaves as it is.
-fn what_is_learnt(model: &Model) -> Vec<String> {
-    let survey = survey(model);
-    let mut told = vec![format!(
-        "learnt: {} numbers in {} tensors",
-        survey.learnt, survey.tensors
-    )];
-    if !survey.fixed.is_empty() {
-        let names = said::names(survey.fixed.iter().map(|name| &name[..]));
-        told.push(format!("not learnt: {names}"));
-    }
-    let normalized = |op: &str| op.ends_with("Normalization");
-    let nodes = &model.graph().node;
-    let convolutions = nodes.iter().filter(|node| node.op_type == "Conv").count();
-    if convolutions > 0 && !nodes.iter().any(|node| normalized(&node.op_type)) {
-        told.push(format!(
-            "no normalization beside {convolutions} convolutions: if the network had batch normalizations, its exporter has folded them away, and their statistics do not adapt"
-        ));
-    }
-    told
 }
 
 /// What there is to say where a model's named classes are not the data's. The same ones in another order are refused: each

@@ -10,6 +10,7 @@ mod epoch;
 mod facts;
 mod finish;
 mod folder;
+mod foreign;
 mod init;
 mod log;
 mod memory;

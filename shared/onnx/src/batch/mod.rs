@@ -1,5 +1,6 @@
 //! Setting the batch of a model that was exported for another.
 
+mod concat;
 mod culprit;
 mod reshape;
 #[cfg(test)]
@@ -26,7 +27,7 @@ pub enum Batch {
 }
 
 /// Sets the first axis of the model's inputs, and of what follows from it. Constant targets of `Reshape` that hold the old
-/// batch are replaced, and shape inference then has to find the new batch in every output that had the old one. The
+/// batch are replaced, what a `Concat` puts beside the one image of a batch of one is repeated, and shape inference then has to find the new batch in every output that had the old one. The
 /// model's own functions must be inlined ([`super::inline()`]). Weights are not copied.
 ///
 /// # Errors
@@ -181,7 +182,18 @@ fn walk(
     let mut names = Names::of(graph);
     let mut known = given(graph)?;
     let mut replaced = HashSet::new();
-    for node in &mut graph.node {
+    let mut nodes = Vec::with_capacity(graph.node.len());
+    for mut node in std::mem::take(&mut graph.node) {
+        let node = &mut node;
+        let repeats = concat::repeated(node, old, &known, &mut names)?;
+        for tensor in repeats.constants {
+            known.learn_tensor(&tensor.name, &tensor)?;
+            graph.initializer.push(tensor);
+        }
+        for repeat in repeats.nodes {
+            infer_node(&repeat, &mut known, opset, &HashMap::new())?;
+            nodes.push(repeat);
+        }
         let target = match batch {
             Some(batch) => reshape::retargeted(node, old, &known, batch)?,
             None => None,
@@ -197,7 +209,9 @@ fn walk(
             OnnxError::Node { node, op, why } => OnnxError::FixedBatch { node, op, why },
             other => other,
         })?;
+        nodes.push(std::mem::take(node));
     }
+    graph.node = nodes;
     drop_unread(graph, &replaced);
     Ok(known)
 }

@@ -50,10 +50,18 @@ fn replace(
     let fits =
         |to: usize| elements(&result[..to]) == Some(rows) && result[to].is_multiple_of(batch);
     let stays = from < result.len() && fits(from) && result[from] == before[from];
-    let to = if stays {
-        from
-    } else {
-        (0..result.len()).find(|&to| fits(to))?
+    // Tokens before the batch, `[197, 1, 768]` or the heads' `[197, 12, 64]`, as the rows of a matrix, `[197, 768]`.
+    let matrix = rows > 1 && result.len() == 2 && Some(result[0]) == rows.checked_mul(batch);
+    let merged = matrix.then_some(0);
+    // The rows come apart again, `[197, 768]` as `[197, 1, 768]`.
+    let shapes = (before.len(), result.len(), from);
+    let rows_apart = shapes == (2, 3, 0) && result[..2] == [before[0], batch] && before[0] != batch;
+    let apart = rows_apart.then_some(1);
+    let stays = stays && apart.is_none();
+    let to = match (stays, apart.or(merged)) {
+        (true, _) => from,
+        (false, Some(to)) => to,
+        (false, None) => (0..result.len()).find(|&to| fits(to))?,
     };
     if target[to] == -1 || (target[to] == 0 && copies) {
         return None;
@@ -128,6 +136,18 @@ mod tests {
         assert_eq!(
             new(&[1, 1, 12, 64], &[1, 1, 768], 1, &[1, 1, 12, 64]),
             Some(vec![1, 0, 12, 64])
+        );
+    }
+
+    #[test]
+    fn rows_of_tokens_and_images_stay_rows() {
+        for before in [[17, 1, 64], [17, 4, 16]] {
+            assert_eq!(new(&[17, 64], &before, 1, &[17, 64]), Some(vec![-1, 64]));
+        }
+        // And come apart again.
+        assert_eq!(
+            new(&[17, 1, 64], &[17, 64], 0, &[17, 1, 64]),
+            Some(vec![17, -1, 64])
         );
     }
 

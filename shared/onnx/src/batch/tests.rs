@@ -100,8 +100,8 @@ fn a_node_that_holds_to_the_old_batch_is_named() {
     };
     // The class token of a vision transformer, repeated for the batch of the export.
     let token = || {
-        graph(&[1, 6, 4], |g| {
-            let token = g.floats("token", &zeros(&[1, 1, 4]));
+        graph(&[2, 6, 4], |g| {
+            let token = g.floats("token", &zeros(&[2, 1, 4]));
             let tokens = g.node("Concat", "tokens", &[&token, "x"], [("axis", 1.into())]);
             let first = g.ints("first", &[0]);
             let class = g.node("Gather", "class", &[&tokens, &first], [("axis", 1.into())]);
@@ -174,4 +174,31 @@ fn inputs_that_name_no_batch_are_refused() {
         .push(float_value("weight", Some(&[5, 16].map(Dim::Known))));
     graph.initializer.push(float_tensor("unread", &zeros(&[3])));
     assert!(set_batch(Model::from_proto(proto).unwrap(), Batch::Open).is_ok());
+}
+
+/// A class token of a batch of one, as exporters write it down: with any batch every image gets it.
+#[test]
+fn what_is_put_beside_one_image_is_put_beside_each() {
+    let token = |batch: usize| {
+        graph(&[batch, 3, 4], |g| {
+            let token = g.floats("token", &ArrayD::from_elem(IxDyn(&[batch, 1, 4]), 0.5));
+            let all = g.node("Concat", "all", &[&token, "x"], [("axis", 1.into())]);
+            let weight = g.floats("weight", &zeros(&[4, 5]));
+            let y = g.node("MatMul", "scores", &[&all, &weight], []);
+            let axes = g.ints("axes", &[1]);
+            g.node("ReduceSum", "y", &[&y, &axes], [("keepdims", 0.into())])
+        })
+    };
+    let set = set_batch(token(1), Batch::Open).unwrap();
+    let n = || Dim::Named("N".into());
+    assert_eq!(shapes(&set).1, vec![n(), Dim::Known(5)]);
+    let inner = crate::infer_shapes(&set).unwrap();
+    assert_eq!(
+        inner.get("all"),
+        Some(&vec![n(), Dim::Known(4), Dim::Known(4)])
+    );
+    let fixed = set_batch(token(1), fixed(3)).unwrap();
+    assert_eq!(shapes(&fixed).1, vec![Dim::Known(3), Dim::Known(5)]);
+    // Tokens that differ between images are those images' alone.
+    assert!(set_batch(token(2), Batch::Open).is_err());
 }

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use tch::{Kind, Tensor};
 
-use super::super::site::{Kernel, Site, one};
+use super::super::site::{Inputs, Kernel, Site, one};
 use super::Operator;
 
 pub(super) const OPERATORS: &[(&str, Operator)] = &[
@@ -26,11 +26,17 @@ fn epsilon(site: &Site<'_>) -> Result<f64> {
 /// Train mode updates the running statistics in place. ONNX's `momentum` is the share that stays, libtorch's the share
 /// that is new.
 ///
+/// Of weights, which some networks standardise so, the statistics are always their own.
+///
 /// libtorch 2.11 reads a cotangent in the wrong order on a CPU where it comes with the strides of tokens, of one image that was
 /// flattened and transposed behind the normalization. Through a flat view it comes with its own.
 fn batch_normalization(site: &Site<'_>) -> Result<Kernel> {
     let epsilon = epsilon(site)?;
     let momentum = 1.0 - f64::from(site.attributes().float("momentum", 0.9)?);
+    if !site.of_the_image {
+        let own = site.attributes().int("training_mode", 0)? != 0;
+        return one(move |inputs| standardised(inputs, own, epsilon));
+    }
     one(move |inputs| {
         let parameter = |index| inputs.at(index).map(Some);
         let x = inputs.at(0)?;
@@ -46,6 +52,27 @@ fn batch_normalization(site: &Site<'_>) -> Result<Kernel> {
         )?;
         Ok(y.f_flatten(0, -1)?.f_reshape(x.size())?)
     })
+}
+
+/// A weight by its own statistics, or by those that the graph computes of it and hands in, through which the gradient flows too.
+fn standardised(inputs: &Inputs, own: bool, epsilon: f64) -> Result<Tensor> {
+    let (x, scale, bias) = (inputs.at(0)?, inputs.at(1)?, inputs.at(2)?);
+    if own {
+        let none = None::<&Tensor>;
+        return Ok(x.f_batch_norm(
+            Some(scale),
+            Some(bias),
+            none,
+            none,
+            true,
+            0.0,
+            epsilon,
+            true,
+        )?);
+    }
+    let slope = scale.f_div(&inputs.at(4)?.f_add_scalar(epsilon)?.f_sqrt()?)?;
+    let shift = bias.f_sub(&inputs.at(3)?.f_mul(&slope)?)?;
+    by_channel(x, &slope, Some(&shift))
 }
 
 /// `x` times the scale and plus the bias of each channel.
