@@ -10,9 +10,11 @@ use pellucid_shared::autodiff::{
 use pellucid_shared::contract::{About, Assumption, Contract, Wishes};
 use pellucid_shared::onnx::{
     Batch, GraphBuilder, MOST_BYTES, Model, NEWEST_OPSET, OPSET, data_file, infer_shapes, inline,
-    raise_opset, set_batch,
+    raise_opset,
 };
 use serde::Serialize;
+
+use crate::engines::with_batch;
 
 use super::feed::assumed_lines;
 use super::model;
@@ -61,7 +63,7 @@ pub struct Args {
     /// identity. The result is an estimate, not a gradient
     #[arg(long, value_name = "RULE", value_parser = one_of(ROUNDING))]
     quantized: Option<Quantized>,
-    /// Change the batch before the model is differentiated: a number of images, or `dynamic` for any
+    /// Change the batch before the model is differentiated: a number of images, or `dynamic` for any; the answers are compared with the file's
     #[arg(long, value_name = "N|dynamic", value_parser = batch)]
     batch: Option<Batch>,
     /// Raise the model to this operator set, 17 to 24, before it is differentiated; an older model is raised to 17 anyway
@@ -138,7 +140,11 @@ fn prepared(mut model: Model, batch: Option<Batch>, opset: Option<i64>) -> Resul
         model = inline(model)?;
     }
     if let Some(batch) = batch {
-        model = set_batch(model, batch)?;
+        let (changed, untried) = with_batch(model, batch)?;
+        if let Some(why) = untried {
+            eprintln!("its answers with the new batch were not compared with the file's: {why}");
+        }
+        model = changed;
     }
     Ok(match opset {
         Some(opset) => raise_opset(model, opset)?,

@@ -1,5 +1,6 @@
 //! Engines beside tract: ONNX Runtime, which is loaded when it is first asked for, and libtorch.
 
+mod batch;
 mod library;
 mod onnxruntime;
 mod taped;
@@ -15,6 +16,7 @@ use pellucid_shared::engine::{Engine, EngineError, TractEngine};
 use pellucid_shared::onnx::Model;
 use serde::{Deserialize, Serialize};
 
+pub use batch::with_batch;
 pub use onnxruntime::OrtEngine;
 #[cfg(feature = "torch")]
 pub use torch::TorchEngine;

@@ -67,17 +67,13 @@ pub(super) fn learnt(graph: &GraphProto) -> HashSet<String> {
         .filter(|tensor| is_float(tensor) && !statistics.contains(&tensor.name))
         .map(|tensor| (&tensor.name[..], tensor))
         .collect();
+    let inputs = graph.input.iter().map(|input| &input.name[..]);
     let mut roles = Roles {
         stored: &stored,
         own_name: stored.keys().map(|&name| (name, name)).collect(),
-        of_the_image: HashSet::new(),
-        unprepared: HashSet::new(),
+        of_the_image: of_the_image(graph),
+        unprepared: inputs.filter(|name| !stored.contains_key(name)).collect(),
     };
-    let inputs = graph.input.iter().map(|input| &input.name[..]);
-    for name in inputs.filter(|name| !stored.contains_key(name)) {
-        roles.of_the_image.insert(name);
-        roles.unprepared.insert(name);
-    }
     let mut learnt = HashSet::new();
     for node in &graph.node {
         learnt.extend(roles.learnt_by(node));
@@ -190,17 +186,10 @@ impl<'a> Roles<'a> {
 
     /// Learns what a node's outputs are.
     fn follow(&mut self, node: &'a NodeProto) {
-        let image = node
-            .input
-            .iter()
-            .any(|name| self.of_the_image.contains(&name[..]));
         let prepares = PREPARATION.contains(&&node.op_type[..]) && self.prepares(node);
         let first = node.input.first().map_or("", |name| &name[..]);
         let seen = self.own_name.get(first).copied();
         for output in &node.output {
-            if image {
-                self.of_the_image.insert(output);
-            }
             if prepares {
                 self.unprepared.insert(output);
             }
@@ -254,20 +243,30 @@ pub(super) fn constant(node: &NodeProto) -> Option<TensorProto> {
 
 /// The running statistics, which training updates without a gradient.
 pub(super) fn running_statistics(graph: &GraphProto) -> HashSet<String> {
+    let image = of_the_image(graph);
+    // A weight that is standardised so has statistics of its own.
+    let normalizes = |node: &&NodeProto| {
+        let first = node.input.first();
+        node.op_type == "BatchNormalization" && first.is_some_and(|name| image.contains(&name[..]))
+    };
+    let normalizations = graph.node.iter().filter(normalizes);
+    normalizations
+        .flat_map(|node| node.input.iter().skip(3))
+        .cloned()
+        .collect()
+}
+
+/// The values that depend on what the graph is fed.
+fn of_the_image(graph: &GraphProto) -> HashSet<&str> {
     let stored: HashSet<&str> = graph.initializer.iter().map(|t| &t.name[..]).collect();
     let inputs = graph.input.iter().map(|input| &input.name[..]);
     let mut image: HashSet<&str> = inputs.filter(|name| !stored.contains(name)).collect();
-    let mut statistics = HashSet::new();
     for node in &graph.node {
         if node.input.iter().any(|name| image.contains(&name[..])) {
             image.extend(node.output.iter().map(|name| &name[..]));
-            // Those of a weight that is standardised are its own.
-            if node.op_type == "BatchNormalization" {
-                statistics.extend(node.input.iter().skip(3).cloned());
-            }
         }
     }
-    statistics
+    image
 }
 
 /// Every initializer as a tensor on the device; floating-point ones in `kind`.

@@ -9,13 +9,14 @@ use pellucid_shared::contract::{Contract, Wishes};
 use pellucid_shared::files;
 use pellucid_shared::image::Preprocessing;
 use pellucid_shared::kind::FileKind;
-use pellucid_shared::onnx::{MOST_BYTES, Model, floats, inline, set_floats, tensor_shape};
+use pellucid_shared::onnx::{Batch, MOST_BYTES, Model, floats, inline, set_floats, tensor_shape};
 use pellucid_shared::said;
 use pellucid_shared::zoo::{Architecture, Blueprint, build};
 use safetensors::{Dtype, SafeTensors};
 
-use super::foreign::{open_batch, what_is_learnt};
+use super::foreign::what_is_learnt;
 use super::names::unwrapped;
+use crate::engines::with_batch;
 
 /// What to begin with.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -123,7 +124,8 @@ fn own_graph(file: &Path, size: Option<u32>, classes: &[Class]) -> Result<Initia
         signature.classes,
         classes.len()
     );
-    let model = open_batch(model).with_context(refused)?;
+    // What could not be compared here is rehearsed before the first epoch.
+    let (model, _) = with_batch(model, Batch::Open).with_context(refused)?;
     let assumed = contract.assumed.iter();
     let mut notices: Vec<String> = assumed.map(|what| format!("assumed: {what}")).collect();
     notices.extend(what_is_learnt(&model));

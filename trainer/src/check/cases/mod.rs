@@ -36,20 +36,12 @@ impl Builder {
         build: impl Fn(&mut GraphBuilder) -> Vec<String>,
     ) -> Result<(), OnnxError> {
         let op = name.split(' ').next().unwrap_or(name);
-        let mut graph = GraphBuilder::new(op);
-        let shape: Vec<Dim> = input.shape().iter().map(|&d| Dim::Known(d)).collect();
-        let x = graph.input("x", &shape);
-        let others = build(&mut graph);
-        let mut inputs = vec![&x[..]];
-        inputs.extend(others.iter().map(|name| &name[..]));
-        let y = graph.node(op, "y", &inputs, attributes);
-        graph.output(&y, None);
-        self.cases.push(Case {
-            name: name.to_owned(),
-            model: graph.finish()?,
-            input,
-        });
-        Ok(())
+        self.made(name, input, |graph, x| {
+            let others = build(graph);
+            let mut inputs = vec![x];
+            inputs.extend(others.iter().map(|name| &name[..]));
+            graph.node(op, "y", &inputs, attributes.clone())
+        })
     }
 
     /// A case that `build` makes of the input, whose name it is given; it returns the output's.

@@ -16,26 +16,21 @@ fn is_such(node: &NodeProto) -> bool {
 /// Writes such nodes out.
 pub(super) fn write_out(builder: &mut GraphBuilder) {
     for mut node in std::mem::take(&mut builder.graph_mut().node) {
-        if node.op_type == "Selu" {
-            spell_out(&mut node);
-        }
-        if !is_such(&node) || node.op_type == "Selu" {
-            builder.graph_mut().node.push(node);
-            continue;
-        }
-        let alpha = Attributes(&node).float("alpha", 1.0).unwrap_or(1.0);
         let before = builder.graph().node.len();
         match &node.op_type[..] {
-            "Celu" => celu(builder, &node, alpha),
-            _ => softplus(builder, &node),
+            _ if !is_such(&node) => {}
+            "Celu" => celu(builder, &node),
+            "Softplus" => softplus(builder, &node),
+            _ => spell_out(&mut node),
         }
         let parts = &mut builder.graph_mut().node[before..];
         // Whatever fails in them is told of the node that they are.
         for part in parts.iter_mut() {
             part.name = node_name(&node);
         }
-        if let Some(last) = parts.last_mut() {
-            last.output.clone_from(&node.output);
+        match parts.last_mut() {
+            Some(last) => last.output.clone_from(&node.output),
+            None => builder.graph_mut().node.push(node),
         }
     }
 }
@@ -51,7 +46,8 @@ fn spell_out(node: &mut NodeProto) {
 }
 
 /// `max(x, 0) + min(α (e^(x/α) − 1), 0)`.
-fn celu(builder: &mut GraphBuilder, node: &NodeProto, alpha: f32) {
+fn celu(builder: &mut GraphBuilder, node: &NodeProto) {
+    let alpha = Attributes(node).float("alpha", 1.0).unwrap_or(1.0);
     let wish = node_name(node);
     let x = &node.input[0];
     let [zero, one, alpha] = [0.0, 1.0, alpha].map(|value| builder.scalar(&wish, value));
