@@ -117,6 +117,35 @@ test('a folder that is picked is the same as one that is dropped', async () => {
   session.assertQuiet();
 });
 
+test('a folder on a slow drive is looked through in sight of the person, who may cancel that', async () => {
+  await clear();
+  await page.evaluate(() => {
+    const { webkitGetAsEntry } = DataTransferItem.prototype;
+    window.__quick = () => (DataTransferItem.prototype.webkitGetAsEntry = webkitGetAsEntry);
+    DataTransferItem.prototype.webkitGetAsEntry = function () {
+      const entry = webkitGetAsEntry.call(this);
+      const reader = entry.createReader();
+      const read = reader.readEntries.bind(reader);
+      reader.readEntries = (...told) => setTimeout(() => read(...told), 700);
+      entry.createReader = () => reader;
+      return entry;
+    };
+  });
+  const folder = join(files.folder, 'visit');
+  const status = viewer.root.locator('.progress .status');
+  await viewer.drop(folder);
+  assert.equal(await status.textContent(), 'Looking through the files…');
+  await viewer.root.getByRole('button', { name: 'Cancel' }).click();
+  assert.equal(await status.textContent(), 'Cancelled.');
+  await page.waitForTimeout(3000);
+  assert.equal(await strip().count(), 0, 'what was cancelled comes no later');
+  await viewer.drop(folder);
+  await viewer.done();
+  assert.equal(await strip().count(), 7);
+  await page.evaluate(() => window.__quick());
+  session.assertQuiet();
+});
+
 test('without any network a folder is classified all the same, and its table saved', async () => {
   await clear();
   const requests = session.requests.length;

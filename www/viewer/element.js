@@ -117,6 +117,7 @@ class PellucidViewer extends HTMLElement {
     this.#cases.onopen = (one) => this.#open(one, one.name);
     this.#cases.onwork = (working) => this.toggleAttribute("data-working", working);
     this.#intake.onmodel = (file, sidecar) => this.addModel(file, sidecar).catch(heard);
+    this.#intake.during = (work) => this.#jobs.run("Looking through the files…", work, { signals: [this.#life?.signal] });
     this.#intake.onrefuse = (text) => this.#intake.showError(text);
     this.#intake.onmask = (file) => this.#looking.readMask(file);
     this.#controls.onchange = () => this.#explainAgain().catch(heard);

@@ -1,7 +1,8 @@
 import { dropped, picked, sorted } from "./cases/gather.js";
 import { draw, h, icon } from "./dom.js";
 import { Fold } from "./fold.js";
-import { sentence, visible } from "./words.js";
+import { unless } from "./jobs.js";
+import { cancelled, sentence, visible } from "./words.js";
 
 /** So many names are told of what was left out. */
 const NAMED = 3;
@@ -9,7 +10,8 @@ const NAMED = 3;
 /**
  * The ways in: drop, pick, paste, or a sample. `onimages(images)` receives what `gather.js` makes of files, `onsample(phantom, name)` the
  * sample's number, `onmodel(file, sidecar)` a model file and the JSON beside it, `onmask(file)` what is dropped where masks belong,
- * `onsession(file)` a session's file, `onrefuse(sentence)` what cannot be taken.
+ * `onsession(file)` a session's file, `onrefuse(sentence)` what cannot be taken. `during(work)` runs what looks through the files, which
+ * may take its time where a folder lies on a slow drive: `work({ signal })`.
  */
 export class Intake {
   onimages;
@@ -18,6 +20,7 @@ export class Intake {
   onmask;
   onsession;
   onrefuse;
+  during;
 
   #samples = h("ul", { class: "samples", "aria-label": "Sample images" });
   #thumbnail = h("canvas", { class: "thumbnail", "aria-hidden": "true" });
@@ -88,11 +91,11 @@ export class Intake {
         event.preventDefault();
         const isMask = event.composedPath().some((element) => element.dataset?.takes === "mask");
         if (isMask && event.dataTransfer.files.length === 1) return this.onmask?.(event.dataTransfer.files[0]);
-        dropped(event.dataTransfer).then((files) => this.#sort(files, "Nothing to open was dropped: drop a file, such as an image saved on this device."));
+        this.#gather(dropped(event.dataTransfer), "Nothing to open was dropped: drop a file, such as an image saved on this device.");
       },
       paste: (event) => {
         if (event.defaultPrevented || !isMine(event)) return;
-        this.#sort(picked(event.clipboardData.files), "There is no image in the clipboard: copy an image, not its address.");
+        this.#gather(picked(event.clipboardData.files), "There is no image in the clipboard: copy an image, not its address.");
       },
     };
     for (const [name, listener] of Object.entries(listeners)) document.addEventListener(name, listener, { signal });
@@ -152,13 +155,19 @@ export class Intake {
     const files = picked(input.files);
     // So that choosing the same file again counts as a change.
     input.value = "";
-    this.#sort(files);
+    this.#gather(files);
   }
 
-  async #sort(files, ifNone) {
+  /** Takes files, or a promise of them; with none of them, `ifNone` says why nothing comes of it. */
+  #gather(files, ifNone) {
+    this.during(({ signal }) => this.#sort(files, ifNone, signal)).catch((error) => cancelled(error) || this.onrefuse?.(sentence(error)));
+  }
+
+  async #sort(given, ifNone, signal) {
     this.#left.hidden = true;
+    const files = await unless(signal, Promise.resolve(given));
     if (files.length === 0) return ifNone && this.onrefuse?.(ifNone);
-    const { models, cards, images, left, beyond, session } = await sorted(files);
+    const { models, cards, images, left, beyond, session } = await unless(signal, sorted(files));
     // First: the images beside it may be those that it asks for.
     if (session) await this.onsession?.(session);
     for (const model of models) {
@@ -166,7 +175,7 @@ export class Intake {
       this.onmodel?.(model, cards.find((card) => stem(card) === stem(model)) ?? (models.length === 1 ? cards[0] : undefined));
     }
     this.#tellLeft(left, beyond);
-    if (images.length > 0) this.onimages?.(images);
+    if (images.length > 0) await this.onimages?.(images);
     else if (models.length === 0 && cards.length > 0) this.onrefuse?.("A .json file describes a model: give it together with its .onnx file.");
     else if (models.length === 0 && !session) this.onrefuse?.("There is no image in this folder.");
   }
