@@ -59,6 +59,22 @@ fn resnet34_at_an_odd_size() {
 }
 
 #[test]
+fn resnet50_at_64_pixels() {
+    check(Architecture::Resnet50, 64, 1);
+}
+
+#[test]
+fn mobilenet_v2_at_an_odd_size() {
+    check(Architecture::MobilenetV2, 75, 1);
+}
+
+/// Whose pads depend on the size.
+#[test]
+fn efficientnet_lite0_at_an_odd_size() {
+    check(Architecture::EfficientnetLite0, 75, 1);
+}
+
+#[test]
 fn resnet18_carries_the_names_and_shapes_of_torchvision() {
     let model = network(Architecture::Resnet18, 224);
     let shape = |name: &str| model.initializer(name).map(|t| t.dims.clone());
@@ -81,6 +97,79 @@ fn resnet18_carries_the_names_and_shapes_of_torchvision() {
     // torchvision's resnet18 has 11,689,512 parameters, of which its head of 1,000 classes takes 513,000.
     assert_eq!(learnt, 11_689_512 - 513_000 + 3 * 512 + 3);
 }
+
+/// The element at `index` of the wave that fills the weights of these tests, in Python: `numpy.sin(1.7 * index + len(name))`.
+fn wave(index: usize, name: &str) -> f64 {
+    (1.7 * index as f64 + name.len() as f64).sin()
+}
+
+/// Published code's logits, computed in float64 with weights and an image that are formulas: torchvision 0.26's networks and
+/// efficientnet-lite-pytorch 0.1.0's, with three classes.
+#[test]
+fn architectures_are_those_of_the_published_code() {
+    const SIZE: usize = 64;
+    for (architecture, parameters, logits) in [
+        (Architecture::Resnet50, 23_514_179, RESNET50),
+        (Architecture::MobilenetV2, 2_227_715, MOBILENET_V2),
+        (
+            Architecture::EfficientnetLite0,
+            EFFICIENTNET_LITE0.0,
+            EFFICIENTNET_LITE0.1,
+        ),
+    ] {
+        let mut model = build(&Blueprint::new(architecture, 3, SIZE, 0)).unwrap();
+        let mut learnt = 0;
+        for tensor in model.initializers_mut() {
+            let name = tensor.name.clone();
+            let kind = name.rsplit('.').next().unwrap();
+            let constants = ["normalize.", "relu6.", "dropout."];
+            if constants.iter().any(|prefix| name.starts_with(prefix)) {
+                continue;
+            }
+            let shape = floats(tensor).unwrap().shape().to_vec();
+            let count: usize = shape.iter().product();
+            let fan_in: usize = shape[1..].iter().product();
+            let values: Vec<f32> = (0..count)
+                .map(|index| wave(index, &name))
+                .map(|wave| match kind {
+                    "running_mean" | "bias" => 0.2 * wave,
+                    "running_var" => 1.0 + 0.4 * wave,
+                    "weight" if shape.len() == 1 => 1.0 + 0.3 * wave,
+                    _ => wave * (4.0 / fan_in as f64).sqrt(),
+                } as f32)
+                .collect();
+            set_floats(tensor, &values).unwrap();
+            learnt += if kind.starts_with("running_") {
+                0
+            } else {
+                count
+            };
+        }
+        assert_eq!(learnt, parameters, "{architecture:?}");
+        let image = ArrayD::from_shape_fn(vec![1, 3, SIZE, SIZE], |at| {
+            let index = (at[1] * SIZE + at[2]) * SIZE + at[3];
+            (0.5 + 0.5 * (0.9 * index as f64).sin()) as f32
+        });
+        let network = Network::with_kind(&model, Device::Cpu, Kind::Double).unwrap();
+        let image = to_torch(&image, Kind::Double).unwrap();
+        let found = network.forward(&image, Mode::Eval).unwrap();
+        let found: Vec<f64> = from_torch(&found).unwrap().into_iter().collect();
+        for (found, wanted) in found.iter().zip(logits) {
+            // The normalization's constants are float32 here and float64 there.
+            assert!(
+                (found - wanted).abs() < 1e-5 * wanted.abs().max(1.0),
+                "{architecture:?}: {found} {wanted}"
+            );
+        }
+    }
+}
+
+const RESNET50: [f64; 3] = [66.7992311848549, 20.09043580608721, -36.702229430040894];
+const MOBILENET_V2: [f64; 3] = [-1.5243301251382377, 8.589700735606531, -5.921118556109671];
+const EFFICIENTNET_LITE0: (usize, [f64; 3]) = (
+    3_374_851,
+    [-2.6887724485268834, 12.506322645309131, -8.158211818701048],
+);
 
 #[test]
 fn train_mode_normalizes_with_the_batch_and_moves_the_running_statistics() {
@@ -124,7 +213,7 @@ fn train_mode_normalizes_with_the_batch_and_moves_the_running_statistics() {
 #[test]
 fn a_state_and_a_model_file_bring_every_weight_back() {
     let model = network(Architecture::ResnetSmall, 32);
-    let mut network = Network::new(&model, Device::Cpu).unwrap();
+    let network = Network::new(&model, Device::Cpu).unwrap();
     let images = to_torch(&uniform(&[4, 3, 32, 32], 0.0, 1.0, 3), Kind::Float).unwrap();
     let state = network.state();
     let before = network.forward(&images, Mode::Eval).unwrap();

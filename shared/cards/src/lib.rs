@@ -113,6 +113,26 @@ pub enum Norm {
     L2,
     /// The largest absolute value.
     Linf,
+    /// The sum of absolute values.
+    L1,
+    /// None: steps along the gradient, within [0, 1].
+    Unconstrained,
+    /// None: steps along the gradient of the spectrum of the pixels' logits (as in the `robustness` library).
+    Fourier,
+}
+
+impl Norm {
+    /// As people write it.
+    #[must_use]
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Self::L2 => "L2",
+            Self::Linf => "L∞",
+            Self::L1 => "L1",
+            Self::Unconstrained => "without a ball",
+            Self::Fourier => "in the spectrum",
+        }
+    }
 }
 
 /// One measured result.

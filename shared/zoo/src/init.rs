@@ -45,6 +45,17 @@ impl Initializer {
     }
 }
 
+/// The weights of a new linear layer, or its bias: uniform in ±1/√`fan_in`, PyTorch's default. Each `stream` of a seed is drawn
+/// apart from the others.
+#[must_use]
+pub fn fresh_linear(seed: u64, stream: u64, shape: &[usize], fan_in: usize) -> ArrayD<f32> {
+    let mut initializer = Initializer {
+        seed,
+        drawn: stream,
+    };
+    initializer.linear(shape, fan_in.max(1))
+}
+
 /// A standard normal number (Box and Muller, 1958).
 fn normal(rng: &mut ChaCha8Rng) -> f64 {
     let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();

@@ -1,11 +1,16 @@
 //! Architectures as functions that return an ONNX graph.
 //!
 //! Every graph takes `image`, float32 `[N, 3, size, size]`, RGB in [0, 1], and returns `logits` `[N, K]`. The
-//! normalization is inside, so that a perturbation of the input is one of pixels. Weights carry torchvision's names
-//! (`layer1.0.conv1.weight`), so that a torchvision state dict loads by name.
+//! normalization is inside, so that a perturbation of the input is one of pixels. Weights carry the names under which
+//! trained ones are published, torchvision's (`layer1.0.conv1.weight`) where it has the network, so that a state dict loads by name.
 
+mod efficientnet;
 mod init;
+mod mobilenet;
+mod net;
 mod resnet;
+
+pub use init::fresh_linear;
 
 use onnx_edit::{Model, OnnxError};
 
@@ -27,6 +32,13 @@ pub enum Architecture {
     Resnet18,
     /// ResNet-34 as in torchvision: 21.3 M weights.
     Resnet34,
+    /// ResNet-50 as in torchvision, whose second convolution of a block has the stride: 23.5 M weights.
+    Resnet50,
+    /// MobileNetV2 as in torchvision (Sandler et al., *Inverted Residuals and Linear Bottlenecks*, 2018): 2.2 M weights.
+    MobilenetV2,
+    /// EfficientNet-Lite0 (Tan and Le, *EfficientNet*, 2019, without squeeze-and-excitation and with ReLU6, as its authors
+    /// published it for small devices): 3.4 M weights.
+    EfficientnetLite0,
     /// A narrow ResNet for small images (stem of one 3×3 convolution of stride 2, four stages of one basic block
     /// of 16, 32, 64 and 128 channels) that a CPU trains in minutes: 0.3 M weights.
     ResnetSmall,
@@ -34,7 +46,14 @@ pub enum Architecture {
 
 impl Architecture {
     /// Every architecture.
-    pub const ALL: [Self; 3] = [Self::Resnet18, Self::Resnet34, Self::ResnetSmall];
+    pub const ALL: [Self; 6] = [
+        Self::Resnet18,
+        Self::Resnet34,
+        Self::Resnet50,
+        Self::MobilenetV2,
+        Self::EfficientnetLite0,
+        Self::ResnetSmall,
+    ];
 
     /// The name on the command line and in the model card.
     #[must_use]
@@ -42,7 +61,31 @@ impl Architecture {
         match self {
             Self::Resnet18 => "resnet18",
             Self::Resnet34 => "resnet34",
+            Self::Resnet50 => "resnet50",
+            Self::MobilenetV2 => "mobilenet-v2",
+            Self::EfficientnetLite0 => "efficientnet-lite0",
             Self::ResnetSmall => "resnet-small",
+        }
+    }
+
+    /// Mean and standard deviation per channel, with pixels in [0, 1], of the normalization that its published weights were
+    /// trained with.
+    #[must_use]
+    pub fn normalization(self) -> ([f32; 3], [f32; 3]) {
+        match self {
+            Self::EfficientnetLite0 => ([127.0 / 255.0; 3], [128.0 / 255.0; 3]),
+            _ => (IMAGENET_MEAN, IMAGENET_STD),
+        }
+    }
+
+    /// The stages that can be unfrozen one by one, from the input to the head: of each what the names of its weights begin with,
+    /// the dot included where one follows.
+    #[must_use]
+    pub fn groups(self) -> Vec<Vec<String>> {
+        match self {
+            Self::MobilenetV2 => mobilenet::groups(),
+            Self::EfficientnetLite0 => efficientnet::groups(),
+            _ => resnet::groups(),
         }
     }
 
@@ -68,19 +111,26 @@ pub struct Blueprint {
     pub std: [f32; 3],
     /// Seed of the random weights.
     pub seed: u64,
+    /// The share of the features, 0 to below 1, that a training drops before the last layer; 0 means that there is no dropout.
+    pub dropout: f32,
 }
 
 impl Blueprint {
-    /// A network with ImageNet's normalization.
+    /// A network with the normalization of its published weights and as much dropout as these were trained with.
     #[must_use]
     pub fn new(architecture: Architecture, classes: usize, size: usize, seed: u64) -> Self {
+        let (mean, std) = architecture.normalization();
         Self {
             architecture,
             classes,
             size,
-            mean: IMAGENET_MEAN,
-            std: IMAGENET_STD,
+            mean,
+            std,
             seed,
+            dropout: match architecture {
+                Architecture::MobilenetV2 | Architecture::EfficientnetLite0 => 0.2,
+                _ => 0.0,
+            },
         }
     }
 }
@@ -88,7 +138,7 @@ impl Blueprint {
 /// Builds the graph with random weights (He's initialization, as torchvision's).
 ///
 /// # Errors
-/// [`OnnxError::Invalid`] where there is no class, or the size is below 32 pixels.
+/// [`OnnxError::Invalid`] where there is no class, the size is below 32 pixels, or the dropout is none.
 pub fn build(blueprint: &Blueprint) -> Result<Model, OnnxError> {
     if blueprint.classes == 0 || blueprint.size < 32 {
         let why = format!(
@@ -97,5 +147,16 @@ pub fn build(blueprint: &Blueprint) -> Result<Model, OnnxError> {
         );
         return Err(OnnxError::Invalid(why));
     }
-    resnet::build(blueprint)
+    if !(0.0..1.0).contains(&blueprint.dropout) {
+        let why = format!(
+            "a dropout of {} leaves nothing to learn from",
+            blueprint.dropout
+        );
+        return Err(OnnxError::Invalid(why));
+    }
+    match blueprint.architecture {
+        Architecture::MobilenetV2 => mobilenet::build(blueprint),
+        Architecture::EfficientnetLite0 => efficientnet::build(blueprint),
+        _ => resnet::build(blueprint),
+    }
 }

@@ -1,160 +1,17 @@
-//! Projected gradient descent: the attack of training and of evaluation.
-//!
-//! Madry et al., *Towards Deep Learning Models Resistant to Adversarial Attacks* (2018), with the conventions of the
-//! `robustness` library: pixels are in [0, 1], the L2 norm runs over all pixels and channels of an image, the start is
-//! random in the ball, and of every image the iterate with the highest loss is kept.
+//! The way of an attack: projected gradient ascent on a loss.
 
-use anyhow::{Result, ensure};
-use pellucid_shared::card::Norm;
-use serde::Serialize;
+use anyhow::Result;
 use tch::{Kind, Reduction, Tensor};
 
+use super::ball::per_image;
+use super::{Attack, Keep, Target};
 use crate::torch::{Mode, Network, gradients, random};
 
-/// A projected gradient descent on pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Attack {
-    /// In which ball around the image the attack stays.
-    pub norm: Norm,
-    /// The ball's radius, at least 0.
-    pub epsilon: f64,
-    /// Steps from the random start, at least 1.
-    pub steps: usize,
-    /// Length of a step in the ball's norm.
-    pub step_size: f64,
-}
+/// What an attack makes as high as it can: the loss of each image `[N]` by the logits `[N, K]`.
+type Loss<'a> = dyn Fn(&Tensor) -> Result<Tensor> + 'a;
 
-impl Attack {
-    /// For training: steps of 1.4 ε / `steps` where no size is given, which is ε / 5 at seven steps
-    /// (Margeloiu et al., 2020).
-    ///
-    /// # Errors
-    /// As [`Attack::check`].
-    pub fn for_training(
-        norm: Norm,
-        epsilon: f64,
-        steps: usize,
-        step_size: Option<f64>,
-    ) -> Result<Self> {
-        Self::with_default_step(norm, epsilon, steps, step_size, 1.4)
-    }
-
-    /// For evaluation: steps of 2.5 ε / `steps` where no size is given, so that every point of the ball can be reached
-    /// from every start (Madry et al., 2018).
-    ///
-    /// # Errors
-    /// As [`Attack::check`].
-    pub fn for_evaluation(
-        norm: Norm,
-        epsilon: f64,
-        steps: usize,
-        step_size: Option<f64>,
-    ) -> Result<Self> {
-        Self::with_default_step(norm, epsilon, steps, step_size, 2.5)
-    }
-
-    fn with_default_step(
-        norm: Norm,
-        epsilon: f64,
-        steps: usize,
-        step_size: Option<f64>,
-        factor: f64,
-    ) -> Result<Self> {
-        let attack = Self {
-            norm,
-            epsilon,
-            steps,
-            step_size: step_size.unwrap_or(factor * epsilon / steps.max(1) as f64),
-        };
-        attack.check()?;
-        Ok(attack)
-    }
-
-    /// Whether the numbers make sense.
-    ///
-    /// # Errors
-    /// Where ε or the step size is negative or not finite, or there is no step.
-    pub fn check(&self) -> Result<()> {
-        let sane = |value: f64| value.is_finite() && value >= 0.0;
-        ensure!(
-            sane(self.epsilon),
-            "ε is {}: it must be 0 or more, such as 1.5 in the L2 ball or 0.03 in the L∞ ball",
-            self.epsilon
-        );
-        ensure!(self.steps > 0, "an attack needs at least 1 step");
-        ensure!(
-            sane(self.step_size),
-            "the step size is {}: it must be 0 or more, such as ε / 5",
-            self.step_size
-        );
-        Ok(())
-    }
-
-    /// The same attack in a smaller ball.
-    #[must_use]
-    pub(crate) fn scaled(self, factor: f64) -> Self {
-        Self {
-            epsilon: factor * self.epsilon,
-            step_size: factor * self.step_size,
-            ..self
-        }
-    }
-
-    /// How to name it in a table: `PGD-7, L2, ε = 1.5`.
-    #[must_use]
-    pub fn describe(&self) -> String {
-        let norm = match self.norm {
-            Norm::L2 => "L2",
-            Norm::Linf => "L∞",
-        };
-        format!("PGD-{}, {norm}, ε = {}", self.steps, self.epsilon)
-    }
-
-    /// A point of the ball around each image, uniform in it but for the clamping to [0, 1].
-    fn start(&self, clean: &Tensor, seed: u64) -> Result<Tensor> {
-        let shape = clean.size();
-        let device = clean.device();
-        let offset = match self.norm {
-            Norm::Linf => random::uniform(seed, &shape, device)? * 2.0 - 1.0,
-            Norm::L2 => {
-                let direction = unit(&random::normal(seed, &shape, device)?)?;
-                // The radius u^(1/d) makes the density uniform in a ball of d dimensions.
-                let dimensions: i64 = shape.iter().skip(1).product();
-                let images = per_image(&[shape[0]]);
-                let radius = random::uniform(seed.wrapping_add(1), &images, device)?;
-                direction * radius.f_pow_tensor_scalar(1.0 / dimensions.max(1) as f64)?
-            }
-        };
-        let offset = offset.to_kind(clean.kind());
-        Ok((clean + offset * self.epsilon).f_clamp(0.0, 1.0)?)
-    }
-
-    /// The way that raises the loss most for a step of length 1. A zero gradient has none and stays zero.
-    fn direction(&self, gradient: &Tensor) -> Result<Tensor> {
-        match self.norm {
-            Norm::Linf => Ok(gradient.f_sign()?),
-            Norm::L2 => unit(gradient),
-        }
-    }
-
-    /// The nearest image in the ball, then in [0, 1]; the second step does not leave the ball, since the clean image
-    /// lies in [0, 1] too and each pixel only moves towards it.
-    fn project(&self, image: &Tensor, clean: &Tensor) -> Result<Tensor> {
-        let offset = image - clean;
-        let offset = match self.norm {
-            Norm::Linf => offset.f_clamp(-self.epsilon, self.epsilon)?,
-            Norm::L2 => {
-                let length = norm(&offset)?.f_clamp_min(f64::from(f32::MIN_POSITIVE))?;
-                let factor = (length.f_reciprocal()? * self.epsilon).f_clamp_max(1.0)?;
-                offset * factor
-            }
-        };
-        Ok((clean + offset).f_clamp(0.0, 1.0)?)
-    }
-}
-
-/// Attacks images `[N, 3, H, W]` in [0, 1] with true classes `labels` `[N]`: the images of the ball on which the
-/// network's cross-entropy was highest along the way, of the start, every step and the end. The network computes in
+/// Attacks images `[N, 3, H, W]` in [0, 1] with true classes `labels` `[N]`, or shares of classes `[N, K]`: the images of the ball on
+/// which the network's cross-entropy was highest along the way, of the start, every step and the end. The network computes in
 /// [`Mode::Eval`]; its weights and their gradients stay untouched. The same seed gives the same attack.
 ///
 /// The clean image is not among the candidates: on an image that the ball's points all classify better, the result's
@@ -169,91 +26,117 @@ pub fn pgd(
     attack: &Attack,
     seed: u64,
 ) -> Result<Tensor> {
-    watched_pgd(network, images, labels, attack, seed, |_, _| {})
+    match attack.target {
+        None => maximise(network, images, attack, seed, &|logits| {
+            cross_entropy(logits, labels)
+        }),
+        Some(target) => {
+            let aims = aims(network, images, labels, target, seed)?;
+            maximise(network, images, attack, seed, &|logits| {
+                Ok(-cross_entropy(logits, &aims)?)
+            })
+        }
+    }
 }
 
-/// As [`pgd`]; shows every iterate with its losses `[N]`.
-fn watched_pgd(
+/// As [`pgd`], with a loss of the caller's.
+pub(crate) fn maximise(
     network: &Network,
     images: &Tensor,
-    labels: &Tensor,
     attack: &Attack,
     seed: u64,
+    loss: &Loss<'_>,
+) -> Result<Tensor> {
+    watched(network, images, attack, seed, loss, |_, _| {})
+}
+
+/// As [`maximise`]; shows every iterate with its losses `[N]`.
+fn watched(
+    network: &Network,
+    images: &Tensor,
+    attack: &Attack,
+    seed: u64,
+    loss: &Loss<'_>,
     mut watch: impl FnMut(&Tensor, &Tensor),
 ) -> Result<Tensor> {
     attack.check()?;
     let clean = images.detach();
-    if attack.epsilon == 0.0 || clean.numel() == 0 {
+    if attack.stands_still() || clean.numel() == 0 {
         return Ok(clean.copy());
     }
-    let mut image = attack.start(&clean, seed)?;
-    let mut best = image.copy();
+    let mut best = clean.copy();
     let mut highest = Tensor::f_full(
         [clean.size()[0]],
         f64::NEG_INFINITY,
         (Kind::Float, clean.device()),
     )?;
-    for step in 0..=attack.steps {
-        let last = step == attack.steps;
-        let (loss, gradient) = if last {
-            (tch::no_grad(|| losses(network, &image, labels))?, None)
-        } else {
-            let (loss, gradient) = losses_and_gradient(network, &image, labels)?;
-            (loss, Some(gradient))
-        };
-        watch(&image, &loss);
-        let higher = loss.f_gt_tensor(&highest)?;
-        best = image.f_where_self(&higher.f_view(&per_image(&loss.size())[..])?, &best)?;
-        highest = loss.f_where_self(&higher, &highest)?;
-        if let Some(gradient) = gradient {
-            let moved = &image + attack.direction(&gradient)? * attack.step_size;
-            image = attack.project(&moved, &clean)?;
+    let mut take = |image: &Tensor, losses: &Tensor| -> Result<()> {
+        let higher = losses.f_gt_tensor(&highest)?;
+        best = image.f_where_self(&higher.f_view(&per_image(&losses.size())[..])?, &best)?;
+        highest = losses.f_where_self(&higher, &highest)?;
+        Ok(())
+    };
+    for restart in 0..attack.restarts {
+        let mut position = attack.embed(&clean)?;
+        if attack.random_start {
+            let seed = seed.wrapping_add((restart as u64) << 32);
+            position = attack.perturbed(&position, seed)?;
         }
+        for _ in 0..attack.steps {
+            let at = position.detach().f_set_requires_grad(true)?;
+            let image = attack.images(&at, &clean.size())?;
+            let losses = loss(&logits(network, &image)?)?;
+            let gradient = gradients(&losses.f_sum(Kind::Float)?, &[&at])?;
+            let (image, losses) = (image.detach(), losses.detach());
+            watch(&image, &losses);
+            if attack.keep == Keep::Best {
+                take(&image, &losses)?;
+            }
+            if let Some(gradient) = gradient.first() {
+                position = attack.project(&attack.moved(&position, gradient)?, &clean)?;
+            }
+        }
+        let last = attack.images(&position, &clean.size())?.detach();
+        if attack.keep == Keep::Last && attack.restarts == 1 {
+            return Ok(last);
+        }
+        let losses = tch::no_grad(|| loss(&logits(network, &last)?))?;
+        watch(&last, &losses);
+        take(&last, &losses)?;
     }
     Ok(best)
 }
 
-/// The cross-entropy of each image, `[N]`.
-pub(crate) fn losses(network: &Network, images: &Tensor, labels: &Tensor) -> Result<Tensor> {
-    let logits = network.forward(images, Mode::Eval)?.to_kind(Kind::Float);
+fn logits(network: &Network, images: &Tensor) -> Result<Tensor> {
+    Ok(network.forward(images, Mode::Eval)?.to_kind(Kind::Float))
+}
+
+/// The cross-entropy of each image, `[N]`, by logits and classes `[N]` or shares of classes `[N, K]`.
+fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
     Ok(logits.f_cross_entropy_loss(labels, None::<&Tensor>, Reduction::None, -100, 0.0)?)
 }
 
-/// The losses and the gradient of their sum with respect to the images alone: no weight gets a gradient.
-fn losses_and_gradient(
+/// The class that each image's attack aims at, `[N]`.
+fn aims(
     network: &Network,
     images: &Tensor,
     labels: &Tensor,
-) -> Result<(Tensor, Tensor)> {
-    let images = images.detach().f_set_requires_grad(true)?;
-    let loss = losses(network, &images, labels)?;
-    let sum = loss.f_sum(Kind::Float)?;
-    let gradient = gradients(&sum, &[&images])?;
-    let gradient = gradient
-        .into_iter()
-        .next()
-        .unwrap_or_else(|| images.zeros_like());
-    Ok((loss.detach(), gradient))
-}
-
-/// The shape `[N, 1, 1, 1]` that broadcasts a number per image over its pixels.
-fn per_image(shape: &[i64]) -> [i64; 4] {
-    [shape.first().copied().unwrap_or(0), 1, 1, 1]
-}
-
-/// The L2 norm over all but the first dimension, `[N, 1, 1, 1]`.
-fn norm(tensor: &Tensor) -> Result<Tensor> {
-    Ok(tensor.f_norm_scalaropt_dim(2.0, &[1_i64, 2, 3][..], true)?)
-}
-
-/// Each image's vector at length 1; zero stays zero. Dividing by the largest component first keeps the squares of a tiny
-/// gradient, as a confident network has it, from vanishing in float32.
-fn unit(tensor: &Tensor) -> Result<Tensor> {
-    let smallest = f64::from(f32::MIN_POSITIVE);
-    let largest = tensor.f_abs()?.f_amax(&[1_i64, 2, 3][..], true)?;
-    let scaled = tensor / largest.f_clamp_min(smallest)?;
-    let length = norm(&scaled)?.f_clamp_min(smallest)?;
-    Ok(scaled / length)
+    target: Target,
+    seed: u64,
+) -> Result<Tensor> {
+    let logits = tch::no_grad(|| logits(network, images))?;
+    let own = match labels.kind() {
+        Kind::Int64 => labels.shallow_clone(),
+        _ => labels.f_argmax(1, false)?,
+    };
+    let scores = match target {
+        Target::LeastLikely => -logits,
+        Target::Random => {
+            random::uniform(seed.wrapping_add(1 << 48), &logits.size(), logits.device())?
+        }
+    };
+    let never = scores.f_scatter_value(1, &own.f_unsqueeze(1)?, f64::NEG_INFINITY)?;
+    Ok(never.f_argmax(1, false)?)
 }
 
 #[cfg(test)]
@@ -263,9 +146,11 @@ mod tests {
     use pellucid_shared::zoo::{Architecture, Blueprint, build};
     use tch::Device;
 
+    use pellucid_shared::card::Norm;
+
     use super::*;
 
-    const BOTH: [(Norm, f64); 2] = [(Norm::L2, 1.5), (Norm::Linf, 0.05)];
+    const BALLS: [(Norm, f64); 3] = [(Norm::L2, 1.5), (Norm::Linf, 0.05), (Norm::L1, 20.0)];
 
     fn network() -> Network {
         let model = build(&Blueprint::new(Architecture::ResnetSmall, 3, 32, 1)).unwrap();
@@ -279,6 +164,10 @@ mod tests {
         (images, Tensor::from_slice(&[0_i64, 1, 2, 0]))
     }
 
+    fn losses(network: &Network, images: &Tensor, labels: &Tensor) -> Result<Tensor> {
+        cross_entropy(&logits(network, images)?, labels)
+    }
+
     fn numbers(tensor: &Tensor) -> Vec<f64> {
         Vec::try_from(tensor.to_kind(Kind::Double).flatten(0, -1)).unwrap()
     }
@@ -289,6 +178,8 @@ mod tests {
         match norm {
             Norm::L2 => numbers(&offset.norm_scalaropt_dim(2.0, [1], false)),
             Norm::Linf => numbers(&offset.abs().amax([1], false)),
+            Norm::L1 => numbers(&offset.norm_scalaropt_dim(1.0, [1], false)),
+            _ => vec![],
         }
     }
 
@@ -296,11 +187,12 @@ mod tests {
     fn every_iterate_is_in_the_ball_and_an_image_and_the_best_is_kept() {
         let network = network();
         let (images, labels) = batch();
-        for (norm, epsilon) in BOTH {
+        for (norm, epsilon) in BALLS {
             let attack = Attack::for_evaluation(norm, epsilon, 5, None).unwrap();
             let mut highest = vec![f64::NEG_INFINITY; 4];
             let mut iterates = 0;
-            let best = watched_pgd(&network, &images, &labels, &attack, 3, |image, _| {
+            let entropy = |logits: &Tensor| cross_entropy(logits, &labels);
+            let best = watched(&network, &images, &attack, 3, &entropy, |image, _| {
                 // Pixels are float32: adding an offset rounds each by up to 6e-8, of which the L2 norm makes 4e-6.
                 let reach = epsilon * (1.0 + 1e-5);
                 for distance in distances(norm, image, &images) {
@@ -327,7 +219,7 @@ mod tests {
         let network = network();
         let (images, labels) = batch();
         let before = network.state();
-        for (norm, epsilon) in BOTH {
+        for (norm, epsilon) in BALLS {
             let attack = Attack::for_evaluation(norm, epsilon, 5, None).unwrap();
             let attacked = pgd(&network, &images, &labels, &attack, 0).unwrap();
             let clean = numbers(&losses(&network, &images, &labels).unwrap());
@@ -348,7 +240,7 @@ mod tests {
     fn seeds_decide_and_no_radius_means_no_change() {
         let network = network();
         let (images, labels) = batch();
-        for (norm, epsilon) in BOTH {
+        for (norm, epsilon) in BALLS {
             let attack = |epsilon, seed| {
                 let attack = Attack::for_training(norm, epsilon, 2, None).unwrap();
                 pgd(&network, &images, &labels, &attack, seed).unwrap()
@@ -403,28 +295,79 @@ mod tests {
     }
 
     #[test]
-    fn a_zero_or_tiny_gradient_divides_by_nothing() {
-        let zero = Tensor::zeros([1, 3, 2, 2], (Kind::Float, Device::Cpu));
-        assert!(unit(&zero).unwrap().equal(&zero));
-        let tiny = Tensor::full([1, 3, 2, 2], 1e-30, (Kind::Float, Device::Cpu));
-        let length = numbers(&norm(&unit(&tiny).unwrap()).unwrap())[0];
-        assert!((length - 1.0).abs() < 1e-6, "{length}");
+    fn restarts_and_more_candidates_never_lower_the_loss_and_the_last_is_the_last() {
+        let network = network();
+        let (images, labels) = batch();
+        let entropy = |logits: &Tensor| cross_entropy(logits, &labels);
+        let once = Attack::for_training(Norm::L2, 1.5, 3, None).unwrap();
+        let thrice = Attack {
+            restarts: 3,
+            ..once
+        };
+        let loss = |attack: &Attack| {
+            let image = pgd(&network, &images, &labels, attack, 1).unwrap();
+            numbers(&losses(&network, &image, &labels).unwrap())
+        };
+        for (once, thrice) in loss(&once).iter().zip(loss(&thrice)) {
+            assert!(thrice >= once - 1e-6);
+        }
+        let last = Attack {
+            keep: Keep::Last,
+            ..once
+        };
+        let mut way = vec![];
+        let _ = watched(&network, &images, &once, 1, &entropy, |image, _| {
+            way.push(image.copy())
+        })
+        .unwrap();
+        let found = pgd(&network, &images, &labels, &last, 1).unwrap();
+        assert!(found.equal(way.last().unwrap()));
+        let still = Attack {
+            random_start: false,
+            ..once
+        };
+        let mut way = vec![];
+        let _ = watched(&network, &images, &still, 1, &entropy, |image, _| {
+            way.push(image.copy())
+        })
+        .unwrap();
+        assert!(way[0].equal(&images));
     }
 
     #[test]
-    fn numbers_that_make_no_sense_are_refused() {
-        for (epsilon, steps, step, reason) in [
-            (-1.0, 5, None, "ε is -1"),
-            (f64::NAN, 5, None, "ε is NaN"),
-            (f64::INFINITY, 5, None, "ε is inf"),
-            (1.0, 0, None, "at least 1 step"),
-            (1.0, 5, Some(-0.1), "step size is -0.1"),
-        ] {
-            for attack in [Attack::for_training, Attack::for_evaluation] {
-                let error = attack(Norm::L2, epsilon, steps, step)
-                    .unwrap_err()
-                    .to_string();
-                assert!(error.contains(reason), "{error}");
+    fn a_targeted_attack_raises_its_class_and_never_aims_at_the_true_one() {
+        let network = network();
+        let (images, labels) = batch();
+        for target in [Target::LeastLikely, Target::Random] {
+            let aims = aims(&network, &images, &labels, target, 5).unwrap();
+            assert!(!aims.eq_tensor(&labels).any().int64_value(&[]) != 0);
+            let attack = Attack {
+                target: Some(target),
+                ..Attack::for_evaluation(Norm::Linf, 0.05, 5, None).unwrap()
+            };
+            let attacked = pgd(&network, &images, &labels, &attack, 5).unwrap();
+            let before = numbers(&losses(&network, &images, &aims).unwrap());
+            let after = numbers(&losses(&network, &attacked, &aims).unwrap());
+            for (before, after) in before.iter().zip(after) {
+                assert!(after < *before, "{target:?}: {after} {before}");
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_ball_and_in_the_spectrum_the_loss_rises_too() {
+        let network = network();
+        let (images, labels) = batch();
+        let clean = numbers(&losses(&network, &images, &labels).unwrap());
+        for (norm, size) in [(Norm::Unconstrained, 10.0), (Norm::Fourier, 100.0)] {
+            let attack = Attack::unconstrained(norm, 5, size).unwrap();
+            let attacked = pgd(&network, &images, &labels, &attack, 0).unwrap();
+            assert!(
+                attacked.min().double_value(&[]) >= 0.0 && attacked.max().double_value(&[]) <= 1.0
+            );
+            let raised = numbers(&losses(&network, &attacked, &labels).unwrap());
+            for (clean, raised) in clean.iter().zip(&raised) {
+                assert!(raised > clean, "{norm:?}: {raised} {clean}");
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::sentence::sentence;
 use crate::torch::{
     Mode as Pass, Network, Tf32, allow_tf32, choose_device, peak_memory, reset_peak_memory,
 };
-use crate::train::{Optimizer, OptimizerChoice, learn};
+use crate::train::{Lesson, Objective, Optimization, Optimizer, learn};
 
 /// The radius of the attack's ball: the smallest of the paper's. It decides no time.
 const EPSILON: f64 = 3.0;
@@ -86,7 +86,7 @@ impl Worker {
         let labels: Vec<i64> = (0..batch).map(|image| image % 3).collect();
         let attack = Attack::for_training(Norm::L2, EPSILON, workload.steps, None)?;
         let mut worker = Self {
-            optimizer: Optimizer::new(OptimizerChoice::Adam, &network, 3e-4, 5e-4)?,
+            optimizer: Optimizer::new(Optimization::default(), &network, 3e-4)?,
             network,
             images: Tensor::f_rand([batch, 3, side, side], (Kind::Float, device))?,
             labels: Tensor::f_from_slice(&labels)?.f_to_device(device)?,
@@ -125,15 +125,15 @@ impl Worker {
 
     fn step(&mut self) -> Result<()> {
         self.seed += 1;
-        let attack = Some((self.attack, self.seed));
-        learn(
-            &self.network,
-            &mut self.optimizer,
-            &self.images,
-            &self.labels,
-            attack,
-        )
-        .map(drop)
+        let lesson = Lesson {
+            images: &self.images,
+            labels: &self.labels,
+            attack: Some((self.attack, self.seed)),
+            class_weights: None,
+            objective: Objective::default(),
+            seed: self.seed,
+        };
+        learn(&self.network, &mut self.optimizer, &lesson).map(drop)
     }
 
     fn forward(&mut self) -> Result<()> {

@@ -25,7 +25,10 @@ use crate::engines::TorchEngine;
 use crate::progress::Progress;
 use crate::spelling::spelled;
 use crate::stop::Stop;
-use crate::train::{Augment, Defaults, OptimizerChoice, Recipe, Schedule, Settings, Start, train};
+use crate::train::{
+    Augment, ClassWeights, Defaults, Objective, Optimization, Rate, Recipe, Schedule, Settings,
+    Start, train,
+};
 
 /// Side of the training's images in pixels.
 const SIZE: u32 = 32;
@@ -89,13 +92,17 @@ impl<'a> Run<'a> {
             },
             out: self.folder.path().join("run"),
             overwrite: false,
+            resume: false,
             name: None,
             start: Start {
                 architecture: Some(Architecture::ResnetSmall),
                 size: Some(SIZE),
                 init: None,
+                dropout: None,
             },
             seed: 0,
+            split_seed: 0,
+            head_epochs: None,
             head: Recipe {
                 epochs: 0,
                 ..defaults.head
@@ -106,16 +113,22 @@ impl<'a> Run<'a> {
                 ..defaults.whole
             },
             trainable: vec![],
-            optimizer: OptimizerChoice::Adam,
-            weight_decay: defaults.weight_decay,
-            schedule: Schedule::Constant,
+            optimization: Optimization {
+                weight_decay: defaults.weight_decay,
+                ..Optimization::default()
+            },
+            rate: Rate::new(Schedule::Constant),
+            average: None,
             early_stop: 0,
             augment: Augment::default(),
+            mixup: None,
             balance: Balance::default(),
+            class_weights: ClassWeights::Off,
             adversarial: Some(attack(Attack::for_training)?),
+            objective: Objective::default(),
             ramp: 0.0,
             validation_attack: Some(attack(Attack::for_evaluation)?),
-            validation_images: 12,
+            validation_images: None,
             device: self.choice(),
             threads: None,
             max_minutes: None,

@@ -221,14 +221,19 @@ fn measure(
     examples: &Examples,
     progress: &Progress,
 ) -> Result<Evaluation> {
-    use crate::attack::Attack;
+    use crate::attack::{Attack, is_ball};
     use crate::evaluate::{Figures, attacked, clean};
     use crate::torch::{Network, Tf32, allow_tf32, choose_device};
 
-    let attack = args
-        .epsilon
-        .map(|epsilon| Attack::for_evaluation(args.norm, epsilon, args.steps, args.step_size))
-        .transpose()?;
+    let attack = if is_ball(args.norm) {
+        let made = |epsilon| Attack::for_evaluation(args.norm, epsilon, args.steps, args.step_size);
+        args.epsilon.map(made).transpose()?
+    } else {
+        let size = args
+            .step_size
+            .context("an attack without a ball goes as far as --step-size says: give it too")?;
+        Some(Attack::unconstrained(args.norm, args.steps, size)?)
+    };
     let network = Network::new(&model.graph, choose_device(args.device)?)?;
     // The figures are to be the exported file's, whatever runs it.
     allow_tf32(Tf32::Never);

@@ -26,7 +26,7 @@ const LINES: &[&str] = &[
 ];
 
 /// What may be any number: it decides what chance brings, and costs nothing.
-const ANY: &[&str] = &["seed"];
+const ANY: &[&str] = &["seed", "split-seed"];
 
 fn parsed(line: &str, option: &str, value: &str) -> Result<(), String> {
     let words = line.split_whitespace();

@@ -29,7 +29,13 @@ pub(super) const MOST_MINUTES: f64 = 1e6;
 pub(super) const MOST_SECONDS: f64 = 1e7;
 
 /// The balls of attacks.
-pub(super) const NORMS: [(&str, Norm); 2] = [("l2", Norm::L2), ("linf", Norm::Linf)];
+pub(super) const NORMS: [(&str, Norm); 5] = [
+    ("l2", Norm::L2),
+    ("linf", Norm::Linf),
+    ("l1", Norm::L1),
+    ("unconstrained", Norm::Unconstrained),
+    ("fourier", Norm::Fourier),
+];
 
 /// One of a few names, which `--help` and the refusal of any other list. For types that know nothing of command lines;
 /// this crate's own derive [`clap::ValueEnum`].

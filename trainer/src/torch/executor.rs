@@ -46,7 +46,7 @@ pub struct Network {
     tensors: BTreeMap<String, Tensor>,
     /// The learnt ones, in the graph's order.
     learnt: Vec<String>,
-    statistics: HashSet<String>,
+    statistics: Vec<String>,
     frozen: HashSet<String>,
 }
 
@@ -111,7 +111,9 @@ impl Network {
                 *tensor = tensor.f_set_requires_grad(true)?;
             }
         }
-        let statistics = parameters::running_statistics(graph);
+        let running = parameters::running_statistics(graph);
+        let named = graph.initializer.iter().map(|t| t.name.clone());
+        let statistics = named.filter(|name| running.contains(name)).collect();
         model.initializers_mut().iter_mut().for_each(drop_elements);
         Ok(Self {
             statistics,
@@ -199,11 +201,15 @@ impl Network {
         self.device
     }
 
+    /// Every weight and running statistic by name, themselves.
+    pub(crate) fn tensors(&self) -> Vec<(String, Tensor)> {
+        self.named(self.learnt.iter().chain(&self.statistics))
+    }
+
     /// A copy of every weight and running statistic by name, for keeping the best state.
     #[must_use]
     pub fn state(&self) -> Vec<(String, Tensor)> {
-        let named = self.named(self.learnt.iter().chain(&self.statistics));
-        named
+        self.tensors()
             .into_iter()
             .map(|(name, tensor)| (name, tensor.detach().copy()))
             .collect()
@@ -213,7 +219,7 @@ impl Network {
     ///
     /// # Errors
     /// Where a name or shape does not fit.
-    pub fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<()> {
+    pub fn load_state(&self, state: &[(String, Tensor)]) -> Result<()> {
         for (name, value) in state {
             let tensor = self
                 .tensors

@@ -4,6 +4,7 @@ mod arrays;
 mod cuda;
 mod driver;
 mod executor;
+mod fused;
 mod gradient;
 mod operators;
 mod parameters;
@@ -17,8 +18,10 @@ pub(crate) use arrays::{to_array, to_tensor};
 pub use cuda::choose_device;
 pub use driver::{Card, Driver};
 pub use executor::{Mode, Network};
+pub(crate) use fused::{Adam, Moments, Sgd, adam_step, sgd_step};
 pub use gradient::gradients;
 pub use operators::{has_operator, operator_names};
+pub(crate) use parameters::lift_constants;
 pub use parameters::{Survey, survey};
 pub use shim::{
     Tf32, allow_tf32, card_memory, cuda_versions, peak_memory, release_memory, reset_peak_memory,

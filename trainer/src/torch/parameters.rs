@@ -219,7 +219,7 @@ fn is_mask(tensor: &TensorProto) -> bool {
 }
 
 /// The tensors of `Constant` nodes with several floating-point numbers become initializers of their outputs' names, so that they can be learnt.
-pub(super) fn lift_constants(graph: &mut GraphProto) {
+pub(crate) fn lift_constants(graph: &mut GraphProto) {
     let mut lifted = vec![];
     graph.node.retain(|node| {
         let Some(tensor) = constant(node) else {

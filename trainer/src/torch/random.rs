@@ -8,7 +8,8 @@ use tch::{Device, Kind, Tensor};
 /// libtorch draws from one generator per process: whoever seeds it holds this until it has drawn.
 static GENERATOR: Mutex<()> = Mutex::new(());
 
-fn seeded<T>(seed: u64, draw: impl FnOnce() -> T) -> T {
+/// What `draw` gives where libtorch draws from that seed.
+pub(crate) fn seeded<T>(seed: u64, draw: impl FnOnce() -> T) -> T {
     let _held = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
     tch::manual_seed(seed.cast_signed());
     draw()

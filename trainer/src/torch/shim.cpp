@@ -2,12 +2,19 @@
 
 #include <ATen/Context.h>
 #include <ATen/DeviceAccelerator.h>
+#include <ATen/core/Tensor.h>
 #include <ATen/detail/CUDAHooksInterface.h>
+#include <ATen/ops/_fused_adam.h>
+#include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/_fused_sgd.h>
 #include <torch/version.h>
 
 #include <malloc.h>
 
 #include <cstdint>
+#include <exception>
+#include <string>
+#include <vector>
 
 namespace {
 
@@ -21,9 +28,66 @@ Result guarded(Body body, Result failed) {
   }
 }
 
+/// What the last call on this thread that returned false threw.
+thread_local std::string thrown;
+
+/// Runs `body`; false where it throws, and `thrown` says what.
+template <typename Body>
+bool told(Body body) {
+  try {
+    body();
+    return true;
+  } catch (const std::exception& error) {
+    thrown = error.what();
+  } catch (...) {
+    thrown = "an unknown exception";
+  }
+  return false;
+}
+
+/// Tensors of tch, which are pointers to libtorch's.
+std::vector<at::Tensor> list(at::Tensor* const* tensors, int64_t count) {
+  std::vector<at::Tensor> list;
+  list.reserve(count);
+  for (int64_t index = 0; index < count; ++index) list.push_back(*tensors[index]);
+  return list;
+}
+
 }  // namespace
 
 extern "C" {
+
+/// What the last call on this thread that returned false threw; until the next of them.
+const char* pellucid_thrown() { return thrown.c_str(); }
+
+/// A step of Adam, or of AdamW where the decay is decoupled, for `count` parameters at once, in place.
+bool pellucid_fused_adam(at::Tensor* const* parameters, at::Tensor* const* gradients, at::Tensor* const* means,
+                         at::Tensor* const* squares, at::Tensor* const* steps, int64_t count, double rate, double beta1,
+                         double beta2, double decay, double epsilon, bool decoupled) {
+  return told([&] {
+    auto step = decoupled ? static_cast<void (*)(at::TensorList, at::TensorList, at::TensorList, at::TensorList,
+                                                 at::TensorList, at::TensorList, double, double, double, double, double,
+                                                 bool, bool, const std::optional<at::Tensor>&,
+                                                 const std::optional<at::Tensor>&)>(&at::_fused_adamw_)
+                          : static_cast<void (*)(at::TensorList, at::TensorList, at::TensorList, at::TensorList,
+                                                 at::TensorList, at::TensorList, double, double, double, double, double,
+                                                 bool, bool, const std::optional<at::Tensor>&,
+                                                 const std::optional<at::Tensor>&)>(&at::_fused_adam_);
+    step(list(parameters, count), list(gradients, count), list(means, count), list(squares, count), {},
+         list(steps, count), rate, beta1, beta2, decay, epsilon, false, false, {}, {});
+  });
+}
+
+/// A step of stochastic gradient descent for `count` parameters at once, in place. `buffers` is null without momentum; at the
+/// first step they become the gradients.
+bool pellucid_fused_sgd(at::Tensor* const* parameters, at::Tensor* const* gradients, at::Tensor* const* buffers,
+                        int64_t count, double rate, double momentum, double decay, bool nesterov, bool first) {
+  return told([&] {
+    auto momenta = buffers == nullptr ? std::vector<at::Tensor>{} : list(buffers, count);
+    at::_fused_sgd_(list(parameters, count), list(gradients, count), momenta, decay, momentum, rate, 0.0, nesterov, false,
+                    first, {}, {});
+  });
+}
 
 /// The version of the headers that this was compiled with.
 const char* pellucid_torch_version() { return TORCH_VERSION; }

@@ -7,8 +7,6 @@ use tch::Device;
 
 use super::facts::note;
 use super::run::{MEASURING_SEED, Run};
-use crate::attack::Attack;
-use crate::data::Examples;
 use crate::data::batch;
 use crate::evaluate::{Evaluation, Figures, attacked, clean};
 use crate::export::{self, Verification};
@@ -25,7 +23,7 @@ impl Run<'_> {
     /// its name. `None` where the training is asked to stop before that begins.
     pub(super) fn finish(&mut self) -> Result<Option<(Evaluation, Verification)>> {
         let words = format!(
-            "interrupted before the best network was verified: it is {}, and --init goes on from it or from {}, the latest",
+            "interrupted before the best network was verified: it is {}, the latest is {}, and the same command with --resume goes on",
             self.folder.unverified().display(),
             self.folder.latest().display()
         );
@@ -74,12 +72,9 @@ impl Run<'_> {
         };
         if let Some(attack) = &self.settings.validation_attack {
             // The test is worth a stronger attack than the one in every epoch.
-            let attack = Attack::for_evaluation(attack.norm, attack.epsilon, TEST_STEPS, None)?;
-            let limited = test.dataset.sample(self.settings.validation_images);
-            let limited =
-                Examples::read(limited, &card.input.preprocessing, "test", self.progress)?;
-            let bar = self.progress.bar("attack", limited.len());
-            let hard = attacked(&network, &limited, &attack, 1, MEASURING_SEED, &bar)?;
+            let attack = attack.to_measure(TEST_STEPS)?;
+            let bar = self.progress.bar("attack", test.len());
+            let hard = attacked(&network, test, &attack, 1, MEASURING_SEED, &bar)?;
             bar.finish_and_clear();
             note(&mut card, "test.adversarial", &hard, Some(&attack));
             evaluation.adversarial = Some(Figures::of(&hard, Some(attack.describe())));

@@ -13,6 +13,8 @@ const UNVERIFIED: &str = "unverified.onnx";
 const LOG: &str = "log.jsonl";
 const SPLIT: &str = "split.csv";
 const SETTINGS: &str = "settings.json";
+/// Where a training is, until it is over.
+const CHECKPOINT: &str = "checkpoint.safetensors";
 /// Where a run is until its best network is verified, while another run's files stand in its folder.
 const UNFINISHED: &str = "unfinished";
 
@@ -30,7 +32,7 @@ pub(super) struct Folder {
 /// Every file that a training into this folder may write.
 pub(crate) fn outputs(out: &Path) -> Vec<PathBuf> {
     let folders = [out.to_owned(), out.join(UNFINISHED)];
-    let names = [BEST, LATEST, UNVERIFIED, LOG, SPLIT, SETTINGS];
+    let names = [BEST, LATEST, UNVERIFIED, LOG, SPLIT, SETTINGS, CHECKPOINT];
     let files = folders
         .iter()
         .flat_map(|folder| names.iter().map(move |name| folder.join(name)));
@@ -50,6 +52,55 @@ impl Folder {
         );
         if !overwrite && (holds_run(path) || holds_run(&path.join(UNFINISHED))) {
             bail!("{place} holds a run already: choose another --out, or add --overwrite");
+        }
+        Ok(())
+    }
+
+    /// The folder of a run that was interrupted, to go on with it.
+    ///
+    /// # Errors
+    /// Where none is there.
+    pub(super) fn resume(path: &Path) -> Result<Self> {
+        let places = [path.join(UNFINISHED), path.to_owned()];
+        let place = places
+            .into_iter()
+            .find(|place| place.join(CHECKPOINT).is_file());
+        let place = place.with_context(|| {
+            let there = path.join(BEST).exists();
+            let why = if there {
+                "the run there is complete"
+            } else {
+                "no training was interrupted there"
+            };
+            format!(
+                "{} holds no checkpoint to go on from: {why}",
+                path.display()
+            )
+        })?;
+        let folder = Self {
+            out: path.to_owned(),
+            place,
+            made: vec![],
+        };
+        files::sweep(&folder.out);
+        files::sweep(&folder.place);
+        Ok(folder)
+    }
+
+    /// Whether the run was begun with these settings.
+    ///
+    /// # Errors
+    /// Where it was not; names the first that differs.
+    pub(super) fn check_settings(&self, settings: &serde_json::Value) -> Result<()> {
+        let file = self.place.join(SETTINGS);
+        let text = files::read(&file, MOST_SETTINGS).with_context(|| file.display().to_string())?;
+        let before: serde_json::Value = serde_json::from_slice(&text)
+            .with_context(|| format!("{} is damaged", file.display()))?;
+        if let Some(told) = difference(&before, settings) {
+            bail!(
+                "the run in {} was begun otherwise, and --resume goes on as it was begun: {told}",
+                self.place.display()
+            );
         }
         Ok(())
     }
@@ -114,6 +165,10 @@ impl Folder {
         self.place.join(LATEST)
     }
 
+    pub(super) fn checkpoint(&self) -> PathBuf {
+        self.place.join(CHECKPOINT)
+    }
+
     pub(super) fn split(&self) -> PathBuf {
         self.place.join(SPLIT)
     }
@@ -144,12 +199,14 @@ impl Folder {
 
     fn take_places(&mut self) -> Result<()> {
         files::remove(&self.unverified())?;
+        files::remove(&self.checkpoint())?;
         if self.place == self.out {
             return Ok(());
         }
         // Cut off at any point, no split stands beside a network that has learnt from its test images.
         files::remove(&self.out.join(SPLIT))?;
         files::remove(&self.out.join(UNVERIFIED))?;
+        files::remove(&self.out.join(CHECKPOINT))?;
         for name in [BEST, LATEST, LOG, SETTINGS, SPLIT] {
             files::rename(&self.place.join(name), &self.out.join(name))?;
         }
@@ -158,6 +215,27 @@ impl Folder {
         self.place.clone_from(&self.out);
         Ok(())
     }
+}
+
+/// The longest `settings.json` that is read, in bytes.
+const MOST_SETTINGS: u64 = 1 << 20;
+
+/// The first setting that differs, but for those that change nothing of what is learnt.
+fn difference(before: &serde_json::Value, now: &serde_json::Value) -> Option<String> {
+    const FREE: [&str; 1] = ["max_minutes"];
+    let (before, now) = (before.as_object()?, now.as_object()?);
+    let mut names: Vec<&String> = before.keys().chain(now.keys()).collect();
+    names.sort();
+    names
+        .into_iter()
+        .filter(|name| !FREE.contains(&&name[..]))
+        .find_map(|name| {
+            let (old, new) = (before.get(name), now.get(name));
+            let text = |value: Option<&serde_json::Value>| {
+                value.map_or_else(|| "nothing".to_owned(), ToString::to_string)
+            };
+            (old != new).then(|| format!("{name} was {}, and is {} now", text(old), text(new)))
+        })
 }
 
 /// Whether a folder holds a run: a network, or a line of a log. Of one that was killed before its first checkpoint nothing is

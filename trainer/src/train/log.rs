@@ -84,6 +84,30 @@ impl Log {
         })
     }
 
+    /// Begins a log with what was recorded before; the path holds the whole of it, or what it held before.
+    pub(super) fn rewrite(path: &Path, records: &[EpochRecord]) -> Result<Self> {
+        let mut text = String::new();
+        for record in records {
+            text += &serde_json::to_string(record)?;
+            text.push('\n');
+        }
+        let refused = || {
+            format!(
+                "the log {} cannot be written: free some space",
+                path.display()
+            )
+        };
+        write_atomic(path, text.as_bytes()).with_context(refused)?;
+        let file = File::options()
+            .append(true)
+            .open(path)
+            .with_context(refused)?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+        })
+    }
+
     /// Appends a line; it is in the file when this returns.
     pub(super) fn write(&mut self, record: &EpochRecord) -> Result<()> {
         let mut line = serde_json::to_string(record)?;

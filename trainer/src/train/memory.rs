@@ -4,8 +4,8 @@ use anyhow::{Error, Result, anyhow};
 use tch::{Device, Kind, Tensor};
 
 use super::Settings;
+use super::objective::{Lesson, learn};
 use super::optimizer::Optimizer;
-use super::step::learn;
 use crate::attack::Attack;
 use crate::torch::{Network, card_memory, release_memory};
 
@@ -60,13 +60,15 @@ fn step(
     let device = network.device();
     let images = Tensor::f_rand([batch, 3, side, side], (Kind::Float, device))?;
     let labels = Tensor::f_zeros([batch], (Kind::Int64, device))?;
-    let mut optimizer = Optimizer::new(settings.optimizer, network, 0.0, 0.0)?;
-    learn(
-        network,
-        &mut optimizer,
-        &images,
-        &labels,
-        attack.map(|attack| (attack, 0)),
-    )?;
+    let mut optimizer = Optimizer::new(settings.optimization, network, 0.0)?;
+    let lesson = Lesson {
+        images: &images,
+        labels: &labels,
+        attack: attack.map(|attack| (attack, 0)),
+        class_weights: None,
+        objective: settings.objective,
+        seed: 0,
+    };
+    learn(network, &mut optimizer, &lesson)?;
     Ok(())
 }

@@ -5,34 +5,39 @@
 //! verifies the best at the end.
 
 mod augment;
+mod average;
 mod checkpoint;
 mod epoch;
+mod exact;
 mod facts;
 mod finish;
 mod folder;
-mod foreign;
 mod init;
+mod labels;
 mod log;
 mod memory;
-mod names;
+mod objective;
 mod optimizer;
+mod resume;
 mod run;
 mod schedule;
 mod seeds;
 mod settings;
 mod stages;
-mod step;
 #[cfg(test)]
 mod tests;
+mod trainable;
 mod training;
 
 pub use augment::Augment;
 pub(crate) use folder::outputs;
-pub use init::{Start, usual_size};
+pub use init::{Init, Start, usual_size};
+pub use labels::ClassWeights;
 pub use log::EpochRecord;
+pub(crate) use objective::{Lesson, learn};
+pub use objective::{Method, Objective};
 pub(crate) use optimizer::Optimizer;
-pub use optimizer::OptimizerChoice;
-pub use schedule::Schedule;
+pub use optimizer::{Optimization, OptimizerChoice};
+pub use schedule::{Rate, Schedule};
 pub use settings::{Defaults, Recipe, Settings};
-pub(crate) use step::learn;
 pub use training::{Outcome, train};

@@ -8,7 +8,7 @@ use pellucid_shared::onnx::Model;
 use super::Settings;
 use super::folder::Folder;
 use super::log::{EpochRecord, Log};
-use super::schedule::Score;
+use super::resume::Checkpoint;
 use crate::data::{Dataset, Examples, Split};
 use crate::progress::Progress;
 use crate::stop::{Held, Stop};
@@ -19,7 +19,8 @@ pub(super) const MEASURING_SEED: u64 = 0;
 
 /// A training under way; what it does stands in `training.rs`, `stages.rs` and `finish.rs`.
 pub(super) struct Run<'a> {
-    pub(super) settings: &'a Settings,
+    /// With the head's stage as this network needs it.
+    pub(super) settings: Settings,
     pub(super) progress: &'a Progress,
     pub(super) stop: &'a Stop,
     /// A training is not ended in the middle of a step, whose weights would be lost.
@@ -35,10 +36,13 @@ pub(super) struct Run<'a> {
     pub(super) card: Card,
     pub(super) train: Examples,
     pub(super) validation: Examples,
-    /// Those of the validation images that are attacked.
-    pub(super) attacked: Option<Examples>,
     /// Read before the first step, so that hours of training do not end at an image that cannot be used.
     pub(super) test: Examples,
     pub(super) records: Vec<EpochRecord>,
-    pub(super) best: Option<Score>,
+    /// From where it goes on, until it does.
+    pub(super) resumed: Option<Checkpoint>,
+    /// The epoch in which the loss stopped being a number, if it did.
+    pub(super) astray: Option<usize>,
+    /// The lowest validation loss so far.
+    pub(super) best: Option<f64>,
 }

@@ -10,6 +10,10 @@ pub(super) enum Purpose {
     Attack,
     /// The training images' alterations.
     Augmentation,
+    /// What dropout drops.
+    Dropout,
+    /// Which images are mixed, and how much.
+    Mixing,
 }
 
 /// The seed for one step's draws.

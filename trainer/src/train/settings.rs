@@ -7,7 +7,7 @@ use pellucid_shared::zoo::Architecture;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Augment, OptimizerChoice, Schedule, Start};
+use super::{Augment, ClassWeights, Objective, Optimization, Rate, Schedule, Start};
 use crate::attack::Attack;
 use crate::data::{Balance, Shares, Source};
 use crate::device::DeviceChoice;
@@ -27,39 +27,51 @@ pub struct Settings {
     pub out: PathBuf,
     /// Whether a run that is in the folder may be replaced.
     pub overwrite: bool,
+    /// Whether the run that was interrupted in the folder goes on.
+    pub resume: bool,
     /// What to call the model in its card; `None` makes a name.
     pub name: Option<String>,
     /// The network to begin with.
     pub start: Start,
-    /// Decides the weights, the split, the order, the alterations and the attacks.
+    /// Decides the weights, the order, the alterations and the attacks.
     pub seed: u64,
-    /// The head's stage, before the rest is unfrozen.
+    /// Decides the split.
+    pub split_seed: u64,
+    /// The head's stage, before the rest is unfrozen; its epochs are those of a head that starts afresh.
     pub head: Recipe,
+    /// Epochs of the head's stage whatever it starts from; `None` leaves it out where the head has learnt before.
+    pub head_epochs: Option<usize>,
     /// The stage in which the whole network learns.
     pub whole: Recipe,
-    /// In the second stage, only parameters whose names begin with one of these learn; all where it is empty.
+    /// In the second stage, only the weights of these groups or names learn (`trainable.rs`); all where it is empty.
     pub trainable: Vec<String>,
-    /// Which optimiser.
-    pub optimizer: OptimizerChoice,
-    /// Weight decay, at least 0.
-    pub weight_decay: f64,
-    /// How the learning rate falls in the second stage; in the head's it stays.
-    pub schedule: Schedule,
+    /// How weights move along their gradients.
+    pub optimization: Optimization,
+    /// How the learning rate changes in the second stage; in the head's it stays.
+    pub rate: Rate,
+    /// What of the weights' mean along the second stage a step leaves, 0 to below 1; with it, the mean is what is measured and kept.
+    pub average: Option<f64>,
     /// Epochs without a better validation after which training stops; 0 means never.
     pub early_stop: usize,
     /// How training images are altered.
     pub augment: Augment,
+    /// How evenly images are mixed with each other, above 0 and at most 1, if they are.
+    pub mixup: Option<f64>,
     /// How often each class is shown.
     pub balance: Balance,
+    /// How much each class counts.
+    pub class_weights: ClassWeights,
     /// The attack that the network learns to withstand; `None` trains on clean images.
     pub adversarial: Option<Attack>,
+    /// How it is withstood.
+    pub objective: Objective,
     /// The share of the epochs, 0 to 1, over which the training's ε and step size grow from 0: a network that meets the
     /// whole attack before it has learnt anything may not learn for long (curriculum adversarial training, Cai et al., 2018).
     pub ramp: f64,
     /// The attack that validation measures, whether or not it is trained against.
     pub validation_attack: Option<Attack>,
-    /// The most validation images that are attacked after every epoch.
-    pub validation_images: usize,
+    /// The most validation images that are shown, and attacked, after every epoch; `None` means all.
+    pub validation_images: Option<usize>,
     /// Where to compute.
     pub device: DeviceChoice,
     /// Threads of libtorch; `None` leaves its choice.
@@ -135,6 +147,16 @@ impl Defaults {
 }
 
 impl Settings {
+    /// These settings for a network whose head starts afresh behind a body that has learnt, or does not: with as many epochs of the
+    /// head's stage as that takes.
+    #[must_use]
+    pub(crate) fn with_head(&self, fresh: bool) -> Self {
+        let mut settings = self.clone();
+        let usual = if fresh { self.head.epochs } else { 0 };
+        settings.head.epochs = self.head_epochs.unwrap_or(usual);
+        settings
+    }
+
     /// Whether the numbers make sense.
     ///
     /// # Errors
@@ -156,13 +178,19 @@ impl Settings {
                 "--{stage}lr {rate} must be above 0, such as 0.0003"
             );
         }
+        self.optimization.check()?;
+        self.rate.check()?;
+        self.objective.check(self.adversarial.as_ref())?;
         ensure!(
-            self.weight_decay.is_finite() && self.weight_decay >= 0.0,
-            "--weight-decay {} must be 0 or more",
-            self.weight_decay
+            self.mixup.is_none_or(|alpha| alpha > 0.0 && alpha <= 1.0),
+            "--mixup must be above 0 and at most 1, such as 0.2"
         );
         ensure!(
-            self.validation_images > 0,
+            self.average.is_none_or(|decay| (0.0..1.0).contains(&decay)),
+            "--average must be from 0 to below 1, such as 0.999"
+        );
+        ensure!(
+            self.validation_images != Some(0),
             "--validation-images must be 1 or more"
         );
         ensure!(
@@ -197,18 +225,24 @@ impl Settings {
             "test_share": self.shares.test,
             "architecture": self.start.architecture.map(Architecture::name),
             "size": self.start.size,
-            "init": self.start.init,
+            "init": self.start.init.as_ref().map(ToString::to_string),
+            "dropout": self.start.dropout,
             "seed": self.seed,
+            "split_seed": self.split_seed,
             "head": self.head,
+            "head_epochs": self.head_epochs,
             "whole": self.whole,
             "trainable": self.trainable,
-            "optimizer": self.optimizer,
-            "weight_decay": self.weight_decay,
-            "schedule": self.schedule,
+            "optimization": self.optimization,
+            "rate": self.rate,
+            "average": self.average,
             "early_stop": self.early_stop,
             "augment": self.augment,
+            "mixup": self.mixup,
             "balance": self.balance,
+            "class_weights": self.class_weights,
             "adversarial": self.adversarial,
+            "objective": self.objective,
             "ramp": self.ramp,
             "validation_attack": self.validation_attack,
             "validation_images": self.validation_images,

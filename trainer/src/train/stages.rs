@@ -2,25 +2,36 @@
 
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, bail};
 use pellucid_shared::onnx::Model;
+use pellucid_shared::zoo::Architecture;
+use serde::{Deserialize, Serialize};
 
+use super::average::Average;
 use super::checkpoint::save;
-use super::epoch::{Pass, Seen};
+use super::epoch::{Pass, Seen, Sums};
 use super::facts::note;
-use super::init::head;
+use super::init::last_layer;
 use super::log::EpochRecord;
 use super::memory::{is_out_of_memory, out_of_memory};
+use super::objective::Objective;
 use super::optimizer::Optimizer;
+use super::resume::Moment;
 use super::run::{MEASURING_SEED, Run};
-use super::schedule::{Schedule, Score, Watch};
+use super::schedule::{self, Rate, Schedule, Watch};
+use super::trainable::Trainable;
 use super::{Recipe, Settings};
 use crate::attack::Attack;
 use crate::evaluate::{Measured, attacked, clean};
 use crate::torch::Network;
+use tch::Tensor;
+
+/// The share of the best attacked accuracy below which a training against single steps has overfitted to them.
+const OVERFITTED: f64 = 0.5;
 
 /// A stage of a training.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum Stage {
     /// The head alone learns, on clean images.
     Head,
@@ -55,10 +66,32 @@ impl Stage {
         }
     }
 
-    fn schedule(self, settings: &Settings) -> (Schedule, Option<Attack>) {
+    fn rate(self, settings: &Settings) -> Rate {
         match self {
-            Self::Head => (Schedule::Constant, None),
-            Self::Whole => (settings.schedule, settings.adversarial),
+            Self::Head => Rate::new(Schedule::Constant),
+            Self::Whole => settings.rate.clone(),
+        }
+    }
+
+    /// The attack, and how it is withstood.
+    fn attack(self, settings: &Settings) -> (Option<Attack>, Objective) {
+        match self {
+            Self::Head => {
+                let plain = Objective {
+                    smoothing: settings.objective.smoothing,
+                    ..Objective::default()
+                };
+                (None, plain)
+            }
+            Self::Whole => (settings.adversarial, settings.objective),
+        }
+    }
+
+    /// The mean of the weights, where it is what is measured and kept.
+    fn average(self, settings: &Settings, network: &Network) -> Option<Average> {
+        match self {
+            Self::Head => None,
+            Self::Whole => settings.average.map(|decay| Average::new(decay, network)),
         }
     }
 
@@ -69,25 +102,22 @@ impl Stage {
         model: &Model,
         network: &mut Network,
     ) -> Result<Optimizer> {
+        let parameters = network.parameters().into_iter();
+        let names: Vec<String> = parameters.map(|(name, _)| name).collect();
+        let architecture = Architecture::from_name(&model.graph().name);
+        let whole = Trainable::resolve(&settings.trainable, architecture, &names)?;
         let learns = match self {
-            Self::Head => head(model),
-            Self::Whole => settings.trainable.clone(),
+            Self::Head => {
+                let head = last_layer(model).context(
+                    "the network has no last linear layer that could learn alone: use --head-epochs 0",
+                )?;
+                Trainable::of_names(head.weights())
+            }
+            Self::Whole => whole,
         };
-        for prefix in &settings.trainable {
-            let mut parameters = network.parameters().into_iter();
-            ensure!(
-                parameters.any(|(name, _)| name.starts_with(&prefix[..])),
-                "--trainable {prefix} names no layer: no name in the network begins with it"
-            );
-        }
-        network.set_trainable(|parameter| {
-            learns.is_empty()
-                || learns
-                    .iter()
-                    .any(|prefix| parameter.starts_with(&prefix[..]))
-        });
+        network.set_trainable(|parameter| learns.includes(parameter));
         let rate = self.recipe(settings).learning_rate;
-        Optimizer::new(settings.optimizer, network, rate, settings.weight_decay)
+        Optimizer::new(settings.optimization, network, rate)
     }
 
     /// Whether the stage can begin.
@@ -110,13 +140,33 @@ impl Stage {
 impl Run<'_> {
     /// Trains a stage, until it is over, has become no better for long, or is asked to stop.
     pub(super) fn train(&mut self, stage: Stage) -> Result<()> {
-        let settings = self.settings;
+        let settings = &self.settings.clone();
         let recipe = stage.recipe(settings);
         let mut optimizer = stage.optimizer(settings, &self.model, &mut self.network)?;
-        let (schedule, attack) = stage.schedule(settings);
-        let mut watch = Watch::after(self.best);
-        let epochs = self.records.len() + recipe.epochs;
-        for epoch in 0..recipe.epochs {
+        let schedule = stage.rate(settings);
+        let (attack, objective) = stage.attack(settings);
+        let mut average = stage.average(settings, &self.network);
+        let counts = self.train.dataset.counts();
+        let class_weights = settings
+            .class_weights
+            .tensor(&counts, self.network.device())?;
+        let mut watch = Watch::after(self.best, schedule.patience);
+        let (mut begin, mut taken) = (0, (0, Sums::default()));
+        if let Some(checkpoint) = self.resumed.take_if(|c| c.position.stage == stage) {
+            checkpoint.restore(&mut optimizer, average.as_mut())?;
+            let position = checkpoint.position;
+            (begin, taken, watch) = (
+                position.epoch,
+                (position.step, position.sums),
+                position.watch,
+            );
+        }
+        let epochs = self.records.len() + recipe.epochs - begin;
+        for epoch in begin..recipe.epochs {
+            let patience = settings.early_stop;
+            if patience > 0 && watch.stale() >= patience {
+                break;
+            }
             let started = Instant::now();
             let mut pass = Pass {
                 examples: &self.train,
@@ -125,22 +175,31 @@ impl Run<'_> {
                 batch: recipe.batch,
                 balance: settings.balance,
                 augment: settings.augment,
+                mixup: settings.mixup,
+                objective,
+                class_weights: class_weights.as_ref().map(Tensor::shallow_clone),
                 attack,
                 ramp: 0.0,
                 steps_before: 0,
                 stop: self.stop,
+                taken: std::mem::take(&mut taken),
             };
             let steps = pass.steps();
             pass.ramp = settings.ramp * (recipe.epochs * steps) as f64;
             pass.steps_before = epoch * steps;
             let rate = |step: usize| {
                 let done = (epoch * steps + step) as f64 / (recipe.epochs * steps).max(1) as f64;
-                recipe.learning_rate * schedule.factor(done, watch.drops())
+                let now = schedule::Moment {
+                    done,
+                    epoch,
+                    drops: watch.drops(),
+                };
+                recipe.learning_rate * schedule.at(now)
             };
             let bar = self
                 .progress
                 .bar(&format!("epoch {}", self.records.len() + 1), steps);
-            let seen = pass.run(&self.network, &mut optimizer, rate, &bar);
+            let seen = pass.run(&self.network, &mut optimizer, average.as_mut(), rate, &bar);
             bar.finish_and_clear();
             let seen = match seen {
                 Err(error) if is_out_of_memory(&error) => {
@@ -152,19 +211,90 @@ impl Run<'_> {
                 }
                 seen => seen?,
             };
+            if !seen.loss.is_finite() {
+                return self.went_astray();
+            }
             let rate = rate(steps);
+            self.begin_log()?;
+            let now = Moment {
+                stage,
+                epoch,
+                step: seen.steps,
+                sums: seen.sums,
+                watch: &watch,
+                network: &self.network,
+                optimizer: &optimizer,
+                average: average.as_ref(),
+                records: &self.records,
+            };
+            now.save(&self.folder.checkpoint())?;
+            if let Some(average) = &mut average {
+                average.exchange(&self.network)?;
+            }
             self.save_unmeasured()?;
             let Some(record) = self.validate(stage.name(), rate, seen, &mut watch, started)? else {
                 break;
             };
             self.best = watch.best();
+            self.tell_overfitting(&record, attack.as_ref());
             self.keep(record, epochs)?;
-            let patience = settings.early_stop;
-            if self.stopped() || (patience > 0 && watch.stale() >= patience) {
+            if let Some(average) = &mut average {
+                average.exchange(&self.network)?;
+            }
+            let now = Moment {
+                stage,
+                epoch: epoch + 1,
+                step: 0,
+                sums: Sums::default(),
+                watch: &watch,
+                network: &self.network,
+                optimizer: &optimizer,
+                average: average.as_ref(),
+                records: &self.records,
+            };
+            now.save(&self.folder.checkpoint())?;
+            if self.stopped() {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// Ends the training where the loss is not a number any longer: the best network so far is measured and kept.
+    ///
+    /// # Errors
+    /// Where there is none.
+    fn went_astray(&mut self) -> Result<()> {
+        let epoch = self.records.len() + 1;
+        let Some(best) = self.records.iter().rfind(|record| record.best) else {
+            bail!("the loss stopped being a number in epoch {epoch}: choose a lower --lr");
+        };
+        self.progress.say(&format!(
+            "the loss stopped being a number in epoch {epoch}: the training ends, and the network of epoch {} is kept",
+            best.epoch
+        ));
+        self.astray = Some(epoch);
+        Ok(())
+    }
+
+    /// Says when a training against a single step has learnt that step alone: what many steps find is suddenly told wrongly
+    /// (Wong et al., *Fast is better than free*, 2020).
+    fn tell_overfitting(&self, record: &EpochRecord, attack: Option<&Attack>) {
+        let single = attack.is_some_and(|attack| attack.steps == 1);
+        let best = self.records.iter().filter_map(|r| r.adversarial_accuracy);
+        let best = best.fold(0.0, f64::max);
+        if single
+            && record
+                .adversarial_accuracy
+                .is_some_and(|now| now < OVERFITTED * best && record.train_accuracy > best)
+        {
+            self.progress.say(&format!(
+                "catastrophic overfitting: the network withstands single steps ({:.0} %) and no longer the attack of the validation ({:.0} %, before {:.0} %); try a smaller --step-size or --steps 2",
+                100.0 * record.train_accuracy,
+                100.0 * record.adversarial_accuracy.unwrap_or_default(),
+                100.0 * best
+            ));
+        }
     }
 
     /// Writes the weights before they are measured, which takes a while and may be cut off; what the card knows is of others.
@@ -201,7 +331,7 @@ impl Run<'_> {
         started: Instant,
     ) -> Result<Option<EpochRecord>> {
         let words = format!(
-            "interrupted in epoch {}: {} holds the weights, and --init goes on from them",
+            "interrupted in epoch {}: {} holds the weights, and the same command with --resume goes on",
             self.records.len() + 1,
             self.folder.latest().display()
         );
@@ -211,23 +341,21 @@ impl Run<'_> {
         let bar = self.progress.bar("validation", self.validation.len());
         let plain = clean(&self.network, &self.validation, &bar)?;
         bar.finish_and_clear();
-        let hard = match (&self.attacked, &self.settings.validation_attack) {
-            (Some(examples), Some(attack)) => {
+        let hard = match &self.settings.validation_attack {
+            Some(attack) => {
+                let examples = &self.validation;
                 let bar = self.progress.bar("attack", examples.len());
                 let measured = attacked(&self.network, examples, attack, 1, MEASURING_SEED, &bar)?;
                 bar.finish_and_clear();
                 Some(measured)
             }
-            _ => None,
+            None => None,
         };
         let decisive = match &hard {
             Some(hard) if self.settings.adversarial.is_some() => hard,
             _ => &plain,
         };
-        let score = Score {
-            accuracy: decisive.confusion.balanced_accuracy(),
-            loss: decisive.loss,
-        };
+        let score = decisive.loss;
         self.note_metrics(&plain, hard.as_ref());
         Ok(Some(EpochRecord {
             epoch: self.records.len() + 1,

@@ -28,29 +28,36 @@ fn settings(out: &Path) -> Settings {
         shares: Shares::default(),
         out: out.to_owned(),
         overwrite: false,
+        resume: false,
         name: None,
         start: Start {
             architecture: Some(Architecture::ResnetSmall),
             size: Some(32),
             init: None,
+            dropout: None,
         },
         seed: 1,
+        split_seed: 1,
+        head_epochs: None,
         head: Recipe {
             epochs: 0,
             ..recipe
         },
         whole: recipe,
         trainable: vec![],
-        optimizer: OptimizerChoice::Adam,
-        weight_decay: 5e-4,
-        schedule: Schedule::Cosine,
+        optimization: Optimization::default(),
+        rate: Rate::new(Schedule::Cosine),
+        average: None,
         early_stop: 0,
         augment: Augment::Paper,
+        mixup: None,
         balance: Balance::Auto,
+        class_weights: ClassWeights::Off,
+        objective: Objective::default(),
         adversarial: Some(Attack::for_training(Norm::L2, 0.5, 2, None).unwrap()),
         ramp: 0.5,
         validation_attack: Some(Attack::for_evaluation(Norm::L2, 0.5, 2, None).unwrap()),
-        validation_images: 4,
+        validation_images: Some(4),
         device: DeviceChoice::Cpu,
         threads: None,
         max_minutes: None,
@@ -132,7 +139,8 @@ fn a_split_is_used_again_and_weights_are_trained_further() {
         start: Start {
             architecture: None,
             size: None,
-            init: Some(first.out.join("best.onnx")),
+            init: Some(Init::File(first.out.join("best.onnx"))),
+            dropout: None,
         },
         adversarial: None,
         validation_attack: None,
@@ -170,13 +178,14 @@ fn the_heads_stage_and_the_chosen_layers_change_nothing_else() {
         start: Start {
             architecture: None,
             size: None,
-            init: Some(start.clone()),
+            init: Some(Init::File(start.clone())),
+            dropout: None,
         },
         ..settings(&folder.path().join(name))
     };
     // The head's stage alone: the second is over before it begins.
     let mut head = from("head");
-    head.head.epochs = 1;
+    head.head_epochs = Some(1);
     head.max_minutes = Some(1e-9);
     let outcome = run(&head).unwrap();
     assert_eq!(outcome.epochs.len(), 1);
@@ -332,7 +341,7 @@ fn a_robust_network_withstands_what_a_standard_one_does_not() {
         augment: Augment::Flips,
         adversarial: None,
         validation_attack: Some(Attack::for_evaluation(Norm::L2, 0.3, 2, None).unwrap()),
-        validation_images: 60,
+        validation_images: Some(60),
         ..settings(&folder.path().join("standard"))
     };
     let robust = Settings {

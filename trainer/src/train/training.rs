@@ -12,6 +12,7 @@ use super::facts::{card, describe};
 use super::folder::Folder;
 use super::init::initial_model;
 use super::log::{EpochRecord, Log};
+use super::resume::Checkpoint;
 use super::run::Run;
 use super::stages::Stage;
 use crate::data::{Dataset, Examples, Part, Split, TRAINING_POPULATION, batch};
@@ -37,6 +38,8 @@ pub struct Outcome {
     pub test: Option<Evaluation>,
     /// How the engines agreed on the best network's file; `None` where the training was interrupted.
     pub verification: Option<Verification>,
+    /// The epoch in which the loss stopped being a number, if it did: the best network is then of an earlier one.
+    pub astray: Option<usize>,
     /// How many minutes it took.
     pub minutes: f64,
 }
@@ -44,8 +47,8 @@ pub struct Outcome {
 /// Trains as the settings say, into their folder:
 ///
 /// - `latest.onnx`, the network after the last epoch;
-/// - `unverified.onnx`, the best network so far by balanced accuracy on the validation images (attacked ones in an
-///   adversarial training, clean ones in another; the lower loss decides between equals);
+/// - `unverified.onnx`, the best network so far by the loss on the validation images (attacked ones in an adversarial training,
+///   clean ones in another);
 /// - `best.onnx`, the same once it is verified across engines at the end; the other name is then gone;
 /// - `log.jsonl`, an [`EpochRecord`] per line; `split.csv`; `settings.json`.
 ///
@@ -60,7 +63,7 @@ pub struct Outcome {
 /// verification; each error says what to do.
 pub fn train(settings: &Settings, progress: &Progress, stop: &Stop) -> Result<Outcome> {
     settings.check()?;
-    Folder::check(&settings.out, settings.overwrite)?;
+    Folder::check(&settings.out, settings.overwrite || settings.resume)?;
     // Hours of training shall not end at an engine that cannot be loaded.
     export::ready()?;
     let mut run = Run::prepare(settings, progress, stop)?;
@@ -73,6 +76,7 @@ pub fn train(settings: &Settings, progress: &Progress, stop: &Stop) -> Result<Ou
         best: run.folder.published(),
         latest: run.folder.latest(),
         minutes: run.begun.elapsed().as_secs_f64() / 60.0,
+        astray: run.astray,
         epochs: run.records,
         test,
         verification,
@@ -80,7 +84,7 @@ pub fn train(settings: &Settings, progress: &Progress, stop: &Stop) -> Result<Ou
 }
 
 impl<'a> Run<'a> {
-    fn prepare(settings: &'a Settings, progress: &'a Progress, stop: &'a Stop) -> Result<Self> {
+    fn prepare(settings: &Settings, progress: &'a Progress, stop: &'a Stop) -> Result<Self> {
         let begun = Instant::now();
         let device = choose_device(settings.device)?;
         allow_tf32(Tf32::Convolutions);
@@ -89,30 +93,39 @@ impl<'a> Run<'a> {
         }
         let classes = settings.classes.as_deref();
         let dataset = Dataset::open(&settings.data, classes, TRAINING_POPULATION)?;
-        let split = match &settings.split {
-            Some(path) => Split::read(path, &dataset)?,
-            None => Split::stratified(&dataset, settings.shares, settings.seed)?,
+        let resumed = settings
+            .resume
+            .then(|| Folder::resume(&settings.out))
+            .transpose()?;
+        let split = match (&resumed, &settings.split) {
+            (Some(folder), _) => Split::read(&folder.split(), &dataset)?,
+            (None, Some(path)) => Split::read(path, &dataset)?,
+            (None, None) => Split::stratified(&dataset, settings.shares, settings.split_seed)?,
         };
         let part = |part| dataset.select(&split.indices(part));
         let (train, validation, test) =
             (part(Part::Train), part(Part::Validation), part(Part::Test));
-        check_parts(settings, &train, &validation)?;
         let initial = initial_model(&settings.start, &dataset.classes, settings.seed)?;
         require_finite(&initial.model).context("the weights to begin with cannot be trained")?;
         for notice in &initial.notices {
             progress.say(notice);
         }
+        let settings = settings.with_head(initial.fresh_head);
+        let settings = &settings;
+        check_parts(settings, &train, &validation)?;
+        if let Some(folder) = &resumed {
+            folder.check_settings(&settings.to_json())?;
+        }
         let preprocessing = initial.preprocessing.clone();
         let card = card(settings, &dataset, &initial, &train, &preprocessing);
         progress.say(&describe(&card, &train, &validation, &test, device));
 
-        let attacked = settings
-            .validation_attack
-            .is_some()
-            .then(|| validation.sample(settings.validation_images));
+        let validation = match settings.validation_images {
+            Some(most) => validation.sample(most),
+            None => validation,
+        };
         let read =
             |dataset: Dataset, title| Examples::read(dataset, &preprocessing, title, progress);
-        let attacked = attacked.map(|a| read(a, "validation")).transpose()?;
         let (train, validation) = (read(train, "training")?, read(validation, "validation")?);
         let test = read(test, "test")?;
         let mut network = Network::new(&initial.model, device)?;
@@ -125,9 +138,22 @@ impl<'a> Run<'a> {
             rehearse(&initial.model, &network, &validation, progress)?;
         }
         let held = stop.hold();
-        let folder = Folder::prepare(&settings.out)?;
+        let (folder, log, checkpoint) = match resumed {
+            None => (Folder::prepare(&settings.out)?, None, None),
+            Some(folder) => {
+                let checkpoint = Checkpoint::read(&folder.checkpoint())?;
+                checkpoint.restore_network(&network)?;
+                let log = Log::rewrite(&folder.log(), &checkpoint.position.records)?;
+                progress.say(&checkpoint.position.describe());
+                (folder, Some(log), Some(checkpoint))
+            }
+        };
+        let records = checkpoint
+            .as_ref()
+            .map_or_else(Vec::new, |c| c.position.records.clone());
+        let best = checkpoint.as_ref().and_then(|c| c.position.watch.best());
         Ok(Self {
-            settings,
+            settings: settings.clone(),
             progress,
             stop,
             held,
@@ -135,27 +161,32 @@ impl<'a> Run<'a> {
             folder,
             split,
             dataset,
-            log: None,
+            log,
             model: initial.model,
             network,
             card,
             train,
             validation,
-            attacked,
             test,
-            records: vec![],
-            best: None,
+            records,
+            best,
+            resumed: checkpoint,
+            astray: None,
         })
     }
 
     /// Every stage and the end; `None` where it is interrupted.
     fn whole(&mut self) -> Result<Option<(Evaluation, Verification)>> {
-        let settings = self.settings;
-        if settings.head.epochs > 0 {
+        let past_head = self
+            .resumed
+            .as_ref()
+            .is_some_and(|c| c.position.stage == Stage::Whole);
+        let head_first = self.settings.head.epochs > 0 && !past_head;
+        if head_first {
             self.train(Stage::Head)?;
         }
         // Without a head's stage this is where the first step is taken, however little time there is.
-        if settings.head.epochs == 0 || !self.stopped() {
+        if self.astray.is_none() && (!head_first || !self.stopped()) {
             self.train(Stage::Whole)?;
         }
         self.finish()

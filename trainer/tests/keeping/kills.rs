@@ -197,3 +197,116 @@ fn whatever_a_killed_differentiation_leaves_is_whole() {
         assert_eq!(leftovers(bench.folder()), 0);
     }
 }
+
+/// Starts a job and sends it a signal after so long, if it is not over before.
+fn signal_after(bench: &Bench, arguments: &str, signal: &str, span: Duration) {
+    let mut job = bench.command(arguments);
+    let mut child = job
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(span);
+    if child.try_wait().unwrap().is_none() {
+        let mut kill = std::process::Command::new("kill");
+        kill.args([signal, &child.id().to_string()]);
+        // It may have ended in between.
+        let _ = kill.status().unwrap();
+    }
+    child.wait().unwrap();
+}
+
+/// Killed and stopped at any instants, a training that goes on ends with the files, to the bit, of one that nobody disturbed.
+#[test]
+fn a_training_that_goes_on_ends_as_if_nothing_had_happened() {
+    let bench = Bench::new();
+    let train = format!(
+        "{TRAIN} --adversarial l2 --epsilon 1 --average 0.9 --head-epochs 1 --head-batch 8 --mixup 0.5 --out"
+    )
+    .replace("--epochs 1 ", "--epochs 3 ");
+    let begun = Instant::now();
+    bench.ok(&format!("{train} straight"));
+    let span = begun.elapsed();
+    let mut chance = Chance::new();
+    let mut resumed = 0;
+    for round in 0..kills() {
+        let run = bench.path("run");
+        for interruption in 0.. {
+            let mut arguments = format!("{train} run");
+            if run.join("checkpoint.safetensors").exists() {
+                arguments += " --resume";
+                resumed += 1;
+            } else if run.join("best.onnx").exists() {
+                break;
+            }
+            if interruption == 4 {
+                bench.ok(&arguments);
+                break;
+            }
+            let signal = if (round + interruption) % 2 == 0 {
+                "-KILL"
+            } else {
+                "-TERM"
+            };
+            signal_after(&bench, &arguments, signal, span.mul_f64(chance.next()));
+        }
+        for file in ["best.onnx", "latest.onnx", "split.csv"] {
+            let same = std::fs::read(run.join(file)).unwrap()
+                == std::fs::read(bench.path("straight").join(file)).unwrap();
+            assert!(same, "{file} differs");
+        }
+        let lines = |folder: &str| {
+            let log = std::fs::read_to_string(bench.path(folder).join("log.jsonl")).unwrap();
+            log.lines().count()
+        };
+        assert_eq!(lines("run"), lines("straight"));
+        assert!(!run.join("checkpoint.safetensors").exists());
+        std::fs::remove_dir_all(&run).unwrap();
+    }
+    println!("{resumed} interruptions left a checkpoint to go on from");
+}
+
+#[test]
+fn what_cannot_go_on_is_told_why() {
+    let bench = Bench::new();
+    let train = TRAIN.replace("--epochs 1 ", "--epochs 200 ");
+    let refused = |arguments: &str, reason: &str| {
+        let told = bench.error(1, arguments);
+        assert!(told.contains(reason), "{told}");
+    };
+    refused(
+        &format!("{train} --out run --resume"),
+        "no training was interrupted there",
+    );
+    let run = bench.path("run");
+    let mut child = bench
+        .command(&format!("{train} --out run"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !run.join("checkpoint.safetensors").exists() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    refused(&format!("{train} --out run"), "holds a run already");
+    refused(
+        &format!("{train} --out run --resume --lr 0.1"),
+        "begun otherwise",
+    );
+    let split = std::fs::read_to_string(run.join("split.csv")).unwrap();
+    let other = train.replace("phantom:30", "phantom:60");
+    refused(&format!("{other} --out run --resume"), "");
+    assert_eq!(
+        std::fs::read_to_string(run.join("split.csv")).unwrap(),
+        split
+    );
+    let checkpoint = run.join("checkpoint.safetensors");
+    let whole = std::fs::read(&checkpoint).unwrap();
+    std::fs::write(&checkpoint, &whole[..whole.len() / 2]).unwrap();
+    refused(
+        &format!("{train} --out run --resume"),
+        "not a checkpoint of a training",
+    );
+}

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use ndarray::{Array2, Array3, Array4, ArrayView, Ix4};
 use pellucid_shared::attribution::Signature;
 use pellucid_shared::autodiff::{self, differentiate};
-use pellucid_shared::card::{Card, Class, Norm, Training};
+use pellucid_shared::card::{Card, Class, Training};
 use pellucid_shared::contract::{Assumption, Contract, Wishes};
 use pellucid_shared::engine::TractTape;
 use pellucid_shared::onnx::Model;
@@ -243,10 +243,7 @@ fn json(value: &impl Serialize) -> Result<String, ViewerError> {
 fn training_line(training: &Training) -> String {
     let mut parts = vec![training.architecture.clone(), training.data.clone()];
     if let Some(attack) = training.adversarial {
-        let norm = match attack.norm {
-            Norm::L2 => "L2",
-            Norm::Linf => "L∞",
-        };
+        let norm = attack.norm.symbol();
         parts.push(format!(
             "PGD-{} {norm}, ε = {}",
             attack.steps, attack.epsilon

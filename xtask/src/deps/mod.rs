@@ -10,6 +10,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod toolchain;
+mod weights;
 
 use crate::checkout::Checkout;
 use crate::process::Programs;
@@ -30,7 +31,7 @@ pub(crate) use toolchain::{add_wasm_target, check_cpp_compiler};
 /// them, and `.cargo/config.toml` points the build there. Once they are there, this does nothing.
 #[derive(clap::Args, Clone, Debug, Default)]
 #[command(
-    after_help = "Examples:\n  cargo xtask deps          for a machine without a GPU (550 MB to download, 530 MB kept)\n  cargo xtask deps --cuda   for NVIDIA GPUs with a driver for CUDA 13 (2.8 GB to download, 3.8 GB kept)\n  XDG_CACHE_HOME=/big/disk cargo xtask deps"
+    after_help = "Examples:\n  cargo xtask deps          for a machine without a GPU (550 MB to download, 530 MB kept)\n  cargo xtask deps --cuda   for NVIDIA GPUs with a driver for CUDA 13 (2.8 GB to download, 3.8 GB kept)\n  cargo xtask deps --weights   ImageNet weights too, for `pellucid train --init imagenet` (17 MB)\n  XDG_CACHE_HOME=/big/disk cargo xtask deps"
 )]
 pub(crate) struct Arguments {
     /// Fetch the libraries' CUDA halves too. Later calls without it keep them linked.
@@ -39,6 +40,9 @@ pub(crate) struct Arguments {
     /// Go back to the libraries without CUDA.
     #[arg(long, conflicts_with = "cuda")]
     cpu: bool,
+    /// Fetch the weights that `pellucid train --init imagenet` begins with too.
+    #[arg(long)]
+    weights: bool,
 }
 
 /// Carries the chore out for this checkout and the user's cache folder.
@@ -56,6 +60,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let cache = Cache::of_user()?;
     for bundle in &chosen(arguments, &checkout)? {
         provide(bundle, &cache, &checkout, &programs)?;
+    }
+    if arguments.weights {
+        weights::provide(&cache, &programs)?;
     }
     eprintln!(
         "dependencies are ready after {}",

