@@ -1,7 +1,6 @@
 use std::collections::{HashMap, HashSet};
 
 use super::activity::active_values;
-use super::bounds::Budget;
 use super::names::{COTANGENT, FEATURES, FEATURES_GRAD, GRAD, PREFIX};
 use super::order::beside_their_values;
 use super::rule::standard;
@@ -13,8 +12,8 @@ use super::{
 };
 use onnx_edit::pb::{NodeProto, ValueInfoProto, tensor_proto::DataType};
 use onnx_edit::{
-    GraphBuilder, Model, OPSET, OnnxError, Types, declared_shape, declared_type, infer_shapes,
-    inline, is_floating, least_opset, output_names, raise_opset, remove_unread,
+    Budget, GraphBuilder, Model, OPSET, OnnxError, Types, declared_shape, declared_type,
+    infer_shapes, inline, is_floating, least_opset, output_names, raise_opset, remove_unread,
     require_true_declarations, typed_value,
 };
 
@@ -70,7 +69,7 @@ pub fn differentiate(model: Model, options: &Options) -> Result<Model, AutodiffE
         activations: 0,
         features: features.clone(),
         features_grad: None,
-        budget: Budget::default(),
+        budget: Budget::GRADIENT,
         declared: HashSet::new(),
         cotangents: HashMap::from([(output.name.clone(), vec![COTANGENT.to_owned()])]),
         builder: GraphBuilder::edit(model),

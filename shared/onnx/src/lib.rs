@@ -9,6 +9,7 @@
 
 mod attribute;
 mod batch;
+mod budget;
 mod build;
 mod check;
 mod col2im;
@@ -37,6 +38,7 @@ mod wire;
 
 pub use attribute::{AttributeValue, Attributes};
 pub use batch::{Batch, set_batch};
+pub use budget::{Budget, Cost};
 pub use build::GraphBuilder;
 pub use check::NEWEST as NEWEST_OPSET;
 pub use col2im::Blocks;

@@ -112,7 +112,7 @@ impl Footprint {
         let mut fed = 0_u64;
         for (name, shape) in inputs {
             fed = fed.saturating_add(volume(shape).saturating_mul(ELEMENT));
-            known.learn_shape(name, shape.iter().copied().map(Dim::Known).collect());
+            known.learn_numbers(name, shape)?;
         }
         let most = FREE
             .saturating_add(fed.saturating_mul(PER_INPUT_BYTE))

@@ -41,7 +41,8 @@ pub(super) fn split(site: &Site<'_>) -> Inferred {
     };
     let at = site.axis(0, input.len())?;
     let parts = site.node.output.len();
-    if parts.saturating_mul(super::super::dim::bytes(input)) > super::MOST_BYTES {
+    let bytes = parts.saturating_mul(super::super::dim::bytes(input));
+    if bytes > site.known.budget.left().bytes {
         return Err(site.error("the shapes of its parts take too much memory"));
     }
     let sizes: Vec<Dim> = if let Some(sizes) = site.ints("split", 1)? {
