@@ -22,10 +22,7 @@ pub(super) fn concat(site: &Site<'_>) -> Inferred {
         }
         for (axis, (dim, next)) in shape.iter_mut().zip(next).enumerate() {
             match (&dim, next) {
-                (dim_ref, next) if axis == at => {
-                    let sum = Entry::from((*dim_ref).clone()).plus(&next.clone().into());
-                    *dim = sum.dim();
-                }
+                (own, next) if axis == at => *dim = own.plus(next),
                 (Dim::Known(a), Dim::Known(b)) if a != b => return site.unfit(),
                 (Dim::Named(_) | Dim::Unknown, Dim::Known(size)) => *dim = Dim::Known(*size),
                 _ => {}
@@ -41,7 +38,7 @@ pub(super) fn split(site: &Site<'_>) -> Inferred {
     };
     let at = site.axis(0, input.len())?;
     let parts = site.node.output.len();
-    let bytes = parts.saturating_mul(super::super::dim::bytes(input));
+    let bytes = parts.saturating_mul(super::super::symbolic::bytes(input));
     if bytes > site.known.budget.left().bytes {
         return Err(site.error("the shapes of its parts take too much memory"));
     }
@@ -224,12 +221,8 @@ pub(super) fn pad(site: &Site<'_>) -> Inferred {
     let mut shape: Shape = input.clone();
     for (index, &axis) in axes.iter().enumerate() {
         let total = pads[index].saturating_add(pads[index + axes.len()]);
-        shape[axis] = match &input[axis] {
-            Dim::Known(size) => Entry::from(Dim::Known(*size))
-                .plus(&Entry::Known(total))
-                .dim(),
-            open => open.stepped(total.saturating_sub(1), 1),
-        };
+        let size = Entry::from(input[axis].clone());
+        shape[axis] = size.plus(&Entry::Known(total)).dim();
     }
     one(shape)
 }

@@ -27,14 +27,14 @@ use std::collections::HashMap;
 use ndarray::ArrayD;
 
 use super::declare::declared_shape;
-use super::dim::{self, Dim, Shape, broadcast};
+use super::formula::Formula;
 use super::pb::{GraphProto, NodeProto, TensorProto};
+use super::symbolic::{self, Dim, Entry, Shape, broadcast};
 use super::tensor::booleans;
 use super::{Attributes, Budget, Cost, Model, OnnxError, floats, ints, tensor_shape};
 pub use footprint::Footprint;
 use site::Site;
 pub(super) use site::axis;
-pub use value::Entry;
 use value::{Small, is_small};
 pub use window::{Window, window};
 
@@ -106,7 +106,7 @@ impl Shapes {
     #[must_use]
     fn learn_shape(&mut self, value: &str, shape: Shape) -> Option<()> {
         if !value.is_empty() && shape.len() <= MOST_AXES {
-            let bytes = value.len() + dim::bytes(&shape);
+            let bytes = value.len() + symbolic::bytes(&shape);
             self.budget.take(Cost::of_bytes(bytes))?;
             self.shapes.insert(value.to_owned(), shape);
         }
@@ -269,8 +269,8 @@ fn with_own_names(value: &str, shape: Shape) -> Shape {
         return shape;
     }
     let dims = shape.into_iter().enumerate().map(|(axis, dim)| match dim {
-        Dim::Unknown => Dim::named(format!("{value}#{axis}")),
-        Dim::Named(name) => Dim::named(name),
+        Dim::Unknown => Dim::named(Formula::axis(value, axis)),
+        Dim::Named(formula) => Dim::named(formula),
         known => known,
     });
     dims.collect()

@@ -1,6 +1,6 @@
 //! Operators that keep the elements and change the axes.
 
-use super::super::dim::product;
+use super::super::symbolic::product;
 use super::site::{Inferred, Site, axis, of_rank, one, unknown};
 use super::{Dim, Entry, Shape};
 

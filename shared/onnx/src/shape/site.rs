@@ -1,6 +1,7 @@
 //! What a shape rule sees: a node, and what is known of its inputs.
 
 use super::super::pb::NodeProto;
+use super::super::symbolic::text;
 use super::super::{Attributes, Model, OnnxError};
 use super::value::Small;
 use super::{Dim, Entry, Shape, Shapes};
@@ -95,10 +96,7 @@ impl<'a> Site<'a> {
     pub(super) fn unfit<T>(&self) -> Result<T, OnnxError> {
         let shapes: Vec<String> = (0..self.node.input.len().min(8))
             .filter_map(|i| self.shape(i))
-            .map(|shape| {
-                let dims: Vec<String> = shape.iter().map(ToString::to_string).collect();
-                format!("[{}]", dims.join(", "))
-            })
+            .map(|shape| text(shape))
             .collect();
         Err(self.error(format!(
             "its inputs' shapes {} do not fit together",

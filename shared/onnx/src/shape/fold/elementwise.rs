@@ -5,11 +5,12 @@ use std::cmp::Ordering;
 use ndarray::{ArrayD, Zip};
 
 use super::super::super::pb::tensor_proto::DataType;
+use super::super::Entry;
 use super::super::OnnxError;
 use super::super::elementwise::broadcasting;
 use super::super::reduction::reduce as reduced_shape;
 use super::super::site::Site;
-use super::super::value::{Entry, Small, array, small_shape};
+use super::super::value::{Small, array, small_shape};
 
 type IntRule = fn(&Entry, &Entry) -> Entry;
 type FloatRule = fn(f32, f32) -> f32;
