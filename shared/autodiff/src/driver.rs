@@ -1,6 +1,6 @@
 use std::collections::{HashMap, HashSet};
 
-use super::activity::active_values;
+use super::activity::{active_values, nothing_found};
 use super::names::{COTANGENT, FEATURES, FEATURES_GRAD, GRAD, PREFIX};
 use super::order::beside_their_values;
 use super::rule::standard;
@@ -8,7 +8,6 @@ use super::steps::decomposed;
 use super::sweep::Sweep;
 use super::{
     AutodiffError, Options, QUANTIZED, Quantized, RELU_COUNT, RELU_RULE, ReluRule, quantization,
-    relu,
 };
 use onnx_edit::pb::{NodeProto, ValueInfoProto, tensor_proto::DataType};
 use onnx_edit::{
@@ -94,7 +93,7 @@ pub fn differentiate(model: Model, options: &Options) -> Result<Model, AutodiffE
     let activations = sweep.activations;
     if options.relu != ReluRule::Exact && activations == 0 {
         let nodes = &sweep.builder.graph().node;
-        let error = relu::nothing_found(options.relu, &output.name, nodes, &sweep.active);
+        let error = nothing_found(options.relu, &output.name, nodes, &sweep.active);
         return Err(error);
     }
 

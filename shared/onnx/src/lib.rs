@@ -56,7 +56,10 @@ pub use precision::{single_precision, speaks_single_precision};
 pub use proto::node_name;
 pub use raise::raise_opset;
 pub use scope::reads;
-pub use shape::{Footprint, Shapes, Window, infer_shapes, infer_shapes_for, window};
+pub use shape::{
+    Cut, Footprint, Given, Positions, Shapes, Window, axis, cuts, has_shape_rule, infer_shapes,
+    infer_shapes_for, pads, reduced_axes, window,
+};
 pub use symbolic::{Dim, Entry, Shape, Symbolic, broadcast};
 pub use tensor::{
     booleans, float_tensor, floats, int_tensor, ints, set_floats, tensor_shape, typed_tensor,

@@ -11,6 +11,7 @@ mod elementwise;
 mod flags;
 mod fold;
 mod footprint;
+mod given;
 mod indexing;
 mod join;
 mod product;
@@ -19,6 +20,7 @@ mod reshape;
 mod resize;
 mod rules;
 mod site;
+mod slice;
 mod value;
 mod window;
 
@@ -33,8 +35,10 @@ use super::symbolic::{self, Dim, Entry, Shape, broadcast};
 use super::tensor::booleans;
 use super::{Attributes, Budget, Cost, Model, OnnxError, floats, ints, tensor_shape};
 pub use footprint::Footprint;
+pub use given::{Given, axis, pads, reduced_axes};
+pub use rules::has_shape_rule;
 use site::Site;
-pub(super) use site::axis;
+pub use slice::{Cut, Positions, cuts};
 use value::{Small, is_small};
 pub use window::{Window, window};
 

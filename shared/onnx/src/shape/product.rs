@@ -2,15 +2,24 @@
 
 use std::collections::HashMap;
 
-use super::site::{Inferred, Site, one, unknown};
+use super::site::{Inferred, Rule, Site, one, unknown};
 use super::{Dim, Shape, broadcast};
+
+/// The family's operators.
+pub(super) const OPERATORS: &[(&str, Rule)] = &[
+    ("Attention", attention),
+    ("Einsum", einsum),
+    ("Gemm", gemm),
+    ("MatMul", matmul),
+    ("MatMulInteger", matmul),
+];
 
 /// Whether two dimensions are known to differ.
 fn differ(a: &Dim, b: &Dim) -> bool {
     matches!((a, b), (Dim::Known(a), Dim::Known(b)) if a != b)
 }
 
-pub(super) fn gemm(site: &Site<'_>) -> Inferred {
+fn gemm(site: &Site<'_>) -> Inferred {
     let (Some(a), Some(b)) = (site.shape(0), site.shape(1)) else {
         return unknown();
     };
@@ -27,7 +36,7 @@ pub(super) fn gemm(site: &Site<'_>) -> Inferred {
 }
 
 /// A vector on the left is a row, on the right a column; its axis of size 1 then vanishes.
-pub(super) fn matmul(site: &Site<'_>) -> Inferred {
+fn matmul(site: &Site<'_>) -> Inferred {
     let (Some(a), Some(b)) = (site.shape(0), site.shape(1)) else {
         return unknown();
     };
@@ -49,7 +58,7 @@ pub(super) fn matmul(site: &Site<'_>) -> Inferred {
 }
 
 /// `ij,jk->ik` and the like: each letter is a dimension, `...` stands for those that are broadcast.
-pub(super) fn einsum(site: &Site<'_>) -> Inferred {
+fn einsum(site: &Site<'_>) -> Inferred {
     let equation: String = site
         .attributes()
         .string("equation", "")?
@@ -142,7 +151,7 @@ pub(super) fn einsum(site: &Site<'_>) -> Inferred {
 }
 
 /// The queries' positions with the values' features, per head or with the heads side by side.
-pub(super) fn attention(site: &Site<'_>) -> Inferred {
+fn attention(site: &Site<'_>) -> Inferred {
     let (Some(queries), Some(values)) = (site.shape(0), site.shape(2)) else {
         return unknown();
     };

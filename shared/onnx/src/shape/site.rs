@@ -3,11 +3,15 @@
 use super::super::pb::NodeProto;
 use super::super::symbolic::text;
 use super::super::{Attributes, Model, OnnxError};
+use super::given::axes;
 use super::value::Small;
 use super::{Dim, Entry, Shape, Shapes};
 
 /// The shapes of a node's outputs, in order; `None` for what cannot be told.
 pub(super) type Inferred = Result<Vec<Option<Shape>>, OnnxError>;
+
+/// Infers the shapes of a node's outputs.
+pub(super) type Rule = fn(&Site<'_>) -> Inferred;
 
 /// One node, with what is known of its inputs.
 pub(super) struct Site<'a> {
@@ -60,32 +64,18 @@ impl<'a> Site<'a> {
         attribute: &str,
         index: usize,
     ) -> Result<Option<&'a [i64]>, OnnxError> {
-        Ok(match self.attributes().ints(attribute)? {
-            Some(values) => Some(values),
-            None => self.constant(index),
-        })
+        Ok(self.known.given(self.node, attribute, index)?.known())
     }
 
     /// An axis attribute of the first input's rank.
     pub(super) fn axis(&self, default: i64, rank: usize) -> Result<usize, OnnxError> {
         let given = self.attributes().int("axis", default)?;
-        axis(given, rank).ok_or_else(|| {
-            self.error(format!(
-                "its axis {given} does not exist in a value of {rank} axes"
-            ))
-        })
+        Ok(self.axes(&[given], rank)?[0])
     }
 
     /// Axes counted from the front.
     pub(super) fn axes(&self, given: &[i64], rank: usize) -> Result<Vec<usize>, OnnxError> {
-        let counted = given.iter().map(|&a| {
-            axis(a, rank).ok_or_else(|| {
-                self.error(format!(
-                    "its axis {a} does not exist in a value of {rank} axes"
-                ))
-            })
-        });
-        counted.collect()
+        axes(self.node, given, rank)
     }
 
     pub(super) fn error(&self, why: impl Into<String>) -> OnnxError {
@@ -103,16 +93,6 @@ impl<'a> Site<'a> {
             shapes.join(" and ")
         )))
     }
-}
-
-/// A dimension counted from the end where it is negative; `None` outside the rank.
-pub(crate) fn axis(axis: i64, rank: usize) -> Option<usize> {
-    let counted = if axis < 0 {
-        axis.checked_add(i64::try_from(rank).ok()?)?
-    } else {
-        axis
-    };
-    usize::try_from(counted).ok().filter(|&a| a < rank)
 }
 
 /// Nothing can be told.

@@ -3,9 +3,11 @@
 use ndarray::{ArrayD, Axis, IxDyn};
 
 use super::super::OnnxError;
-use super::super::join::{cuts, split as split_shapes};
+use super::super::given::axis;
+use super::super::join::split as split_shapes;
 use super::super::rules;
-use super::super::site::{Site, axis};
+use super::super::site::Site;
+use super::super::slice::cuts;
 use super::super::value::{Small, array, is_small, small_shape};
 
 pub(super) const OPERATORS: &[&str] = &[
@@ -74,20 +76,15 @@ fn gather<T: Clone>(site: &Site<'_>, data: &ArrayD<T>) -> Option<ArrayD<T>> {
 }
 
 fn slice<T: Clone>(site: &Site<'_>, data: &ArrayD<T>) -> Result<Option<ArrayD<T>>, OnnxError> {
-    let Some(cuts) = cuts(site, data.ndim())? else {
+    let Some(cuts) = cuts(site.node, site.known, data.ndim())? else {
         return Ok(None);
     };
     let mut left = data.clone();
     for cut in cuts {
-        let Some((start, step, count)) = cut.on(left.shape()[cut.axis]) else {
+        let Some(positions) = cut.on(left.shape()[cut.axis]) else {
             return Ok(None);
         };
-        let indices: Option<Vec<usize>> = (0..count as i64)
-            .map(|i| usize::try_from(start.checked_add(i.checked_mul(step)?)?).ok())
-            .collect();
-        let Some(indices) = indices else {
-            return Ok(None);
-        };
+        let indices: Vec<usize> = positions.all().collect();
         left = left.select(Axis(cut.axis), &indices);
     }
     Ok(Some(left))
