@@ -176,9 +176,9 @@ impl Equation {
         };
         let terms: Vec<&str> = left.split(',').collect();
         if terms.len() != context.node.input.len() {
-            return Err(
-                context.unsupported(format!("its equation `{text}` has another number of terms"))
-            );
+            return Err(context.unsupported(format!(
+                "its equation `{text}` has a different number of terms"
+            )));
         }
         let mut free = LETTERS.filter(|c| c.is_ascii_alphabetic() && !text.contains(*c));
         let mut hidden = vec![];

@@ -60,7 +60,7 @@ pub use shape::{
     Cut, Footprint, Given, Positions, Shapes, Window, axis, cuts, has_shape_rule, infer_shapes,
     infer_shapes_for, pads, reduced_axes, window,
 };
-pub use symbolic::{Dim, Entry, Shape, Symbolic, broadcast};
+pub use symbolic::{Dim, Entry, Shape, Symbolic, broadcast, shape_text};
 pub use tensor::{
     booleans, float_tensor, floats, int_tensor, ints, set_floats, tensor_shape, typed_tensor,
 };

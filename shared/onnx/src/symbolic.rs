@@ -157,7 +157,8 @@ impl<N: std::fmt::Display> std::fmt::Display for Symbolic<N> {
 }
 
 /// A shape as people read it: `[N, 3, 224, 224]`.
-pub(super) fn text(shape: &[Dim]) -> String {
+#[must_use]
+pub fn shape_text(shape: &[Dim]) -> String {
     let dims: Vec<String> = shape.iter().map(ToString::to_string).collect();
     format!("[{}]", dims.join(", "))
 }

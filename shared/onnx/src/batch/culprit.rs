@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::super::pb::{GraphProto, NodeProto};
 use super::super::proto::node_name;
 use super::super::scope::reads;
-use super::super::symbolic;
+use super::super::symbolic::shape_text;
 use super::super::{Dim, OnnxError, Shape, Shapes};
 
 /// Names the node on the way to `output` at which the batch is lost.
@@ -42,7 +42,7 @@ pub(super) fn culprit(graph: &GraphProto, old: &Shapes, new: &Shapes, output: &s
         let node = way.iter().rev().find(|node| {
             node.input.iter().any(|name| varies(name)) && node.output.iter().any(untold)
         })?;
-        let why = "the shape of its output cannot be told for the new batch";
+        let why = "the shape of its output cannot be inferred for the new batch";
         Some((*node, why.to_owned()))
     };
     let found = lost.or_else(unknown).or_else(|| {
@@ -62,8 +62,5 @@ pub(super) fn culprit(graph: &GraphProto, old: &Shapes, new: &Shapes, output: &s
 }
 
 fn text(shape: Option<&Shape>) -> String {
-    shape.map_or_else(
-        || "of unknown shape".to_owned(),
-        |shape| symbolic::text(shape),
-    )
+    shape.map_or_else(|| "of unknown shape".to_owned(), |shape| shape_text(shape))
 }

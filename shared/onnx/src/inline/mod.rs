@@ -146,7 +146,7 @@ fn branch(
     let Some(mut taken) = taken.filter(|graph| graph.output.len() == node.output.len()) else {
         return Err(Model::node_error(
             node,
-            format!("its `{wanted}` is missing or has another number of outputs"),
+            format!("its `{wanted}` is missing or has a different number of outputs"),
         ));
     };
     let mut map = HashMap::new();
@@ -215,7 +215,7 @@ impl Calls<'_> {
         if depth > DEEPEST {
             return Err(Model::node_error(
                 &node,
-                "its function calls itself, or functions call each other too deep",
+                "its function calls itself, or functions call each other too deeply",
             ));
         }
         let set = function
@@ -239,7 +239,7 @@ impl Calls<'_> {
         depth: usize,
     ) -> Result<(), OnnxError> {
         let too_large = || {
-            let why = "with its function's body the model grows beyond all bounds";
+            let why = "with its function's body the model becomes too large";
             Model::node_error(call, why)
         };
         // The function may have no nodes.

@@ -79,7 +79,7 @@ impl Unrolling<'_> {
             || body.output.len() != 1 + node.output.len()
             || node.output.len() < carried
         {
-            let why = "its body has another number of inputs or outputs";
+            let why = "its body has a different number of inputs or outputs";
             return Err(Model::node_error(&node, why));
         }
         let mut around = HashMap::new();

@@ -274,7 +274,7 @@ fn aside(node: &NodeProto, known: &Shapes) -> Result<u64, OnnxError> {
     match work > MOST_WORK {
         true => Err(Model::node_error(
             node,
-            "its window or contraction asks for more work than a network has any use for",
+            "its window or contraction asks for more work than a network can need",
         )),
         false => Ok(bytes),
     }

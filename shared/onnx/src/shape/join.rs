@@ -55,7 +55,7 @@ pub(super) fn split(site: &Site<'_>) -> Inferred {
     let sizes: Vec<Dim> = if let Some(sizes) = site.ints("split", 1)? {
         if sizes.len() != parts {
             return Err(
-                site.error("`split` has another number of entries than the node has outputs")
+                site.error("`split` has a different number of entries than the node has outputs")
             );
         }
         let whole = sizes.iter().try_fold(0i64, |all, &size| {
@@ -66,7 +66,7 @@ pub(super) fn split(site: &Site<'_>) -> Inferred {
             && !fits(size)
         {
             return Err(site.error(format!(
-                "its parts are not together the {size} elements that there are"
+                "its parts do not add up to the {size} elements that there are"
             )));
         }
         sizes.iter().map(|&size| Entry::Known(size).dim()).collect()

@@ -75,13 +75,15 @@ fn einsum(site: &Site<'_>) -> Inferred {
         .find(|&c| !c.is_ascii_alphabetic() && c != ',')
     {
         return Err(site.error(format!(
-            "`equation` holds `{}`, which is no letter",
+            "`equation` holds `{}`, which is not a letter",
             odd.escape_debug()
         )));
     }
     let terms: Vec<&str> = left.split(',').collect();
     if terms.len() != site.node.input.len() {
-        return Err(site.error("`equation` has another number of terms than the node has inputs"));
+        return Err(
+            site.error("`equation` has a different number of terms than the node has inputs")
+        );
     }
     let mut sizes: HashMap<char, Dim> = HashMap::new();
     let mut rest: Shape = vec![];

@@ -95,7 +95,7 @@ fn transpose(site: &Site<'_>) -> Inferred {
         seen[axis] = true;
     }
     if order.len() != input.len() || seen.contains(&false) {
-        return Err(site.error("`perm` is no permutation of the input's axes"));
+        return Err(site.error("`perm` is not a permutation of the input's axes"));
     }
     one(order.into_iter().map(|axis| input[axis].clone()).collect())
 }

@@ -1,7 +1,7 @@
 //! What a shape rule sees: a node, and what is known of its inputs.
 
 use super::super::pb::NodeProto;
-use super::super::symbolic::text;
+use super::super::symbolic::shape_text;
 use super::super::{Attributes, Model, OnnxError};
 use super::given::axes;
 use super::value::Small;
@@ -86,7 +86,7 @@ impl<'a> Site<'a> {
     pub(super) fn unfit<T>(&self) -> Result<T, OnnxError> {
         let shapes: Vec<String> = (0..self.node.input.len().min(8))
             .filter_map(|i| self.shape(i))
-            .map(|shape| text(shape))
+            .map(|shape| shape_text(shape))
             .collect();
         Err(self.error(format!(
             "its inputs' shapes {} do not fit together",
