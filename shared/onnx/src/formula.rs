@@ -7,8 +7,8 @@ use std::fmt::{self, Display};
 /// Equal formulas are equal sizes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Formula {
-    /// Where there are no factors, any number; beside factors at least one.
-    pub(super) number: usize,
+    /// Beside factors at least one.
+    pub(super) number: i128,
     /// In order.
     pub(super) factors: Vec<Factor>,
 }
@@ -55,23 +55,44 @@ impl Formula {
     }
 
     /// A number without factors.
-    pub(super) fn number(number: usize) -> Self {
+    pub(super) fn number(number: i128) -> Self {
         Self {
             number,
             factors: vec![],
         }
     }
 
+    /// The number that it is, where it has no factors.
+    pub(super) fn as_number(&self) -> Option<i128> {
+        (self.factors.is_empty() || self.number == 0).then_some(self.number)
+    }
+
+    /// The formula, unless it is a negative multiple of a size.
+    fn not_negative(self) -> Option<Self> {
+        (self.factors.is_empty() || self.number >= 0).then_some(self)
+    }
+
+    pub(super) fn plus(self, other: Self) -> Option<Self> {
+        let (open, number) = match (self.as_number(), other.as_number()) {
+            (Some(a), Some(b)) => return a.checked_add(b).map(Self::number),
+            (None, Some(number)) => (self, number),
+            (Some(number), None) => (other, number),
+            (None, None) if self == other => return self.times(Self::number(2)),
+            (None, None) => return None,
+        };
+        open.positions(i64::try_from(number.checked_sub(1)?).ok()?, 1)
+    }
+
     pub(super) fn times(mut self, other: Self) -> Option<Self> {
         self.number = self.number.checked_mul(other.number)?;
         self.factors.extend(other.factors);
         self.factors.sort_unstable();
-        Some(self)
+        self.not_negative()
     }
 
     /// The quotient, where it is known to leave no remainder.
     pub(super) fn over(mut self, other: &Self) -> Option<Self> {
-        if other.number == 0 || !self.number.is_multiple_of(other.number) {
+        if self.number.checked_rem(other.number)? != 0 {
             return None;
         }
         self.number /= other.number;
@@ -79,7 +100,7 @@ impl Formula {
             let found = self.factors.iter().position(|own| own == factor)?;
             self.factors.remove(found);
         }
-        Some(self)
+        self.not_negative()
     }
 
     /// `(self + offset) / divisor + 1`, rounded down. Of such positions it is again one step over what these count: with a window of

@@ -57,8 +57,8 @@ pub use proto::node_name;
 pub use raise::raise_opset;
 pub use scope::reads;
 pub use shape::{
-    Cut, Footprint, Given, Positions, Shapes, Window, axis, cuts, has_shape_rule, infer_shapes,
-    infer_shapes_for, pads, reduced_axes, window,
+    Cut, Equation, Footprint, Given, Positions, Shapes, Window, axis, cuts, has_shape_rule,
+    infer_shapes, infer_shapes_for, pads, reduced_axes, window,
 };
 pub use symbolic::{Dim, Entry, Shape, Symbolic, broadcast, shape_text};
 pub use tensor::{

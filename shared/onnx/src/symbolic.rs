@@ -68,22 +68,8 @@ impl From<Dim> for Entry {
     }
 }
 
-impl<N: Copy + TryInto<i128> + TryInto<usize> + TryFrom<i128> + TryFrom<usize>> Symbolic<N> {
-    fn number(number: Option<i128>) -> Self {
-        let number = number.and_then(|number| N::try_from(number).ok());
-        number.map_or(Self::Unknown, Self::Known)
-    }
-
-    fn numbers(&self, other: &Self) -> Option<(i128, i128)> {
-        let (a, b) = self.known().zip(other.known())?;
-        Some((a.try_into().ok()?, b.try_into().ok()?))
-    }
-
-    fn is_zero(&self) -> bool {
-        matches!(self.known().map(TryInto::<usize>::try_into), Some(Ok(0)))
-    }
-
-    /// As a product of a number and factors, where it is not negative.
+impl<N: Copy + TryInto<i128> + TryFrom<i128>> Symbolic<N> {
+    /// A number as a formula without factors.
     fn formula(&self) -> Option<Formula> {
         match self {
             Self::Known(number) => (*number).try_into().ok().map(Formula::number),
@@ -92,57 +78,43 @@ impl<N: Copy + TryInto<i128> + TryInto<usize> + TryFrom<i128> + TryFrom<usize>> 
         }
     }
 
-    fn of_formula(formula: Formula) -> Self {
-        if formula.number == 0 || formula.factors.is_empty() {
-            return N::try_from(formula.number).map_or(Self::Unknown, Self::Known);
+    fn of(formula: Option<Formula>) -> Self {
+        match formula.map(|formula| (formula.as_number(), formula)) {
+            Some((Some(number), _)) => N::try_from(number).map_or(Self::Unknown, Self::Known),
+            Some((None, open)) => Self::named(open),
+            None => Self::Unknown,
         }
-        Self::named(formula)
     }
 
     /// The sum.
     pub(super) fn plus(&self, other: &Self) -> Self {
-        match (self, other) {
-            (Self::Named(a), Self::Named(b)) if a == b => {
-                let twice = a.clone().times(Formula::number(2));
-                twice.map_or(Self::Unknown, Self::named)
-            }
-            (Self::Named(_), Self::Known(more)) | (Self::Known(more), Self::Named(_)) => {
-                let open = if self.known().is_none() { self } else { other };
-                let more = (*more).try_into().ok();
-                let more = more.and_then(|more: i128| i64::try_from(more - 1).ok());
-                more.map_or(Self::Unknown, |more| open.stepped(more, 1))
-            }
-            _ => Self::number(self.numbers(other).and_then(|(a, b)| a.checked_add(b))),
-        }
+        let terms = self.formula().zip(other.formula());
+        Self::of(terms.and_then(|(a, b)| a.plus(b)))
     }
 
     /// The product.
     pub(super) fn times(&self, other: &Self) -> Self {
-        if let Some((a, b)) = self.numbers(other) {
-            return Self::number(a.checked_mul(b));
+        let factors = [self.formula(), other.formula()];
+        // Whatever the other factor is.
+        if let Some(zero) = factors.iter().flatten().find(|f| f.as_number() == Some(0)) {
+            return Self::of(Some(zero.clone()));
         }
-        match (self.formula(), other.formula()) {
-            // Whatever the other factor is.
-            _ if self.is_zero() => self.clone(),
-            _ if other.is_zero() => other.clone(),
-            (Some(a), Some(b)) => a.times(b).map_or(Self::Unknown, Self::of_formula),
-            _ => Self::Unknown,
-        }
+        let [a, b] = factors;
+        Self::of(a.zip(b).and_then(|(a, b)| a.times(b)))
     }
 
     /// The quotient, where it is known to leave no remainder.
     pub(super) fn exactly_over(&self, other: &Self) -> Option<Self> {
         let quotient = self.formula()?.over(&other.formula()?)?;
-        Some(Self::of_formula(quotient))
+        Some(Self::of(Some(quotient)))
     }
 
     /// `(self + offset) / divisor + 1` rounded down: the positions of a window over an open dimension; unknown of a number.
     pub(super) fn stepped(&self, offset: i64, divisor: usize) -> Self {
-        let Self::Named(formula) = self else {
-            return Self::Unknown;
-        };
-        let positions = formula.clone().positions(offset, divisor);
-        positions.map_or(Self::Unknown, Self::named)
+        match self {
+            Self::Named(open) => Self::of(open.clone().positions(offset, divisor)),
+            _ => Self::Unknown,
+        }
     }
 }
 

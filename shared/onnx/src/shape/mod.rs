@@ -8,6 +8,7 @@
 mod convolution;
 mod create;
 mod elementwise;
+mod equation;
 mod flags;
 mod fold;
 mod footprint;
@@ -34,6 +35,7 @@ use super::pb::{GraphProto, NodeProto, TensorProto};
 use super::symbolic::{self, Dim, Entry, Shape, broadcast};
 use super::tensor::booleans;
 use super::{Attributes, Budget, Cost, Model, OnnxError, floats, ints, tensor_shape};
+pub use equation::Equation;
 pub use footprint::Footprint;
 pub use given::{Given, axis, pads, reduced_axes};
 pub use rules::has_shape_rule;
@@ -90,20 +92,15 @@ impl Shapes {
     /// As [`Shapes::constant`], where some entries are open dimensions or unknown.
     #[must_use]
     pub fn entries(&self, value: &str) -> Option<Vec<Entry>> {
-        match self.values.get(value)? {
-            Small::Ints(entries) => Some(entries.iter().cloned().collect()),
-            Small::Floats(_) => None,
-        }
+        let entries = self.values.get(value)?.ints()?;
+        Some(entries.iter().cloned().collect())
     }
 
     /// The floats that a value holds whatever the input, such as the bounds of a `Clip` or the scales of a `Resize`, in
     /// row-major order. Only of values with few elements.
     #[must_use]
     pub fn floats(&self, value: &str) -> Option<Vec<f32>> {
-        match self.values.get(value)? {
-            Small::Floats(values) => values.iter().copied().collect(),
-            Small::Ints(_) => None,
-        }
+        self.values.get(value)?.floats()?.iter().copied().collect()
     }
 
     /// `None` where that takes too much memory.

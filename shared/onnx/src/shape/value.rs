@@ -1,6 +1,6 @@
 //! Small values that shapes are computed from: integers, of which some may be open dimensions, and floats.
 
-use ndarray::{ArrayD, IxDyn};
+use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
 use super::super::symbolic::{Dim, Entry};
 
@@ -23,6 +23,22 @@ impl Small {
         match self {
             Self::Ints(entries) => entries.shape(),
             Self::Floats(values) => values.shape(),
+        }
+    }
+
+    /// The integers, where it holds such.
+    pub(super) fn ints(&self) -> Option<ArrayViewD<'_, Entry>> {
+        match self {
+            Self::Ints(entries) => Some(entries.view()),
+            Self::Floats(_) => None,
+        }
+    }
+
+    /// The floats, where it holds such.
+    pub(super) fn floats(&self) -> Option<ArrayViewD<'_, Option<f32>>> {
+        match self {
+            Self::Floats(values) => Some(values.view()),
+            Self::Ints(_) => None,
         }
     }
 

@@ -105,33 +105,15 @@ fn transpose<T: Clone>(site: &Site<'_>, data: &ArrayD<T>) -> Result<Option<Array
 fn concat(site: &Site<'_>) -> Option<Small> {
     let shape = output_shape(site).ok()??;
     let at = site.axis(0, shape.len()).ok()?;
-    let parts: Vec<&Small> = (0..site.node.input.len())
-        .map(|i| site.value(i))
-        .collect::<Option<_>>()?;
-    let ints: Option<Vec<_>> = parts
-        .iter()
-        .map(|p| {
-            if let Small::Ints(a) = p {
-                Some(a.view())
-            } else {
-                None
-            }
-        })
-        .collect();
-    if let Some(ints) = ints {
+    let parts = (0..site.node.input.len()).map(|index| site.value(index));
+    let parts: Vec<&Small> = parts.collect::<Option<_>>()?;
+    let ints = parts.iter().map(|part| part.ints());
+    if let Some(ints) = ints.collect::<Option<Vec<_>>>() {
         return ndarray::concatenate(Axis(at), &ints).ok().map(Small::Ints);
     }
-    let floats: Option<Vec<_>> = parts
-        .iter()
-        .map(|p| {
-            if let Small::Floats(a) = p {
-                Some(a.view())
-            } else {
-                None
-            }
-        })
-        .collect();
-    ndarray::concatenate(Axis(at), &floats?)
+    let floats = parts.iter().map(|part| part.floats());
+    let floats = floats.collect::<Option<Vec<_>>>()?;
+    ndarray::concatenate(Axis(at), &floats)
         .ok()
         .map(Small::Floats)
 }
