@@ -79,9 +79,25 @@ impl<'a> Site<'a> {
     /// # Errors
     /// Where it is not known before the graph runs.
     pub(super) fn sizes(&self, index: usize) -> Result<Vec<i64>> {
-        let sizes = self.shapes.numbers(self.name(index));
+        self.sizes_of(self.name(index), || format!("input {index}"))
+    }
+
+    /// The shape of the first output.
+    ///
+    /// # Errors
+    /// As [`Site::sizes`].
+    pub(super) fn made(&self) -> Result<Vec<i64>> {
+        let output = self.node.output.first().map_or("", |name| &name[..]);
+        self.sizes_of(output, || "output".to_owned())
+    }
+
+    fn sizes_of(&self, value: &str, what: impl Fn() -> String) -> Result<Vec<i64>> {
+        let sizes = self.shapes.numbers(value);
         let sizes = sizes.with_context(|| {
-            format!("the shape of its input {index} is not known before the graph runs")
+            format!(
+                "the shape of its {} is not known before the graph runs",
+                what()
+            )
         })?;
         Ok(sizes.iter().map(|&size| size as i64).collect())
     }
@@ -133,11 +149,6 @@ impl<'a> Site<'a> {
     /// The few floating-point numbers in an input, where they are known before the graph runs.
     pub(super) fn floats(&self, index: usize) -> Option<Vec<f32>> {
         self.shapes.floats(self.name(index))
-    }
-
-    /// The axes of a reduction or (un)squeeze: an attribute in old operator sets, an input in new ones.
-    pub(super) fn axes(&self) -> Result<Option<Vec<i64>>> {
-        self.given("axes", 1)
     }
 
     /// Integers in an attribute of old operator sets or an input of new ones; `None` where both are left out.

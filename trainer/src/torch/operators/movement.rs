@@ -22,20 +22,8 @@ fn concat(site: &Site<'_>) -> Result<Kernel> {
     one(move |inputs| Ok(Tensor::f_cat(&inputs.all(), axis)?))
 }
 
-/// A size of 1 in either shape takes that of the other.
 fn expand(site: &Site<'_>) -> Result<Kernel> {
-    let (own, wanted) = (site.sizes(0)?, site.ints(1)?);
-    let rank = own.len().max(wanted.len());
-    let at = |shape: &[i64], axis: usize| match (axis + shape.len()).checked_sub(rank) {
-        Some(place) => shape[place],
-        None => 1,
-    };
-    let shape: Vec<i64> = (0..rank)
-        .map(|axis| match (at(&own, axis), at(&wanted, axis)) {
-            (1, wanted) => wanted,
-            (own, _) => own,
-        })
-        .collect();
+    let shape = site.made()?;
     one(move |inputs| Ok(inputs.at(0)?.f_expand(&shape, false)?))
 }
 
