@@ -57,7 +57,7 @@ pub use proto::node_name;
 pub use raise::raise_opset;
 pub use scope::reads;
 pub use shape::{
-    Cut, Equation, Footprint, Given, Positions, Shapes, Window, axis, cuts, has_shape_rule,
+    Cut, Equation, Footprint, Given, Pads, Positions, Shapes, Window, axis, cuts, has_shape_rule,
     infer_shapes, infer_shapes_for, pads, reduced_axes, window,
 };
 pub use symbolic::{Dim, Entry, Shape, Symbolic, broadcast, shape_text};

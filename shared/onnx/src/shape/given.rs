@@ -93,16 +93,14 @@ pub fn reduced_axes(
     axes(node, given, rank).map(Some)
 }
 
-/// What a `Pad` adds to a value with `rank` axes: axes, each with the number of elements before and behind, which may be negative.
-/// `None` where that is computed when the graph runs.
+/// Axes, each with the number of elements added before and behind, which may be negative.
+pub type Pads = Vec<(usize, [i64; 2])>;
+
+/// What a `Pad` adds to a value with `rank` axes; `None` where that is computed when the graph runs.
 ///
 /// # Errors
 /// Where the value has no such axis, or pads and axes differ in number.
-pub fn pads(
-    node: &NodeProto,
-    shapes: &Shapes,
-    rank: usize,
-) -> Result<Option<Vec<(usize, [i64; 2])>>, OnnxError> {
+pub fn pads(node: &NodeProto, shapes: &Shapes, rank: usize) -> Result<Option<Pads>, OnnxError> {
     // From operator set 18 on they may be for some axes only.
     let axes = match shapes.given(node, "axes", 3)? {
         Given::Open => return Ok(None),

@@ -37,7 +37,7 @@ use super::tensor::booleans;
 use super::{Attributes, Budget, Cost, Model, OnnxError, floats, ints, tensor_shape};
 pub use equation::Equation;
 pub use footprint::Footprint;
-pub use given::{Given, axis, pads, reduced_axes};
+pub use given::{Given, Pads, axis, pads, reduced_axes};
 pub use rules::has_shape_rule;
 use site::Site;
 pub use slice::{Cut, Positions, cuts};
