@@ -82,7 +82,7 @@ test('a JPEG without its end is shown, and its file is said to be odd', async ()
   const jpeg = fileURLToPath(new URL('../../shared/images/src/cases/jpeg-without-end-marker.jpg', import.meta.url));
   await viewer.drop(jpeg);
   await viewer.saliencies();
-  assert.match(await viewer.root.locator('.current .note').textContent(), /^The file lacks its end.*\.$/);
+  assert.match(await viewer.root.locator('.current .note').textContent(), /^The end of the file is missing.*\.$/);
   await assertAlive();
   assert.equal(await viewer.root.locator('.current .note').textContent(), '');
 });

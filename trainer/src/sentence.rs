@@ -5,20 +5,13 @@ use pellucid_shared::said;
 /// The error and its causes in one short line, without the C++ stack that libtorch appends to what it says.
 #[must_use]
 pub(crate) fn sentence(error: &anyhow::Error) -> String {
-    let mut parts: Vec<String> = vec![];
-    for cause in error.chain() {
+    let lines = error.chain().map(|cause| {
         let text = cause.to_string();
-        let said = text
-            .split("\nException raised from")
-            .next()
-            .unwrap_or_default();
-        let line = said.split_whitespace().collect::<Vec<_>>().join(" ");
-        // A wrapper that shows its cause by itself says it once.
-        if !parts.iter().any(|said| said.contains(&line)) {
-            parts.push(line);
-        }
-    }
-    said::sentence(&parts.join(": "))
+        let said = text.split("\nException raised from").next();
+        let words = said.unwrap_or_default().split_whitespace();
+        words.collect::<Vec<_>>().join(" ")
+    });
+    said::sentence(&said::joined(lines))
 }
 
 #[cfg(test)]

@@ -402,7 +402,7 @@ fn labels_must_be_as_many_as_the_logits() {
     assert_eq!(answer["classes"][1]["code"], "dog");
     let error = bench.error(1, "explain linear.onnx plain.png --labels two.txt");
     assert!(
-        error.contains("2 classes are named, but the model tells 3 apart"),
+        error.contains("2 classes are named, but the model distinguishes 3"),
         "{error}"
     );
 }
@@ -618,7 +618,7 @@ fn bad_input_gets_one_sentence_and_leaves_nothing() {
     for (arguments, parts) in [
         (
             "explain notes.txt plain.png",
-            &["notes.txt", "not an ONNX model", "export it anew"][..],
+            &["notes.txt", "not an ONNX model", "export it again"][..],
         ),
         (
             "explain missing.onnx plain.png",

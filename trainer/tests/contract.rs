@@ -334,7 +334,7 @@ fn a_score_at_the_baseline_that_is_no_number_is_said() {
         .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(
-        said.contains("no number") && !said.contains("--steps"),
+        said.contains("not a number") && !said.contains("--steps"),
         "{said}"
     );
 }

@@ -4,25 +4,26 @@ use pellucid_shared::contract::ContractError;
 use pellucid_shared::engine::EngineError;
 use pellucid_shared::image::ImageError;
 use pellucid_shared::onnx::OnnxError;
+use pellucid_shared::said;
 
 /// Why the viewer could not do what it was asked, as a sentence for the person who looks at the page.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ViewerError {
     /// The file is no model, or a broken one.
-    #[error(transparent)]
+    #[error("{}", said::with_causes(.0))]
     Onnx(#[from] OnnxError),
     /// The model's card, or the one beside it, cannot be used.
-    #[error(transparent)]
+    #[error("{}", said::with_causes(.0))]
     Card(#[from] CardError),
     /// The model is no classifier of images, or the settings do not fit it.
-    #[error(transparent)]
+    #[error("{}{}", said::with_causes(.0), of_contract(.0))]
     Contract(#[from] ContractError),
     /// tract cannot run the model.
-    #[error(transparent)]
+    #[error("{}", said::with_causes(.0))]
     Engine(#[from] EngineError),
     /// The method cannot answer.
-    #[error(transparent)]
+    #[error("{}{}", said::with_causes(.0), of_attribution(.0))]
     Attribution(#[from] AttributionError),
     /// Nothing was classified yet.
     #[error("there is no image to explain yet: open one")]
@@ -37,19 +38,19 @@ pub enum ViewerError {
         /// The image's.
         image: (u32, u32),
     },
-    /// A region has another number of places than the map.
-    #[error("the region has {given} places, but the map {wanted}")]
+    /// A region has another number of pixels than the map.
+    #[error("the region has {given} pixels, but the map has {wanted}")]
     Region {
-        /// Places given.
+        /// Pixels given.
         given: usize,
-        /// Places wanted: H·W.
+        /// Pixels wanted: H·W.
         wanted: usize,
     },
     /// The image cannot be read.
-    #[error(transparent)]
+    #[error("{}", said::with_causes(.0))]
     Image(#[from] ImageError),
     /// There is no such class.
-    #[error("there is no class number {class}: the model tells {classes} apart")]
+    #[error("there is no class number {class}: the model distinguishes {classes}")]
     Class {
         /// The class asked for, from 0.
         class: usize,
@@ -66,13 +67,33 @@ pub enum ViewerError {
     },
     /// The network's answer is no number.
     #[error(
-        "the model's answer to this image is no number (NaN or infinite): its weights, or the settings of its input, are not as they should be"
+        "the model's answer to this image is not a number (NaN or infinite): its weights or the settings of its input are wrong"
     )]
     NotNumbers,
     /// The model can be run but not differentiated.
     #[error("{0}")]
     NoGradient(String),
     /// Text that the page hands over is not what it should be.
-    #[error("the page and its WebAssembly do not fit together ({0}): load the page anew")]
+    #[error("the page and its WebAssembly do not fit together ({0}): reload the page")]
     Page(String),
+}
+
+/// What the page offers against an error of the contract.
+fn of_contract(error: &ContractError) -> &'static str {
+    match error {
+        ContractError::Outputs { .. } => {
+            ": name the one with a score per class (`output.name` in its card)"
+        }
+        ContractError::NoFloats { .. } => ": name a value before it (`output.name` in its card)",
+        ContractError::Attribution(error) => of_attribution(error),
+        _ => "",
+    }
+}
+
+/// What the page offers against an error of a method.
+fn of_attribution(error: &AttributionError) -> &'static str {
+    match error {
+        AttributionError::Batch { .. } => ": export it again with a batch of open size",
+        _ => "",
+    }
 }

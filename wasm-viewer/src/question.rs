@@ -121,18 +121,18 @@ pub(crate) fn remark(found: &Attribution) -> Option<String> {
     let features = found.features.as_ref().map(|features| {
         let [_, height, width] = features.shape;
         format!(
-            "The map is {width}×{height} places of the layer {}, enlarged.",
+            "The map has {width}×{height} positions of the layer {}, enlarged.",
             features.name
         )
     });
     let missed = found.convergence.iter().find_map(|part| {
         if !part.difference.is_finite() {
-            return Some("The score at the baseline is no number: the map means nothing. Choose another baseline.".to_owned());
+            return Some("The score at the baseline is not a number: the map means nothing. Choose another baseline.".to_owned());
         }
         let missed = part.delta.abs() > MISSED * part.difference.abs();
         missed.then(|| {
             format!(
-                "The map adds up to {:.4} and not to {:.4}, by which the score differs from the baseline's: more steps come closer.",
+                "The map adds up to {:.4} and not to {:.4}, by which the score differs from the baseline's: more steps bring them closer.",
                 part.difference + part.delta,
                 part.difference
             )

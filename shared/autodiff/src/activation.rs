@@ -7,19 +7,19 @@ use super::rule::Operator;
 use onnx_edit::Attributes;
 
 pub(super) const OPERATORS: &[Operator] = &[
-    Operator::rule("Celu", celu),
-    Operator::rule("Elu", elu),
-    Operator::definition("Gelu", gelu),
-    Operator::rule("HardSigmoid", hard_sigmoid),
-    Operator::definition("HardSwish", hard_swish),
-    Operator::definition("Mish", mish),
-    Operator::definition("PRelu", prelu),
-    Operator::rule("Selu", selu),
+    Operator::rule("Celu", celu).activation(),
+    Operator::rule("Elu", elu).activation(),
+    Operator::definition("Gelu", gelu).activation(),
+    Operator::rule("HardSigmoid", hard_sigmoid).activation(),
+    Operator::definition("HardSwish", hard_swish).activation(),
+    Operator::definition("Mish", mish).activation(),
+    Operator::definition("PRelu", prelu).activation(),
+    Operator::rule("Selu", selu).activation(),
     Operator::definition("Shrink", shrink),
-    Operator::rule("Softplus", softplus),
-    Operator::definition("Softsign", softsign),
-    Operator::definition("Swish", swish),
-    Operator::definition("ThresholdedRelu", thresholded_relu),
+    Operator::rule("Softplus", softplus).activation(),
+    Operator::definition("Softsign", softsign).activation(),
+    Operator::definition("Swish", swish).activation(),
+    Operator::definition("ThresholdedRelu", thresholded_relu).activation(),
 ];
 
 /// `dx = dy` where `x > 0`, elsewhere `dy · slope`. At 0 PyTorch's exponential units take the exponential's side.

@@ -1,8 +1,9 @@
 //! Which values the gradient flows through.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
-use super::{AutodiffError, Quantized, table};
+use super::names::PREFIX;
+use super::{AutodiffError, Quantized, ReluRule, table};
 use onnx_edit::{pb::NodeProto, reads};
 
 /// The values on a way from input to output through operators that a gradient passes.
@@ -50,4 +51,28 @@ pub(super) fn active_values(
 
 fn reaches(names: &[String], set: &HashSet<&str>) -> bool {
     names.iter().any(|name| set.contains(&name[..]))
+}
+
+/// The error where a rule found nothing to be applied to.
+pub(super) fn nothing_found(
+    rule: ReluRule,
+    output: &str,
+    nodes: &[NodeProto],
+    active: &HashSet<String>,
+) -> AutodiffError {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for node in nodes.iter().filter(|node| !node.name.starts_with(PREFIX)) {
+        let on_the_way = node.output.iter().any(|name| active.contains(name));
+        if on_the_way && table::is_other_activation(node) {
+            *counts.entry(&node.op_type).or_default() += 1;
+        }
+    }
+    AutodiffError::NoActivation {
+        rule: rule.method(),
+        output: output.to_owned(),
+        others: counts
+            .into_iter()
+            .map(|(op, count)| format!("{count} × {op}"))
+            .collect(),
+    }
 }

@@ -20,7 +20,7 @@ fn attention(context: &mut Context<'_>) -> Defined {
         return Err(context.unsupported("it has a cache of earlier keys and values"));
     }
     if given(context, 6) {
-        return Err(context.unsupported("it is told how many of its keys are padding"));
+        return Err(context.unsupported("it is given the number of keys that are not padding"));
     }
     let attributes = Attributes(context.node);
     let cap = attributes.float("softcap", 0.0)?;

@@ -13,14 +13,7 @@ impl Context<'_> {
     /// # Errors
     /// Where it is outside the rank.
     pub(super) fn axis(&self, axis: i64, rank: usize) -> Result<usize, AutodiffError> {
-        let counted = if axis < 0 {
-            axis.saturating_add(rank as i64)
-        } else {
-            axis
-        };
-        usize::try_from(counted)
-            .ok()
-            .filter(|&axis| axis < rank)
+        onnx_edit::axis(axis, rank)
             .ok_or_else(|| self.unsupported(format!("axis {axis} is outside its rank {rank}")))
     }
 
@@ -61,17 +54,6 @@ impl Context<'_> {
         let count = self.op("Div", &[&all, &kept]);
         let count = self.op("CastLike", &[&count, dy]);
         self.op("Div", &[dy, &count])
-    }
-
-    /// The integers that an input holds, whatever the model's input.
-    ///
-    /// # Errors
-    /// Where they are computed at run time.
-    pub(super) fn integers(&self, index: usize, what: &str) -> Result<Vec<i64>, AutodiffError> {
-        self.shapes
-            .constant(self.input(index))
-            .map(<[i64]>::to_vec)
-            .ok_or_else(|| self.unsupported(format!("its {what} are computed at run time")))
     }
 
     /// The tensor that a value holds, whatever the model's input: an initializer or a constant.

@@ -1,10 +1,11 @@
 //! What a rule sees and builds with.
 
-use super::bounds::Budget;
+use super::bounds::LARGEST_TABLE;
 use super::{AutodiffError, ReluRule};
 use onnx_edit::pb::{NodeProto, TensorProto, tensor_proto::DataType};
 use onnx_edit::{
-    AttributeValue, Dim, GraphBuilder, Shape, Shapes, Types, float_tensor, int_tensor, typed_tensor,
+    AttributeValue, Budget, Cost, Dim, GraphBuilder, Shape, Shapes, Types, float_tensor,
+    int_tensor, typed_tensor,
 };
 
 /// A rule's result: the cotangent of each of the node's inputs, in order; `None` where none flows.
@@ -45,7 +46,8 @@ impl Context<'_> {
     /// # Errors
     /// With `why`, where the table or all of them together are too large.
     pub(super) fn reserve(&mut self, elements: usize, why: &str) -> Result<(), AutodiffError> {
-        if self.budget.take_table(elements) {
+        let cost = Cost::of_elements(elements);
+        if elements <= LARGEST_TABLE && self.budget.take(cost).is_some() {
             return Ok(());
         }
         let why = format!("{why}: its gradient needs a table of {elements} numbers");

@@ -1,7 +1,6 @@
 use std::collections::{HashMap, HashSet};
 
-use super::activity::active_values;
-use super::bounds::Budget;
+use super::activity::{active_values, nothing_found};
 use super::names::{COTANGENT, FEATURES, FEATURES_GRAD, GRAD, PREFIX};
 use super::order::beside_their_values;
 use super::rule::standard;
@@ -9,12 +8,11 @@ use super::steps::decomposed;
 use super::sweep::Sweep;
 use super::{
     AutodiffError, Options, QUANTIZED, Quantized, RELU_COUNT, RELU_RULE, ReluRule, quantization,
-    relu,
 };
 use onnx_edit::pb::{NodeProto, ValueInfoProto, tensor_proto::DataType};
 use onnx_edit::{
-    GraphBuilder, Model, OPSET, OnnxError, Types, declared_shape, declared_type, infer_shapes,
-    inline, is_floating, least_opset, output_names, raise_opset, remove_unread,
+    Budget, GraphBuilder, Model, OPSET, OnnxError, Types, declared_shape, declared_type,
+    infer_shapes, inline, is_floating, least_opset, output_names, raise_opset, remove_unread,
     require_true_declarations, typed_value,
 };
 
@@ -70,7 +68,7 @@ pub fn differentiate(model: Model, options: &Options) -> Result<Model, AutodiffE
         activations: 0,
         features: features.clone(),
         features_grad: None,
-        budget: Budget::default(),
+        budget: Budget::GRADIENT,
         declared: HashSet::new(),
         cotangents: HashMap::from([(output.name.clone(), vec![COTANGENT.to_owned()])]),
         builder: GraphBuilder::edit(model),
@@ -95,7 +93,7 @@ pub fn differentiate(model: Model, options: &Options) -> Result<Model, AutodiffE
     let activations = sweep.activations;
     if options.relu != ReluRule::Exact && activations == 0 {
         let nodes = &sweep.builder.graph().node;
-        let error = relu::nothing_found(options.relu, &output.name, nodes, &sweep.active);
+        let error = nothing_found(options.relu, &output.name, nodes, &sweep.active);
         return Err(error);
     }
 

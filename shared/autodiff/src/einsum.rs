@@ -6,7 +6,7 @@ use super::AutodiffError;
 use super::arithmetic::first;
 use super::context::{Context, Cotangents};
 use super::rule::Operator;
-use onnx_edit::Attributes;
+use onnx_edit::Equation;
 
 pub(super) const OPERATORS: &[Operator] = &[Operator::rule("Einsum", einsum)];
 
@@ -16,7 +16,6 @@ pub(super) const OPERATORS: &[Operator] = &[Operator::rule("Einsum", einsum)];
 /// - A label that `xᵢ` has twice reads a diagonal: an identity matrix as a further factor leads back there.
 /// - An axis of size 1 under a label of another size was repeated: `dxᵢ` is summed over it.
 fn einsum(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
-    let equation = Equation::read(context)?;
     let inputs = context.node.input.clone();
     if inputs.len() > MOST_OPERANDS {
         let why = format!(
@@ -25,6 +24,10 @@ fn einsum(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents 
         );
         return Err(context.unsupported(why));
     }
+    let ranks = inputs.iter().map(|input| context.rank(input));
+    let ranks = ranks.collect::<Result<Vec<_>, _>>()?;
+    let equation = Equation::of(context.node, &ranks)?
+        .ok_or_else(|| context.unsupported("its equation does not fit its operands"))?;
     let mut cotangents = vec![];
     for (index, input) in inputs.iter().enumerate() {
         cotangents.push(if context.wants(index) {
@@ -154,92 +157,4 @@ fn contracted(context: &mut Context<'_>, factors: Vec<Factor>, kept: &[char]) ->
         });
     }
     product.unwrap_or_default()
-}
-
-/// An equation with every axis under a label of one letter, those of an ellipsis too.
-struct Equation {
-    inputs: Vec<Vec<char>>,
-    output: Vec<char>,
-}
-
-const LETTERS: std::ops::RangeInclusive<char> = 'A'..='z';
-
-impl Equation {
-    fn read(context: &Context<'_>) -> Result<Self, AutodiffError> {
-        let text: String = Attributes(context.node)
-            .string("equation", "")?
-            .split_whitespace()
-            .collect();
-        let (left, right) = match text.split_once("->") {
-            Some((left, right)) => (left.to_owned(), right.to_owned()),
-            None => (text.clone(), implied(&text)),
-        };
-        let terms: Vec<&str> = left.split(',').collect();
-        if terms.len() != context.node.input.len() {
-            return Err(
-                context.unsupported(format!("its equation `{text}` has another number of terms"))
-            );
-        }
-        let mut free = LETTERS.filter(|c| c.is_ascii_alphabetic() && !text.contains(*c));
-        let mut hidden = vec![];
-        for (term, input) in terms.iter().zip(&context.node.input) {
-            if term.contains("...") {
-                hidden.push((context.rank(input)? + 3).saturating_sub(term.len()));
-            }
-        }
-        let widest = hidden.into_iter().max().unwrap_or(0);
-        let ellipsis: Vec<char> = free.by_ref().take(widest).collect();
-        let mut inputs = vec![];
-        for (term, input) in terms.iter().zip(&context.node.input) {
-            let labels = spelled(term, &ellipsis, context.rank(input)?);
-            inputs.push(labels.ok_or_else(|| {
-                context.unsupported(format!("its equation `{text}` does not fit its operands"))
-            })?);
-        }
-        let plain = right.replace("...", "").len();
-        let ellipsis_rank = if right.contains("...") { widest } else { 0 };
-        let output = spelled(&right, &ellipsis, plain + ellipsis_rank);
-        let output = output.ok_or_else(|| context.unsupported("its equation has too many axes"))?;
-        Ok(Self { inputs, output })
-    }
-
-    /// Letters that the equation does not use.
-    fn unused(&self) -> impl Iterator<Item = char> + use<> {
-        let used: Vec<char> = self
-            .inputs
-            .iter()
-            .flatten()
-            .chain(&self.output)
-            .copied()
-            .collect();
-        LETTERS.filter(move |c| c.is_ascii_alphabetic() && !used.contains(c))
-    }
-}
-
-/// What an equation without an arrow means: the ellipsis, then the labels that occur once, in alphabetical order.
-fn implied(terms: &str) -> String {
-    let once = LETTERS.filter(|&c| c.is_ascii_alphabetic() && terms.matches(c).count() == 1);
-    let ellipsis = if terms.contains("...") { "..." } else { "" };
-    ellipsis.chars().chain(once).collect()
-}
-
-/// A term with its ellipsis spelled out; of the ellipsis' letters, the last ones as many as the rank leaves. `None` where
-/// the term does not fit the rank.
-fn spelled(term: &str, ellipsis: &[char], rank: usize) -> Option<Vec<char>> {
-    let Some((before, behind)) = term.split_once("...") else {
-        let labels: Vec<char> = term.chars().collect();
-        return (labels.len() == rank && labels.iter().all(char::is_ascii_alphabetic))
-            .then_some(labels);
-    };
-    let hidden = rank.checked_sub(before.len() + behind.len())?;
-    let hidden = &ellipsis[ellipsis.len().checked_sub(hidden)?..];
-    let labels: Vec<char> = before
-        .chars()
-        .chain(hidden.iter().copied())
-        .chain(behind.chars())
-        .collect();
-    labels
-        .iter()
-        .all(char::is_ascii_alphabetic)
-        .then_some(labels)
 }

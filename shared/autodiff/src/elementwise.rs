@@ -6,22 +6,35 @@ use super::context::{Context, Cotangents};
 use super::relu::{self, masked};
 use super::rule::Operator;
 use onnx_edit::Attributes;
+use onnx_edit::pb::{NodeProto, tensor_proto::DataType};
 
 pub(super) const OPERATORS: &[Operator] = &[
-    Operator::rule("Cast", cast),
+    Operator::rule("Cast", cast).constant_where(is_rounding),
     Operator::rule("CastLike", cast),
     Operator::rule("Clip", clip),
     Operator::rule("Dropout", dropout),
     Operator::rule("Exp", exp),
     Operator::rule("Identity", identity),
-    Operator::rule("LeakyRelu", leaky_relu),
+    Operator::rule("LeakyRelu", leaky_relu).activation(),
     Operator::rule("Log", log),
     Operator::rule("Neg", neg),
-    Operator::rule("Sigmoid", sigmoid),
+    Operator::rule("Sigmoid", sigmoid).activation(),
     Operator::rule("Sqrt", sqrt),
-    Operator::rule("Tanh", tanh),
+    Operator::rule("Tanh", tanh).activation(),
     Operator::rule("Trilu", trilu),
 ];
+
+/// Whether a node casts to a type that has no gradient.
+fn is_rounding(node: &NodeProto) -> bool {
+    let to = Attributes(node).int("to", 0).unwrap_or(0);
+    let floating = [
+        DataType::Float,
+        DataType::Double,
+        DataType::Float16,
+        DataType::Bfloat16,
+    ];
+    floating.iter().all(|&kind| i64::from(kind as i32) != to)
+}
 
 /// `y = x`: `dx = dy`.
 fn identity(_: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {

@@ -13,7 +13,7 @@ pub enum AutodiffError {
         "the gradient flows through operators that cannot be differentiated yet: {}{}",
         said::list(nodes.iter().map(|(op, node)| format!("{} (node `{}`)", said::name(op), said::name(node)))),
         if nodes.iter().any(|(op, _)| op == "QuantizeLinear") {
-            ": rounding has no slope, and `--quantized straight-through` takes it for the identity"
+            ": rounding has no slope, and only the straight-through rule passes it"
         } else {
             ""
         }

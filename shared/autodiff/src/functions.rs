@@ -16,7 +16,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::rule("Atanh", atanh),
     Operator::rule("Cos", cos),
     Operator::rule("Cosh", cosh),
-    Operator::rule("Erf", erf),
+    Operator::rule("Erf", erf).activation(),
     Operator::rule("Reciprocal", reciprocal),
     Operator::rule("Sin", sin),
     Operator::rule("Sinh", sinh),

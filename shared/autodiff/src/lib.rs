@@ -24,6 +24,7 @@ mod arithmetic;
 mod attention;
 mod blocks;
 mod bounds;
+mod constant;
 mod context;
 mod convolution;
 mod driver;

@@ -7,7 +7,7 @@ use super::arithmetic::first;
 use super::bounds::LONGEST_AXIS;
 use super::context::{Context, Cotangents};
 use super::rule::Operator;
-use onnx_edit::{Attributes, Blocks};
+use onnx_edit::{Attributes, Blocks, cuts};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::definition("Col2Im", col2im),
@@ -43,83 +43,24 @@ fn slice(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
     let Ok(rank) = context.rank(&x) else {
         return moved(context, arriving);
     };
-    let Some(cuts) = cuts(context, &x, rank)? else {
+    let Some(cuts) = cuts(context.node, context.shapes, rank)? else {
+        return moved(context, arriving);
+    };
+    let known = cuts.into_iter().map(|cut| {
+        let size = context.size_along(&x, cut.axis)?;
+        let positions = cut.on(size).filter(|_| size <= LONGEST_AXIS)?;
+        Some((cut.axis, positions, size))
+    });
+    let Some(known) = known.collect::<Option<Vec<_>>>() else {
         return moved(context, arriving);
     };
     let mut dx = first(arriving).to_owned();
-    for (axis, positions, size) in cuts {
+    for (axis, positions, size) in known {
+        context.reserve(size.saturating_mul(2), "it cuts an axis that is too long")?;
+        let positions: Vec<usize> = positions.all().collect();
         dx = context.placed(&dx, rank, axis, &positions, size);
     }
     Ok(vec![Some(dx)])
-}
-
-/// An axis, the positions that are cut out along it, and its size.
-type Cut = (usize, Vec<usize>, usize);
-
-/// What a slice cuts out; `None` where only the run tells. Bounds count from the end where they are negative and are
-/// clamped to the axis.
-fn cuts(
-    context: &mut Context<'_>,
-    x: &str,
-    rank: usize,
-) -> Result<Option<Vec<Cut>>, AutodiffError> {
-    let (shapes, node) = (context.shapes, context.node);
-    let constant = |index: usize| shapes.constant(node.input.get(index)?);
-    let (Some(starts), Some(ends)) = (constant(1), constant(2)) else {
-        return Ok(None);
-    };
-    let axes: Vec<i64> = match context.input(3) {
-        "" => (0..starts.len() as i64).collect(),
-        _ => match constant(3) {
-            Some(axes) => axes.to_vec(),
-            None => return Ok(None),
-        },
-    };
-    let steps = match context.input(4) {
-        "" => vec![1; starts.len()],
-        _ => match constant(4) {
-            Some(steps) => steps.to_vec(),
-            None => return Ok(None),
-        },
-    };
-    let mut cuts = vec![];
-    for (index, &axis) in axes.iter().enumerate() {
-        let axis = context.axis(axis, rank)?;
-        let bounds = (starts.get(index), ends.get(index), steps.get(index));
-        let (Some(&start), Some(&end), Some(&step)) = bounds else {
-            return Err(context.unsupported("its bounds, axes and steps differ in number"));
-        };
-        let Some(size) = context
-            .size_along(x, axis)
-            .filter(|&size| size <= LONGEST_AXIS)
-        else {
-            return Ok(None);
-        };
-        context.reserve(size.saturating_mul(2), "it cuts an axis that is too long")?;
-        cuts.push((axis, steps_within(start, end, step, size), size));
-    }
-    Ok(Some(cuts))
-}
-
-/// The positions from `start` to before `end` by `step`, in an axis of `size` elements.
-fn steps_within(start: i64, end: i64, step: i64, size: usize) -> Vec<usize> {
-    let size = size as i64;
-    let (lowest, highest) = if step < 0 { (-1, size - 1) } else { (0, size) };
-    let clamp = |bound: i64| {
-        let counted = if bound < 0 {
-            bound.saturating_add(size)
-        } else {
-            bound
-        };
-        counted.clamp(lowest, highest)
-    };
-    let (mut at, end) = (clamp(start), clamp(end));
-    let mut positions = vec![];
-    while step != 0 && (at - end) * step.signum() < 0 {
-        positions.push(at as usize);
-        at = at.saturating_add(step);
-    }
-    positions
 }
 
 /// `y` joins its inputs along an axis: each input's cotangent is its slice of `dy`.

@@ -7,7 +7,7 @@ use super::arithmetic::first;
 use super::context::{Context, Cotangents};
 use super::movement::moved;
 use super::rule::Operator;
-use onnx_edit::Attributes;
+use onnx_edit::{Attributes, pads};
 
 pub(super) const OPERATORS: &[Operator] = &[Operator::rule("Pad", pad)];
 
@@ -21,24 +21,15 @@ fn pad(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangents {
         .string("mode", "constant")?
         .to_owned();
     let x = context.input(0).to_owned();
-    let known = |index: usize| context.shapes.constant(context.input(index));
-    let open_axes = !context.input(3).is_empty() && known(3).is_none();
-    if known(1).is_none() || open_axes {
-        return found_by_the_run(context, &mode, arriving);
-    }
-    let rank = context.rank(&x)?;
-    let pads = context.integers(1, "pads")?;
-    let axes = match context.input(3) {
-        "" => (0..rank as i64).collect(),
-        _ => context.integers(3, "axes")?,
+    let pads = match context.rank(&x) {
+        Ok(rank) => pads(context.node, context.shapes, rank)?.map(|pads| (rank, pads)),
+        Err(_) => None,
     };
-    if pads.len() != 2 * axes.len() {
-        return Err(context.unsupported("its pads and axes differ in number"));
-    }
+    let Some((rank, pads)) = pads else {
+        return found_by_the_run(context, &mode, arriving);
+    };
     let mut dx = first(arriving).to_owned();
-    for (index, &axis) in axes.iter().enumerate() {
-        let axis = context.axis(axis, rank)?;
-        let (before, after) = (pads[index], pads[index + axes.len()]);
+    for (axis, [before, after]) in pads {
         if before == 0 && after == 0 {
             continue;
         }

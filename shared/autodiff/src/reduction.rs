@@ -23,30 +23,10 @@ pub(super) const OPERATORS: &[Operator] = &[
 /// # Errors
 /// Where they cannot be told before the graph runs.
 pub(super) fn reduced_axes(context: &Context<'_>) -> Result<Vec<i64>, AutodiffError> {
-    let rank = context.rank(context.input(0))? as i64;
-    let attributes = Attributes(context.node);
-    let given = match (attributes.ints("axes")?, context.input(1)) {
-        (Some(axes), _) => axes.to_vec(),
-        (None, "") => vec![],
-        (None, axes) => context
-            .shapes
-            .constant(axes)
-            .ok_or_else(|| context.unsupported("its axes are computed at run time"))?
-            .to_vec(),
-    };
-    if given.is_empty() && attributes.int("noop_with_empty_axes", 0)? == 0 {
-        return Ok((0..rank).collect());
-    }
-    Ok(given
-        .into_iter()
-        .map(|axis| {
-            if axis < 0 {
-                axis.saturating_add(rank)
-            } else {
-                axis
-            }
-        })
-        .collect())
+    let rank = context.rank(context.input(0))?;
+    let axes = onnx_edit::reduced_axes(context.node, context.shapes, rank)?
+        .ok_or_else(|| context.unsupported("its axes are computed at run time"))?;
+    Ok(axes.into_iter().map(|axis| axis as i64).collect())
 }
 
 /// A value of the reduction's output shape (the output itself or its cotangent) with the reduced axes kept as size 1, so

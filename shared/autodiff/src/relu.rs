@@ -1,36 +1,13 @@
 //! Rectifiers, `y = max(x, 0)` in whatever form, and the rules by which the gradient may pass them.
 
-use std::collections::{BTreeMap, HashSet};
-
+use super::ReluRule;
 use super::arithmetic::first;
 use super::context::{Context, Cotangents};
 use super::names::PREFIX;
 use super::rule::Operator;
-use super::{AutodiffError, ReluRule};
 use onnx_edit::Attributes;
-use onnx_edit::pb::NodeProto;
 
 pub(super) const OPERATORS: &[Operator] = &[Operator::rule("Relu", relu)];
-
-/// Activations that are no rectifiers: the rules leave them alone.
-const OTHERS: &[&str] = &[
-    "Celu",
-    "Elu",
-    "Erf",
-    "Gelu",
-    "HardSigmoid",
-    "HardSwish",
-    "LeakyRelu",
-    "Mish",
-    "PRelu",
-    "Selu",
-    "Sigmoid",
-    "Softplus",
-    "Softsign",
-    "Swish",
-    "Tanh",
-    "ThresholdedRelu",
-];
 
 /// Where `condition` (a boolean value) holds `dy`, elsewhere 0.
 pub(super) fn masked(context: &mut Context<'_>, condition: &str, dy: &str) -> Cotangents {
@@ -107,28 +84,4 @@ fn is_shifted(context: &Context<'_>, value: &str) -> bool {
         };
         node.op_type == "Add" && node.input.iter().any(single)
     })
-}
-
-/// The error where a rule found nothing to be applied to.
-pub(super) fn nothing_found(
-    rule: ReluRule,
-    output: &str,
-    nodes: &[NodeProto],
-    active: &HashSet<String>,
-) -> AutodiffError {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for node in nodes.iter().filter(|node| !node.name.starts_with(PREFIX)) {
-        let on_the_way = node.output.iter().any(|name| active.contains(name));
-        if on_the_way && OTHERS.contains(&&node.op_type[..]) {
-            *counts.entry(&node.op_type).or_default() += 1;
-        }
-    }
-    AutodiffError::NoActivation {
-        rule: rule.method(),
-        output: output.to_owned(),
-        others: counts
-            .into_iter()
-            .map(|(op, count)| format!("{count} × {op}"))
-            .collect(),
-    }
 }

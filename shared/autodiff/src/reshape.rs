@@ -28,15 +28,8 @@ fn transpose(context: &mut Context<'_>, arriving: &[Option<String>]) -> Cotangen
     };
     let mut inverse = vec![0; rank];
     for (to, &from) in order.iter().enumerate() {
-        let from = if from < 0 {
-            from.saturating_add(rank as i64)
-        } else {
-            from
-        };
-        if let Some(slot) = usize::try_from(from)
-            .ok()
-            .and_then(|from| inverse.get_mut(from))
-        {
+        let from = onnx_edit::axis(from, rank);
+        if let Some(slot) = from.and_then(|from| inverse.get_mut(from)) {
             *slot = to as i64;
         }
     }

@@ -19,6 +19,8 @@ pub(super) enum Flow {
     Rule(Rule),
     /// Through its definition, by the rules of the operators in that.
     Definition(Definition),
+    /// Not at all: its outputs do not change with small changes of its inputs' values.
+    Constant,
 }
 
 /// Which inputs are repeated to the shape of the output.
@@ -29,14 +31,17 @@ enum Broadcast {
     Only(usize),
 }
 
-/// An operator of the standard domain that a gradient can flow through. Its family's file lists it.
+/// All that is registered of an operator of the standard domain, in the list of its family.
 #[derive(Clone, Copy)]
 pub(super) struct Operator {
     pub(super) name: &'static str,
     pub(super) flow: Flow,
     /// Whether the rule can do without a cotangent of the first output.
     pub(super) any_output: bool,
+    /// Whether it is an activation other than a rectifier, which the rules of [`ReluRule`](super::ReluRule) leave alone.
+    pub(super) other_activation: bool,
     broadcast: Broadcast,
+    constant_where: Option<fn(&NodeProto) -> bool>,
 }
 
 impl Operator {
@@ -48,12 +53,18 @@ impl Operator {
         Self::new(name, Flow::Definition(definition))
     }
 
+    pub(super) const fn constant(name: &'static str) -> Self {
+        Self::new(name, Flow::Constant)
+    }
+
     const fn new(name: &'static str, flow: Flow) -> Self {
         Self {
             name,
             flow,
             any_output: false,
+            other_activation: false,
             broadcast: Broadcast::None,
+            constant_where: None,
         }
     }
 
@@ -80,6 +91,27 @@ impl Operator {
             any_output: true,
             ..self
         }
+    }
+
+    /// It is an activation other than a rectifier.
+    pub(super) const fn activation(self) -> Self {
+        Self {
+            other_activation: true,
+            ..self
+        }
+    }
+
+    /// No gradient flows through the nodes of which this is true.
+    pub(super) const fn constant_where(self, holds: fn(&NodeProto) -> bool) -> Self {
+        Self {
+            constant_where: Some(holds),
+            ..self
+        }
+    }
+
+    /// Whether no gradient flows through a node with this operator.
+    pub(super) fn is_constant(&self, node: &NodeProto) -> bool {
+        matches!(self.flow, Flow::Constant) || self.constant_where.is_some_and(|holds| holds(node))
     }
 
     /// Whether an input is repeated to the shape of the output.

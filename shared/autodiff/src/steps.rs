@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use super::bounds::Budget;
+use super::bounds::pay;
 use super::context::Context;
 use super::rule::Flow;
 use super::{AutodiffError, Quantized, ReluRule, table};
 use onnx_edit::pb::NodeProto;
-use onnx_edit::{GraphBuilder, Model, Types, infer_shapes};
+use onnx_edit::{Budget, GraphBuilder, Model, Types, infer_shapes};
 
 /// A node that the gradient flows through.
 pub(super) struct Step {
@@ -30,7 +30,7 @@ pub(super) fn decomposed(
     };
     let (shapes, types, opset) = (infer_shapes(&model)?, Types::of(&model), model.opset());
     let mut builder = GraphBuilder::edit(model);
-    let mut budget = Budget::default();
+    let mut budget = Budget::GRADIENT;
     let mut steps = vec![];
     for (index, node) in nodes.into_iter().enumerate() {
         let operator = table::operator(&node, Quantized::Refused).filter(|_| on_the_way(&node));
@@ -62,7 +62,7 @@ pub(super) fn decomposed(
             budget: &mut budget,
         };
         definition(&mut context)?;
-        budget.take(&builder.graph().node[appended..], &node)?;
+        pay(&mut budget, &builder.graph().node[appended..], &node)?;
         // The decomposed node computes the last one's value already.
         let last = builder.graph_mut().node.pop();
         let inner = builder.graph().node[appended..].iter().cloned();

@@ -2,14 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::bounds::Budget;
+use super::bounds::pay;
 use super::context::Context;
 use super::names::PREFIX;
 use super::rule::Flow;
 use super::steps::Step;
 use super::{AutodiffError, Quantized, ReluRule, table};
 use onnx_edit::pb::tensor_proto::DataType;
-use onnx_edit::{Dim, GraphBuilder, Shapes, Types, typed_value};
+use onnx_edit::{Budget, Dim, GraphBuilder, Shapes, Types, typed_value};
 
 /// The walk over the nodes from last to first.
 pub(super) struct Sweep {
@@ -39,8 +39,8 @@ impl Sweep {
         for step in steps.iter().rev() {
             let before = self.builder.graph().node.len();
             self.step(step)?;
-            self.budget
-                .take(&self.builder.graph().node[before..], &step.node)?;
+            let appended = &self.builder.graph().node[before..];
+            pay(&mut self.budget, appended, &step.node)?;
         }
         Ok(())
     }

@@ -227,11 +227,11 @@ const IDENTITY: ([f32; 3], [f32; 3]) = ([0.0; 3], [1.0; 3]);
 /// A sentence that says which.
 pub fn usable(mean: [f32; 3], std: [f32; 3]) -> Result<(), String> {
     if let Some(mean) = mean.iter().find(|m| !m.is_finite() || m.abs() > MOST) {
-        return Err(format!("the mean {mean} is none of pixels"));
+        return Err(format!("the mean {mean} cannot be that of pixels"));
     }
     match std.iter().find(|s| !(LEAST_STD..=MOST).contains(*s)) {
         Some(std) => Err(format!(
-            "the standard deviation {std} is none of pixels: it must lie above {LEAST_STD:e} and be a finite number"
+            "the standard deviation {std} cannot be that of pixels: it must be a finite number above {LEAST_STD:e}"
         )),
         None => Ok(()),
     }

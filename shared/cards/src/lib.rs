@@ -150,8 +150,11 @@ pub struct Metric {
 #[non_exhaustive]
 pub enum CardError {
     /// The text is not JSON, or lacks a field that the schema demands.
-    #[error("the model card is not as docs/model-file.md describes it: {}", pellucid_files::said::reason(.0))]
-    Malformed(String),
+    #[error("the model card is not as docs/model-file.md describes it")]
+    Malformed(#[source] serde_json::Error),
+    /// The version is not a number from 1 on.
+    #[error("the model card's version is not a number from 1 on")]
+    Version,
     /// A newer program wrote the card.
     #[error(
         "the model card has version {found}, and this program reads up to {VERSION}: use a newer pellucid"
@@ -188,21 +191,18 @@ impl Card {
     /// # Errors
     /// [`CardError`]: of a newer version, not JSON, without a needed field, or with contradictory ones.
     pub fn parse(json: &str) -> Result<Self, CardError> {
-        let malformed = |error: serde_json::Error| CardError::Malformed(error.to_string());
-        let value: serde_json::Value = serde_json::from_str(json).map_err(malformed)?;
+        let value: serde_json::Value = serde_json::from_str(json).map_err(CardError::Malformed)?;
         // First of all, because in a newer version anything else may have changed.
         match value.get("version").map(serde_json::Value::as_u64) {
             Some(Some(found)) if found > u64::from(VERSION) => {
                 return Err(CardError::Newer { found });
             }
             Some(Some(0) | None) => {
-                return Err(CardError::Malformed(
-                    "its version is not a number from 1 on".into(),
-                ));
+                return Err(CardError::Version);
             }
             _ => {}
         }
-        let mut card: Self = serde_json::from_value(value).map_err(malformed)?;
+        let mut card: Self = serde_json::from_value(value).map_err(CardError::Malformed)?;
         if card.version == 1 {
             card.input.range = Some(card.input.range.unwrap_or_default());
         }
@@ -248,7 +248,7 @@ impl Card {
         for class in &self.classes {
             if class.code.is_empty() || !codes.insert(&class.code) {
                 return invalid(format!(
-                    "the class code `{}` is empty or stands twice",
+                    "the class code `{}` is empty or appears twice",
                     class.code
                 ));
             }
@@ -462,7 +462,7 @@ mod tests {
             (r#"{"version": 1, "input": {"preprocessing": {"size": 0}}}"#.to_owned(), "0 pixels"),
             (
                 format!(r#"{{"version": 1, {input}, "classes": [{{"code": "a"}}, {{"code": "a"}}]}}"#),
-                "`a` is empty or stands twice",
+                "`a` is empty or appears twice",
             ),
             (
                 r#"{"version": 1, "input": {"preprocessing": {"size": 9}, "mean": [0, 0, 0]}}"#.to_owned(),
@@ -471,10 +471,10 @@ mod tests {
             (
                 r#"{"version": 1, "input": {"preprocessing": {"size": 9}, "mean": [0, 0, 0], "std": [1, 1e-45, 1]}}"#
                     .to_owned(),
-                "none of pixels",
+                "cannot be that of pixels",
             ),
         ] {
-            let error = Card::parse(&json).unwrap_err().to_string();
+            let error = pellucid_files::said::with_causes(&Card::parse(&json).unwrap_err());
             assert!(error.contains(reason), "{json}: {error}");
         }
         let mut unwritable = card();

@@ -15,7 +15,7 @@ pub enum ContractError {
     },
     /// The input is no image.
     #[error(
-        "the model's input `{}` has the shape [{}]: a classifier of images has [N, C, H, W] or [N, H, W, C] with 1 or 3 channels C",
+        "the model's input `{}` has the shape {}: a classifier of images has [N, C, H, W] or [N, H, W, C] with 1 or 3 channels C",
         said::name(name),
         said::name(shape)
     )]
@@ -37,11 +37,11 @@ pub enum ContractError {
         kind: String,
     },
     /// More scores than there are classes in any data.
-    #[error("the model's output has {0} scores, which is no classifier's: name another output")]
+    #[error("the model's output has {0} scores, more than a classifier has: name another output")]
     TooManyClasses(usize),
     /// What is told of the input does not fit the graph.
     #[error(
-        "the model's input `{}` has the shape [{}], which is not {told}: correct the {option}",
+        "the model's input `{}` has the shape {}, which is not {told}: correct the {option}",
         said::name(name),
         said::name(shape)
     )]
@@ -78,7 +78,7 @@ pub enum ContractError {
         width: usize,
     },
     /// Several outputs, and no telling which is meant.
-    #[error("the model has {} outputs ({}): name the one with a score per class (--output on the command line, or `output.name` in its card)", names.len(), said::names(names.iter().map(|name| &name[..])))]
+    #[error("the model has {} outputs ({}), and nothing says which of them has a score per class", names.len(), said::names(names.iter().map(|name| &name[..])))]
     Outputs {
         /// Their names.
         names: Vec<String>,
@@ -93,7 +93,7 @@ pub enum ContractError {
     },
     /// The value has no number per class.
     #[error(
-        "the model's output `{}` has the shape [{}]: a classifier has [N, K], [N, K, 1, 1] or [K] with a fixed number K of scores",
+        "the model's output `{}` has the shape {}: a classifier has [N, K], [N, K, 1, 1] or [K] with a fixed number K of scores",
         said::name(name),
         said::name(shape)
     )]
@@ -105,7 +105,7 @@ pub enum ContractError {
     },
     /// The value holds no floating-point numbers: a number of the class, say.
     #[error(
-        "the model's output `{}` is of type {kind}, and scores are floating-point numbers: name a value before it (--output on the command line, or `output.name` in its card)",
+        "the model's output `{}` is of type {kind}, and scores are floating-point numbers",
         said::name(name)
     )]
     NoFloats {
@@ -121,7 +121,7 @@ pub enum ContractError {
     OneScore,
     /// More or fewer classes are named than the network tells apart.
     #[error(
-        "{given} classes are named, but the model tells {wanted} apart: name them all, in the model's order"
+        "{given} classes are named, but the model distinguishes {wanted}: name them all, in the model's order"
     )]
     Classes {
         /// Number of names.

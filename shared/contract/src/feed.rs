@@ -4,7 +4,7 @@ use super::nodes::Nodes;
 use super::stem::{Normalization, Stem, look};
 use super::{About, Assumption, ContractError, USUAL_SIZE, Wishes};
 use onnx_edit::pb::{ValueInfoProto, tensor_proto::DataType, type_proto};
-use onnx_edit::{Dim, declared_shape};
+use onnx_edit::{Dim, declared_shape, shape_text};
 use pellucid_cards::{Card, Channels, Input, Layout, Range};
 use pellucid_images::Preprocessing;
 use pellucid_zoo::{IMAGENET_MEAN, IMAGENET_STD};
@@ -29,7 +29,7 @@ pub(super) fn resolve(
     let stem = look(nodes, &value.name);
     let no_image = || ContractError::NoImage {
         name: value.name.clone(),
-        shape: text(&shape),
+        shape: shape_text(&shape),
     };
     let wanted = wishes.layout.or(told.and_then(|told| told.layout));
     let layout = layout(&shape, wanted, &stem, assumed);
@@ -39,7 +39,7 @@ pub(super) fn resolve(
         (Some(count), Some(told)) if count != told.count() => {
             return Err(ContractError::Contradiction {
                 name: value.name.clone(),
-                shape: text(&shape),
+                shape: shape_text(&shape),
                 told: format!("one of {} channels", told.count()),
                 option: "layout or the channels",
             });
@@ -94,7 +94,7 @@ fn image_shape(value: &ValueInfoProto) -> Result<[Dim; 4], ContractError> {
         .try_into()
         .map_err(|shape: Vec<Dim>| ContractError::NoImage {
             name: value.name.clone(),
-            shape: text(&shape),
+            shape: shape_text(&shape),
         })
 }
 
@@ -129,7 +129,7 @@ fn layout(
     }
     assumed.push(Assumption::convention(
         About::Layout,
-        "The input is taken for [N, C, H, W]: its dimensions do not tell.",
+        "The input is taken as [N, C, H, W]: its dimensions leave that open.",
     ));
     Layout::Nchw
 }
@@ -173,7 +173,7 @@ fn preprocessing(
             match wishes.crop {
                 Some(_) => "Images are resized by antialiased bilinear interpolation.",
                 None => {
-                    "Of an image the largest centred square is used, resized by antialiased bilinear interpolation."
+                    "The largest centred square of an image is used, resized by antialiased bilinear interpolation."
                 }
             },
         ));
@@ -227,7 +227,7 @@ fn unsaid(
     let (range, why) = match stem.normalization {
         _ if bytes => (Range::Bytes, "it takes whole numbers"),
         Normalization::Constant(range) => (range, "it scales them itself by constants"),
-        Normalization::PerImage => (Range::Unit, "it normalises each image by itself"),
+        Normalization::PerImage => (Range::Unit, "it normalises each image on its own"),
         Normalization::Learnt(range) => (range, "its first batch normalization is made for these"),
         Normalization::None => {
             let (mean, std, whose) = match channels {
@@ -290,9 +290,4 @@ pub(super) fn kind_text(value: &ValueInfoProto) -> String {
         || "unknown".to_owned(),
         |kind| kind.as_str_name().to_lowercase(),
     )
-}
-
-pub(super) fn text(shape: &[Dim]) -> String {
-    let dims: Vec<String> = shape.iter().map(ToString::to_string).collect();
-    dims.join(", ")
 }

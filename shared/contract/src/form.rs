@@ -1,8 +1,7 @@
 //! How scores lie in a value of some shape.
 
 use super::ContractError;
-use super::feed::text;
-use onnx_edit::{Dim, Shape};
+use onnx_edit::{Dim, Shape, shape_text};
 
 /// How scores lie in a value.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +19,7 @@ pub(super) struct Form {
 pub(super) fn form(name: &str, shape: Option<Shape>) -> Result<Form, ContractError> {
     form_of(shape.as_ref()).ok_or_else(|| ContractError::NoScores {
         name: name.to_owned(),
-        shape: shape.map_or_else(|| "unknown".to_owned(), |shape| text(&shape)),
+        shape: shape.map_or_else(|| "[?]".to_owned(), |shape| shape_text(&shape)),
     })
 }
 

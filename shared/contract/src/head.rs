@@ -165,20 +165,20 @@ fn scores(
         )),
         Some(Scores::Sigmoid) => assumed.push(Assumption::graph(
             about,
-            "Every class has a probability of its own, by a Sigmoid: they need not add up to 100 %.",
+            "Every class has a probability of its own, from a Sigmoid: they need not add up to 100 %.",
         )),
         Some(_) => {}
         None if one => {
             assumed.push(Assumption::convention(
                 about,
-                "The network answers with one number: it is taken for the logit of the second of two classes, whose probability is its sigmoid.",
+                "The network answers with one number: it is taken as the logit of the second of two classes, whose probability is its sigmoid.",
             ));
             return Ok(Scores::Sigmoid);
         }
         None if told.logits => {}
         None => assumed.push(Assumption::convention(
             about,
-            "The scores are taken for logits of classes that exclude each other: their softmax are the probabilities.",
+            "The scores are taken as logits of classes that exclude each other: their softmax are the probabilities.",
         )),
     }
     match found.unwrap_or_default() {
@@ -216,7 +216,7 @@ fn choose(
     assumed.push(Assumption::convention(
         About::Output,
         format!(
-            "Of the outputs {} the one called `{chosen}` is explained.",
+            "Of the outputs {}, the one called `{chosen}` is explained.",
             outputs.join(", ")
         ),
     ));

@@ -95,7 +95,7 @@ fn ordinary(path: &Path) -> io::Result<PathBuf> {
     match fs::metadata(path) {
         Ok(there) if !there.is_file() && !there.is_dir() => {
             let kind = io::ErrorKind::InvalidInput;
-            Err(io::Error::new(kind, "is no ordinary file"))
+            Err(io::Error::new(kind, "is not an ordinary file"))
         }
         Ok(_) => fs::canonicalize(path),
         Err(_) => Ok(path.to_owned()),

@@ -40,7 +40,7 @@ impl From<Unreadable> for io::Error {
 /// Opens an ordinary file, also through links.
 ///
 /// # Errors
-/// The operating system's; [`Unreadable`] for what is no ordinary file, and for one that is going to be written.
+/// The operating system's; [`Unreadable`] for what is not an ordinary file, and for one that is going to be written.
 pub fn open(path: &Path) -> io::Result<File> {
     // Asked before it is opened: opening a pipe waits for its writer.
     ordinary(fs::metadata(path)?.file_type())?;
@@ -79,7 +79,7 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 /// As [`read`], and where the bytes are no UTF-8.
 pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
-    let invalid = |_| io::Error::new(io::ErrorKind::InvalidData, "it is no text in UTF-8");
+    let invalid = |_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8");
     String::from_utf8(read(path, most)?).map_err(invalid)
 }
 

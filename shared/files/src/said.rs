@@ -70,6 +70,24 @@ pub fn sentence(text: &str) -> String {
     .to_string()
 }
 
+/// An error and its causes in one sentence.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    joined(causes.map(ToString::to_string))
+}
+
+/// What an error and its causes say, behind each other. A wrapper that shows its cause by itself says it once.
+pub fn joined(causes: impl IntoIterator<Item = String>) -> String {
+    let mut parts: Vec<String> = vec![];
+    for cause in causes {
+        if !parts.iter().any(|said| said.contains(&cause)) {
+            parts.push(cause);
+        }
+    }
+    parts.join(": ")
+}
+
 /// Text of several lines, such as a report, with everything hidden made visible but the ends of its lines.
 #[must_use]
 pub fn visible(text: &str) -> Cow<'_, str> {

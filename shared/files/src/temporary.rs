@@ -62,7 +62,7 @@ impl Temporary {
         }
         Err(io::Error::new(
             io::ErrorKind::AlreadyExists,
-            "a thousand temporary files of that name stand beside it: delete them",
+            "there are a thousand temporary files of that name beside it: delete them",
         ))
     }
 }

@@ -34,7 +34,7 @@ impl fmt::Display for ImageNote {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoEnd => formatter.write_str(
-                "the file lacks its end, as after an interrupted copy, but every row of the image is there",
+                "the end of the file is missing, as after an interrupted copy, but every row of the image is there",
             ),
         }
     }

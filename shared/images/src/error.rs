@@ -47,7 +47,7 @@ pub enum ImageError {
     Truncated,
     /// The file contradicts its own format.
     #[error(
-        "The file is damaged ({reason}): copy or download it again, or save it anew from another program."
+        "The file is damaged ({reason}): copy or download it again, or save it again with another program."
     )]
     Damaged {
         /// The decoder's words.

@@ -19,16 +19,16 @@ const MOST_AXES: usize = 32;
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum NpyError {
     /// Something else than an `.npy` file.
-    #[error("this is no .npy file of numpy's")]
+    #[error("this is not a .npy file of numpy's")]
     NoArray,
     /// A header that `numpy.save` does not write.
-    #[error("its header is not as numpy writes it")]
+    #[error("its header is not one that numpy writes")]
     Header,
     /// Numbers of another type.
     #[error("it holds numbers of the type {}", said::name(_0))]
     Type(String),
     /// A shape that no file can hold.
-    #[error("its shape {} is beyond all bounds", told(_0))]
+    #[error("its shape {} is too large", told(_0))]
     Shape(Vec<usize>),
     /// More or fewer numbers than the shape takes.
     #[error(

@@ -3,9 +3,9 @@ use std::collections::HashMap;
 use ndarray::ArrayD;
 
 use super::declare::float_value;
-use super::dim::Dim;
 use super::pb::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto};
 use super::scope::Names;
+use super::symbolic::Dim;
 use super::{AttributeValue, Model, OPSET, OnnxError, float_tensor, int_tensor};
 
 /// Adds nodes, weights, inputs and outputs to a graph, keeping every name unique.

@@ -46,7 +46,7 @@ fn check_graph<'a>(
     outer: &mut Vec<HashSet<&'a str>>,
 ) -> Result<(), OnnxError> {
     if outer.len() >= DEEPEST {
-        return invalid(format!("graphs stand in graphs more than {DEEPEST} deep"));
+        return invalid(format!("graphs are nested more than {DEEPEST} deep"));
     }
     if !graph.sparse_initializer.is_empty() {
         return invalid(
@@ -57,7 +57,7 @@ fn check_graph<'a>(
     for input in &graph.input {
         if input.name.is_empty() || !known.insert(&input.name) {
             return invalid(format!(
-                "the input name `{}` is empty or stands twice",
+                "the input name `{}` is empty or appears twice",
                 input.name
             ));
         }
@@ -67,7 +67,7 @@ fn check_graph<'a>(
         check_tensor(tensor)?;
         if tensor.name.is_empty() || !held.insert(&tensor.name) {
             return invalid(format!(
-                "the initializer name `{}` is empty or stands twice",
+                "the initializer name `{}` is empty or appears twice",
                 tensor.name
             ));
         }

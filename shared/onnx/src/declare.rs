@@ -1,10 +1,10 @@
 //! Declarations of values: their types and shapes as a graph writes them.
 
-use super::dim::{Dim, Shape};
 use super::pb::{
     TensorShapeProto, TypeProto, ValueInfoProto, tensor_proto::DataType, tensor_shape_proto,
     type_proto,
 };
+use super::symbolic::{Dim, Shape};
 
 /// The declaration of a float32 value; `None` leaves the shape open.
 #[must_use]
@@ -38,7 +38,7 @@ pub(super) fn dimension(dim: &Dim) -> tensor_shape_proto::Dimension {
     use tensor_shape_proto::dimension::Value;
     let value = match dim {
         Dim::Known(size) => Some(Value::DimValue(*size as i64)),
-        Dim::Named(name) => Some(Value::DimParam(name.clone())),
+        Dim::Named(formula) => Some(Value::DimParam(formula.to_string())),
         Dim::Unknown => None,
     };
     tensor_shape_proto::Dimension {
@@ -56,7 +56,7 @@ pub fn declared_shape(value: &ValueInfoProto) -> Option<Shape> {
     };
     let dims = tensor.shape.as_ref()?.dim.iter().map(|d| match &d.value {
         Some(Value::DimValue(size)) => usize::try_from(*size).map_or(Dim::Unknown, Dim::Known),
-        Some(Value::DimParam(name)) if !name.is_empty() => Dim::Named(name.clone()),
+        Some(Value::DimParam(name)) if !name.is_empty() => Dim::Named(name.clone().into()),
         _ => Dim::Unknown,
     });
     Some(dims.collect())

@@ -46,7 +46,7 @@ pub enum OnnxError {
     },
     /// A model that is to be run has weights that are NaN or infinite.
     #[error(
-        "the weights `{}` are broken: {bad} of their {elements} values are NaN or infinite, as after a training that diverged",
+        "the weights `{}` are broken: {bad} of their {elements} values are NaN or infinite, as after training that diverged",
         said::name(name)
     )]
     NotNumbers {
@@ -95,7 +95,7 @@ pub enum OnnxError {
     },
     /// Running the graph would take more memory than an input and weights of their size have any use for.
     #[error(
-        "node `{}` ({}) would need about {} of memory, far more than this input and these weights call for: the model is damaged, or its sizes are not meant so",
+        "node `{}` ({}) would need about {} of memory, far more than this input and these weights call for: the model is damaged, or its sizes are wrong",
         said::name(node), said::name(op), amount(*bytes)
     )]
     TooLarge {
@@ -108,7 +108,7 @@ pub enum OnnxError {
     },
     /// The batch cannot be set: a node holds to the one that the model was exported with.
     #[error(
-        "the batch cannot be set, since node `{}` ({}) holds to that of the export: {}: export the model with a dynamic batch (torch.onnx.export with dynamic_shapes, or dynamic_axes of the older exporter)",
+        "the batch cannot be set, since node `{}` ({}) keeps that of the export: {}: export the model with a dynamic batch (torch.onnx.export with dynamic_shapes, or dynamic_axes of the older exporter)",
         said::name(node),
         said::name(op),
         said::reason(why)

@@ -9,14 +9,15 @@
 
 mod attribute;
 mod batch;
+mod budget;
 mod build;
 mod check;
 mod col2im;
 mod declare;
-mod dim;
 mod error;
 mod file;
 mod finite;
+mod formula;
 mod inline;
 mod model;
 mod normalise;
@@ -30,6 +31,7 @@ mod raise;
 mod rounds;
 mod scope;
 mod shape;
+mod symbolic;
 mod tensor;
 mod types;
 mod unread;
@@ -37,14 +39,15 @@ mod wire;
 
 pub use attribute::{AttributeValue, Attributes};
 pub use batch::{Batch, set_batch};
+pub use budget::{Budget, Cost};
 pub use build::GraphBuilder;
 pub use check::NEWEST as NEWEST_OPSET;
 pub use col2im::Blocks;
 pub use declare::{declared_shape, float_value, typed_value};
-pub use dim::{Dim, Shape, broadcast};
 pub use error::OnnxError;
 pub use file::{MOST_BYTES, data_file};
 pub use finite::require_finite;
+pub use formula::Formula;
 pub use inline::inline;
 pub use model::Model;
 pub use normalise::{least_opset, require_true_declarations};
@@ -53,7 +56,11 @@ pub use precision::{single_precision, speaks_single_precision};
 pub use proto::node_name;
 pub use raise::raise_opset;
 pub use scope::reads;
-pub use shape::{Entry, Footprint, Shapes, Window, infer_shapes, infer_shapes_for, window};
+pub use shape::{
+    Cut, Equation, Footprint, Given, Pads, Positions, Shapes, Window, axis, cuts, has_shape_rule,
+    infer_shapes, infer_shapes_for, pads, reduced_axes, window,
+};
+pub use symbolic::{Dim, Entry, Shape, Symbolic, broadcast, shape_text};
 pub use tensor::{
     booleans, float_tensor, floats, int_tensor, ints, set_floats, tensor_shape, typed_tensor,
 };

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use prost::Message;
 
+use super::budget::{Budget, Cost};
 use super::pb::{AttributeProto, GraphProto, NodeProto};
 
 /// Every value that a node reads: its inputs, and what its graphs take from around them.
@@ -186,22 +187,22 @@ pub(super) fn take_names(graph: &GraphProto, taken: &mut HashSet<String>) {
 }
 
 /// Replaces references to a function's attributes by what the call gives; what it does not give is left out. `None` where
-/// the copies take more than the bytes in `room`, from which they are taken off.
+/// the budget does not suffice for the copies.
 pub(super) fn resolve(
     node: &mut NodeProto,
     given: &HashMap<&str, &AttributeProto>,
-    room: &mut usize,
+    budget: &mut Budget,
 ) -> Option<()> {
     for mut attribute in std::mem::take(&mut node.attribute) {
         if attribute.ref_attr_name.is_empty() {
             for graph in attribute.g.iter_mut().chain(&mut attribute.graphs) {
                 for node in &mut graph.node {
-                    resolve(node, given, room)?;
+                    resolve(node, given, budget)?;
                 }
             }
             node.attribute.push(attribute);
         } else if let Some(&found) = given.get(&attribute.ref_attr_name[..]) {
-            *room = room.checked_sub(found.encoded_len())?;
+            budget.take(Cost::of_bytes(found.encoded_len()))?;
             node.attribute.push(AttributeProto {
                 name: attribute.name,
                 ..found.clone()

@@ -155,8 +155,8 @@ impl Message {
 
 /// Messages may stand in messages so deep (as in prost).
 const DEEPEST: usize = 100;
-const CUT: &str = "its bytes end within a field, or are no protobuf message";
-const LARGE: &str = "its graph would take more memory than a file of its size has any use for";
+const CUT: &str = "its bytes end within a field, or are not a protobuf message";
+const LARGE: &str = "its graph would take more memory than a file of its size can need";
 
 struct Scan {
     left: usize,
@@ -175,7 +175,7 @@ impl Scan {
         depth: usize,
     ) -> Result<(), &'static str> {
         if depth > DEEPEST {
-            return Err("its messages are nested too deep");
+            return Err("its messages are nested too deeply");
         }
         self.take(message.size())?;
         while !bytes.is_empty() {
@@ -193,7 +193,7 @@ impl Scan {
                         self.message(inner, content, depth + 1)?;
                     }
                 }
-                _ => return Err("it holds a group, which ONNX files have none of"),
+                _ => return Err("it holds a group, which ONNX files never do"),
             }
             match field {
                 Some(Field::Text) => self.take(size_of::<String>())?,

@@ -53,8 +53,9 @@ fn windows(g: &mut GraphBuilder) -> String {
 fn a_dynamic_batch_keeps_its_name_through_computed_shapes() {
     let (model, output) = model(&batch(&[3, 8, 8]), windows);
     let shapes = infer_shapes(&model).unwrap();
-    let many = vec![Dim::Named("16*N".into()), Dim::Known(4), Dim::Known(3)];
-    assert_eq!(shapes.get("windows"), Some(&many));
+    let windows = shapes.get("windows").unwrap();
+    assert_eq!(windows[0].to_string(), "16*N");
+    assert_eq!(windows[1..], [4, 3].map(Dim::Known));
     assert_eq!(shapes.get(&output), Some(&batch(&[192])));
     let entries = [Entry::Named("N".into()), Entry::Known(-1)];
     assert_eq!(shapes.entries("flat_shape").unwrap(), entries);
@@ -138,8 +139,8 @@ fn equal_geometries_of_an_open_size_are_seen_to_fit() {
         Dim::Unknown,
     ];
     let shape = inferred(&open, halves);
-    assert_eq!(shape[2], Dim::Named("((H-1)/2+1)".into()));
-    assert_eq!(shape[3], Dim::Named("((x#3-1)/2+1)".into()));
+    assert_eq!(shape[2].to_string(), "((H-1)/2+1)");
+    assert_eq!(shape[3].to_string(), "((x#3-1)/2+1)");
 }
 
 #[test]

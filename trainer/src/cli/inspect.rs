@@ -319,10 +319,7 @@ impl Value {
 pub(super) fn shape_text(value: &ValueInfoProto) -> String {
     declared_shape(value).map_or_else(
         || "of unknown shape".to_owned(),
-        |dims| {
-            let dims: Vec<String> = dims.iter().map(ToString::to_string).collect();
-            format!("[{}]", dims.join(", "))
-        },
+        |shape| pellucid_shared::onnx::shape_text(&shape),
     )
 }
 

@@ -21,6 +21,7 @@ mod model;
 mod output;
 pub mod pack;
 pub mod phantom;
+mod remedy;
 pub mod report;
 pub mod serve;
 #[cfg(feature = "torch")]
@@ -192,7 +193,10 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     let (text, code) = match error.downcast_ref::<Interrupted>() {
         Some(Interrupted(words)) => (words.clone(), ExitCode::from(interrupt::exit_code())),
         None => (
-            format!("error: {}", crate::sentence::sentence(error)),
+            match remedy::remedy(error) {
+                None => format!("error: {}", crate::sentence::sentence(error)),
+                Some(remedy) => format!("error: {}: {remedy}", crate::sentence::sentence(error)),
+            },
             ExitCode::FAILURE,
         ),
     };

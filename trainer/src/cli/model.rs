@@ -17,7 +17,7 @@ pub(super) fn load_with_files(path: &Path) -> Result<(Model, Vec<PathBuf>)> {
         Err(error @ OnnxError::File { .. }) => Err(error.into()),
         Err(error @ OnnxError::NotOnnx(_)) => {
             let place = path.display();
-            let said = format!("{place}: {error}: copy the file again, or export it anew");
+            let said = format!("{place}: {error}: copy the file again, or export it again");
             Err(Error::new(error).context(said))
         }
         other => other.with_context(|| path.display().to_string()),

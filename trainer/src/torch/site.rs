@@ -1,8 +1,8 @@
 //! What an operator is given: its node and what is known of it when the plan is made, its inputs when the plan is run.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use pellucid_shared::onnx::pb::NodeProto;
-use pellucid_shared::onnx::{Attributes, Shapes, Window, window};
+use pellucid_shared::onnx::{Attributes, Given, Shapes, Window, axis, window};
 use tch::{Device, Kind, TchError, Tensor};
 
 /// A node that is being planned, for one shape of the image.
@@ -79,22 +79,35 @@ impl<'a> Site<'a> {
     /// # Errors
     /// Where it is not known before the graph runs.
     pub(super) fn sizes(&self, index: usize) -> Result<Vec<i64>> {
-        let sizes = self.shapes.numbers(self.name(index));
+        self.sizes_of(self.name(index), || format!("input {index}"))
+    }
+
+    /// The shape of the first output.
+    ///
+    /// # Errors
+    /// As [`Site::sizes`].
+    pub(super) fn made(&self) -> Result<Vec<i64>> {
+        let output = self.node.output.first().map_or("", |name| &name[..]);
+        self.sizes_of(output, || "output".to_owned())
+    }
+
+    fn sizes_of(&self, value: &str, what: impl Fn() -> String) -> Result<Vec<i64>> {
+        let sizes = self.shapes.numbers(value);
         let sizes = sizes.with_context(|| {
-            format!("the shape of its input {index} is not known before the graph runs")
+            format!(
+                "the shape of its {} is not known before the graph runs",
+                what()
+            )
         })?;
         Ok(sizes.iter().map(|&size| size as i64).collect())
     }
 
     /// An axis counted from the front.
-    pub(super) fn axis(&self, axis: i64, rank: usize) -> Result<i64> {
-        let rank = rank as i64;
-        let counted = if axis < 0 { axis + rank } else { axis };
-        ensure!(
-            (0..rank).contains(&counted),
-            "axis {axis} is outside its rank {rank}"
-        );
-        Ok(counted)
+    pub(super) fn axis(&self, given: i64, rank: usize) -> Result<i64> {
+        let counted = axis(given, rank);
+        let counted =
+            counted.with_context(|| format!("axis {given} is outside its rank {rank}"))?;
+        Ok(counted as i64)
     }
 
     /// The attribute `axis`, counted from the front of the first input.
@@ -138,12 +151,15 @@ impl<'a> Site<'a> {
         self.shapes.floats(self.name(index))
     }
 
-    /// The axes of a reduction or (un)squeeze: an attribute in old operator sets, an input in new ones.
-    pub(super) fn axes(&self) -> Result<Option<Vec<i64>>> {
-        match (self.attributes().ints("axes")?, self.has(1)) {
-            (Some(axes), _) => Ok(Some(axes.to_vec())),
-            (None, true) => self.ints(1).map(Some),
-            (None, false) => Ok(None),
+    /// Integers in an attribute of old operator sets or an input of new ones; `None` where both are left out.
+    ///
+    /// # Errors
+    /// As [`Site::ints`].
+    pub(super) fn given(&self, attribute: &str, input: usize) -> Result<Option<Vec<i64>>> {
+        match self.shapes.given(self.node, attribute, input)? {
+            Given::Known(values) => Ok(Some(values.to_vec())),
+            Given::Nothing => Ok(None),
+            Given::Open => bail!("its input {input} is computed from the values of the image"),
         }
     }
 

@@ -340,7 +340,7 @@ mod tests {
         );
         assert_eq!(
             refusal(32, &["a"]),
-            "1 classes are named, but the model tells 3 apart: name them all, in the model's order"
+            "1 classes are named, but the model distinguishes 3: name them all, in the model's order"
         );
     }
 
@@ -379,7 +379,7 @@ mod tests {
         classifier.classify(&input()).unwrap();
         assert_eq!(
             classifier.gradient(3).unwrap_err().to_string(),
-            "there is no class number 3: the model tells 3 apart"
+            "there is no class number 3: the model distinguishes 3"
         );
         assert!(Classifier::open(b"no model".to_vec(), None).is_err());
     }

@@ -167,7 +167,7 @@ fn a_card_names_one_or_both_of_two_classes() {
     assert_eq!(named(&["nv", "mel"]).unwrap(), ["nv", "mel"]);
     assert_eq!(
         named(&["a", "b", "c"]).unwrap_err().to_string(),
-        "3 classes are named, but the model tells 2 apart: name them all, in the model's order"
+        "3 classes are named, but the model distinguishes 2: name them all, in the model's order"
     );
 }
 

@@ -73,7 +73,7 @@ fn of_several_outputs_the_scores_are_found_or_their_names_told() {
         .unwrap_err()
         .to_string();
     assert!(
-        refused.starts_with("the model has 2 outputs (pool, raw): name the one"),
+        refused.starts_with("the model has 2 outputs (pool, raw), and nothing says"),
         "{refused}"
     );
 

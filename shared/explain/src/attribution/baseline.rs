@@ -143,7 +143,7 @@ impl FromStr for Baseline {
             ("noise", _) => Ok(Self::Noise(number(0.0, 10.0)?.unwrap_or(NOISE))),
             ("blur", _) => Ok(Self::Blur(number(0.0, WIDEST)?.unwrap_or(BLUR))),
             _ => Err(format!(
-                "`{text}` is no baseline: there are black, white, value:0.5, uniform, noise, noise:0.5, blur and blur:10"
+                "`{text}` is not a baseline; the baselines are black, white, value:0.5, uniform, noise, noise:0.5, blur and blur:10"
             )),
         }
     }

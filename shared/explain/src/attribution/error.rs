@@ -23,7 +23,7 @@ pub enum AttributionError {
     },
     /// The input is no image, or the output no row of logits.
     #[error(
-        "the model's {kind} `{}` has the shape [{}]: a classifier of images has {wanted}",
+        "the model's {kind} `{}` has the shape {}: a classifier of images has {wanted}",
         said::name(name),
         said::name(shape)
     )]
@@ -38,7 +38,7 @@ pub enum AttributionError {
         wanted: &'static str,
     },
     /// The given tensor does not fit the model's input.
-    #[error("the input is {given:?}, but the model takes [{}]", said::name(wanted))]
+    #[error("the input is {given:?}, but the model takes {}", said::name(wanted))]
     Input {
         /// The shape given.
         given: Vec<usize>,
@@ -47,7 +47,7 @@ pub enum AttributionError {
     },
     /// The graph fixes how many images it takes at once.
     #[error(
-        "the model's input `{}` takes {batch} images at a time: open its batch (`pellucid differentiate --batch dynamic`), or export it again with one of open size",
+        "the model's input `{}` takes {batch} images at a time, and one is explained",
         said::name(input)
     )]
     Batch {
@@ -82,7 +82,7 @@ pub enum AttributionError {
     NoPrediction,
     /// The network's answer is no number.
     #[error(
-        "the network's answer to {place} is no number (NaN or infinite): nothing follows from it{}",
+        "the network's answer to {place} is not a number (NaN or infinite): nothing follows from it{}",
         node.as_ref().map_or_else(String::new, |node| format!("; it begins before node `{}`", said::name(node)))
     )]
     NotNumbers {
@@ -119,10 +119,7 @@ pub enum AttributionError {
     )]
     NoFeatureMap,
     /// There is no such value and no such node.
-    #[error(
-        "the network has no value and no node named `{}`: `pellucid inspect` lists them",
-        said::name(name)
-    )]
+    #[error("the network has no value and no node named `{}`", said::name(name))]
     NoSuchFeatures {
         /// The name asked for.
         name: String,

@@ -96,12 +96,12 @@ impl<'a> Walk<'a> {
                 attributes.int("transB", 0)? != 0,
             ),
             "MatMul" => (1.0, false),
-            _ => return Err(refuse("makes the logits, and is no linear layer")),
+            _ => return Err(refuse("makes the logits and is not a linear layer")),
         };
         let tensor = node.input.get(1).and_then(|name| self.constant(name));
         let tensor = tensor.ok_or_else(|| refuse("has weights that are not constant"))?;
         let matrix = floats(tensor)?.into_dimensionality::<Ix2>();
-        let mut matrix = matrix.map_err(|_| refuse("has weights that are no matrix"))?;
+        let mut matrix = matrix.map_err(|_| refuse("has weights that are not a matrix"))?;
         if !transposed {
             matrix = matrix.reversed_axes();
         }

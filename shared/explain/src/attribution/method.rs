@@ -38,7 +38,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// Whether the method runs the network on the image itself, and so learns its logits by the way.
+    /// Whether the method runs the network on the image itself, and so learns its logits along the way.
     pub(super) fn sees_the_image(&self) -> bool {
         match self {
             Self::Gradient

@@ -1,6 +1,6 @@
 use super::AttributionError;
 use onnx_autodiff::{DIFFERENTIATED, RELU_RULE, is_extended, own_inputs, own_outputs};
-use onnx_edit::{Dim, Model, OnnxError, Shape, declared_shape, infer_shapes};
+use onnx_edit::{Dim, Model, OnnxError, Shape, declared_shape, infer_shapes, shape_text};
 use pellucid_cards::Scores;
 
 /// What a classifier takes and gives: names and sizes.
@@ -96,7 +96,7 @@ impl Signature {
                 .all(|(&given, dim)| given > 0 && dim.known().is_none_or(|known| known == given));
         fits.then_some(()).ok_or_else(|| AttributionError::Input {
             given: given.to_vec(),
-            wanted: text(Some(&self.shape[..])),
+            wanted: shape_text(&self.shape),
         })
     }
 }
@@ -131,19 +131,7 @@ fn wrong(
     AttributionError::NotAClassifier {
         kind,
         name: name.to_owned(),
-        shape: text(shape.map(|s| &s[..])),
+        shape: shape.map_or_else(|| "[?]".to_owned(), |shape| shape_text(shape)),
         wanted,
     }
-}
-
-fn text(shape: Option<&[Dim]>) -> String {
-    shape.map_or_else(
-        || "unknown".to_owned(),
-        |dims| {
-            dims.iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(", ")
-        },
-    )
 }

@@ -124,7 +124,7 @@ impl FileKind {
                 "convert it with `python -m tf2onnx.convert --checkpoint NAME.meta --inputs NAME:0 --outputs NAME:0 --output model.onnx`"
             }
             Self::CoreMl | Self::OpenVino | Self::OrtFormat => {
-                "take the ONNX file that it was made from, or export the network to ONNX anew"
+                "take the ONNX file that it was made from, or export the network to ONNX again"
             }
             Self::GitLfsPointer => {
                 "fetch the file itself with `git lfs pull`, or by the page's link for downloads"
@@ -136,7 +136,7 @@ impl FileKind {
             Self::Zip | Self::Gzip | Self::Archive => "unpack it and give the .onnx file in it",
             Self::Folder => "give the .onnx file in it",
             Self::Empty => "copy or download it again",
-            Self::Text => "copy the file again, or export it anew",
+            Self::Text => "copy the file again, or export it again",
             Self::Png
             | Self::Jpeg
             | Self::Tiff

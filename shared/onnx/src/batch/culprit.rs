@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::super::pb::{GraphProto, NodeProto};
 use super::super::proto::node_name;
 use super::super::scope::reads;
+use super::super::symbolic::shape_text;
 use super::super::{Dim, OnnxError, Shape, Shapes};
 
 /// Names the node on the way to `output` at which the batch is lost.
@@ -36,12 +37,12 @@ pub(super) fn culprit(graph: &GraphProto, old: &Shapes, new: &Shapes, output: &s
         Some((node, why))
     });
     let unknown = || {
-        let open = |dim: &Dim| matches!(dim, Dim::Named(name) if name.contains('#'));
+        let open = |dim: &Dim| matches!(dim, Dim::Named(formula) if formula.is_of_an_axis());
         let untold = |name: &String| new.get(name).is_none_or(|s| s.iter().any(open));
         let node = way.iter().rev().find(|node| {
             node.input.iter().any(|name| varies(name)) && node.output.iter().any(untold)
         })?;
-        let why = "the shape of its output cannot be told for the new batch";
+        let why = "the shape of its output cannot be inferred for the new batch";
         Some((*node, why.to_owned()))
     };
     let found = lost.or_else(unknown).or_else(|| {
@@ -61,11 +62,5 @@ pub(super) fn culprit(graph: &GraphProto, old: &Shapes, new: &Shapes, output: &s
 }
 
 fn text(shape: Option<&Shape>) -> String {
-    shape.map_or_else(
-        || "of unknown shape".to_owned(),
-        |shape| {
-            let dims: Vec<String> = shape.iter().map(ToString::to_string).collect();
-            format!("[{}]", dims.join(", "))
-        },
-    )
+    shape.map_or_else(|| "of unknown shape".to_owned(), |shape| shape_text(shape))
 }

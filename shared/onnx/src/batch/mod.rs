@@ -139,7 +139,7 @@ fn open_name(graph: &GraphProto, input: &str) -> Dim {
     let names = ["N", "batch", "batch_size"].map(String::from).into_iter();
     let mut names = names
         .chain((2..).map(|number| format!("N{number}")))
-        .map(Dim::Named);
+        .map(|name| Dim::Named(name.into()));
     names
         .find(|name| !taken.contains(name))
         .unwrap_or(Dim::Unknown)

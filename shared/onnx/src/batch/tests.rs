@@ -133,7 +133,7 @@ fn a_node_that_holds_to_the_old_batch_is_named() {
         (added(), Batch::Open, "moved", "`moved` still [4, 16]"),
         (added(), fixed(8), "moved", "do not fit together"),
         (mean, Batch::Open, "mean", "`mean` still [1, 16]"),
-        (unknown, Batch::Open, "odd", "cannot be told"),
+        (unknown, Batch::Open, "odd", "cannot be inferred"),
     ] {
         let error = set_batch(model, batch).unwrap_err();
         let text = error.to_string();

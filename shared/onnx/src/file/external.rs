@@ -145,7 +145,7 @@ impl Store<'_> {
         if location.is_empty()
             || !steps.all(|step| matches!(step, Component::Normal(_) | Component::CurDir))
         {
-            return Err(format!("that leads out of the model's folder: {RESAVE}"));
+            return Err(format!("it leads out of the model's folder: {RESAVE}"));
         }
         let folder = parent(self.model);
         let path = fs::canonicalize(folder.join(relative)).map_err(|error| match error.kind() {
@@ -163,9 +163,7 @@ impl Store<'_> {
         if self.folders.iter().any(|folder| path.starts_with(folder)) {
             Ok(path)
         } else {
-            Err(format!(
-                "that is a link out of the model's folder: {RESAVE}"
-            ))
+            Err(format!("it is a link out of the model's folder: {RESAVE}"))
         }
     }
 }
@@ -198,7 +196,7 @@ fn place(tensor: &TensorProto) -> Result<Place, String> {
         let number = text.map(|text| text.parse::<u64>().map_err(|_| (key.to_owned(), text)));
         number
             .transpose()
-            .map_err(|(key, text)| format!("its {key} `{text}` is no number of bytes"))
+            .map_err(|(key, text)| format!("its {key} `{text}` is not a number of bytes"))
     };
     Ok(Place {
         location: entry(tensor, "location").unwrap_or_default().to_owned(),

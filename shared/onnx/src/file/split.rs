@@ -39,7 +39,7 @@ pub(super) fn save(proto: &ModelProto, path: &Path) -> Result<(), OnnxError> {
     }
     if std::fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
         return refuse(
-            "a model above 2 GiB has a second file beside it, which a pipe or device has no place for: name an ordinary file",
+            "a model above 2 GiB has a second file beside it, and there is none beside a pipe or device: name an ordinary file",
         );
     }
     write_both(

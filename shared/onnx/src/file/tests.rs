@@ -170,10 +170,10 @@ fn what_lies_elsewhere_or_does_not_fit_is_refused_with_the_reason() {
             &[inside, ("length", "8")],
             "8 bytes there, and its type and shape take 16",
         ),
-        (&[inside, ("offset", "-1")], "`-1` is no number of bytes"),
+        (&[inside, ("offset", "-1")], "`-1` is not a number of bytes"),
         (
             &[inside, ("length", "many")],
-            "`many` is no number of bytes",
+            "`many` is not a number of bytes",
         ),
     ] {
         let error = Model::load(&beside(folder.path(), entries)).unwrap_err();

@@ -2,7 +2,7 @@
 //! iterations is constant, and the sequences that these leave.
 //! Source: <https://github.com/onnx/onnx/blob/main/docs/IR.md> ("Model Local Functions").
 
-mod budget;
+mod copies;
 mod scalar;
 mod sequence;
 #[cfg(test)]
@@ -16,8 +16,8 @@ use super::normalise::drop_stale;
 use super::pb::{FunctionProto, GraphProto, NodeProto, TensorProto};
 use super::scope::Names;
 use super::shape::infer_graph;
-use super::{Model, OnnxError};
-use budget::Budget;
+use super::{Budget, Cost, Model, OnnxError};
+use copies::copy_for_call;
 
 /// Functions may call functions so deep, and control flow may stand in control flow.
 const DEEPEST: usize = 32;
@@ -37,7 +37,7 @@ pub fn inline(model: Model) -> Result<Model, OnnxError> {
     };
     let functions = std::mem::take(&mut proto.functions);
     let mut names = Names::of(&graph);
-    let mut budget = Budget::whole();
+    let mut budget = Budget::INLINING;
     let own = tidy::values(&graph);
     let mut changed = !functions.is_empty();
     if !functions.is_empty() {
@@ -146,7 +146,7 @@ fn branch(
     let Some(mut taken) = taken.filter(|graph| graph.output.len() == node.output.len()) else {
         return Err(Model::node_error(
             node,
-            format!("its `{wanted}` is missing or has another number of outputs"),
+            format!("its `{wanted}` is missing or has a different number of outputs"),
         ));
     };
     let mut map = HashMap::new();
@@ -215,7 +215,7 @@ impl Calls<'_> {
         if depth > DEEPEST {
             return Err(Model::node_error(
                 &node,
-                "its function calls itself, or functions call each other too deep",
+                "its function calls itself, or functions call each other too deeply",
             ));
         }
         let set = function
@@ -239,10 +239,15 @@ impl Calls<'_> {
         depth: usize,
     ) -> Result<(), OnnxError> {
         let too_large = || {
-            let why = "with its function's body the model grows beyond all bounds";
+            let why = "with its function's body the model becomes too large";
             Model::node_error(call, why)
         };
-        self.budget.call().ok_or_else(too_large)?;
+        // The function may have no nodes.
+        let one = Cost {
+            nodes: 1,
+            ..Cost::default()
+        };
+        self.budget.take(one).ok_or_else(too_large)?;
         let prefix = super::node_name(call);
         let mut map: HashMap<String, String> = HashMap::new();
         for (index, inner) in function.input.iter().enumerate() {
@@ -271,7 +276,7 @@ impl Calls<'_> {
             .map(|a| (&a.name[..], a))
             .collect();
         for node in &function.node {
-            let copy = self.budget.copy_for_call(node, &prefix, &given);
+            let copy = copy_for_call(node, &prefix, &given, self.budget);
             let mut node = copy.ok_or_else(too_large)?;
             self.names.rename(&mut node, &prefix, &mut map);
             self.take_in(node, depth + 1)?;

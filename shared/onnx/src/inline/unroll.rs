@@ -8,8 +8,10 @@ use super::super::pb::{
 };
 use super::super::rounds::nodes_run;
 use super::super::scope::Names;
-use super::super::{AttributeValue, Attributes, Model, OnnxError, Shapes, int_tensor, node_name};
-use super::budget::Budget;
+use super::super::{
+    AttributeValue, Attributes, Budget, Model, OnnxError, Shapes, int_tensor, node_name,
+};
+use super::copies::cost_of_rounds;
 use super::identity;
 
 /// A loop is unrolled up to that many iterations: those that exporters write run over the axes of a tensor.
@@ -34,8 +36,12 @@ pub(super) fn iterations(node: &NodeProto, shapes: &Shapes, budget: &mut Budget)
     let constant = starts
         && passed_on
         && (1..=MOST_ITERATIONS).contains(&trips)
-        && nodes_run(node, &known) <= budget.nodes();
-    (constant && budget.take_rounds(body, trips as usize, &node_name(node))).then_some(trips)
+        && nodes_run(node, &known) <= budget.left().nodes;
+    if !constant {
+        return None;
+    }
+    budget.take(cost_of_rounds(body, trips as usize, &node_name(node))?)?;
+    Some(trips)
 }
 
 /// Whether an output of a graph is an input, but for `Identity`.
@@ -73,7 +79,7 @@ impl Unrolling<'_> {
             || body.output.len() != 1 + node.output.len()
             || node.output.len() < carried
         {
-            let why = "its body has another number of inputs or outputs";
+            let why = "its body has a different number of inputs or outputs";
             return Err(Model::node_error(&node, why));
         }
         let mut around = HashMap::new();

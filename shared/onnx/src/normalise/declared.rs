@@ -2,9 +2,9 @@
 //! inferred before was left.
 
 use super::super::declare::declared_shape;
-use super::super::dim::{Dim, Shape};
 use super::super::pb::{GraphProto, ValueInfoProto, type_proto};
 use super::super::shape::{Shapes, infer_graph};
+use super::super::symbolic::{Dim, Shape};
 use super::super::{Model, OnnxError};
 use pellucid_files::said;
 

@@ -1,7 +1,22 @@
 //! Convolutions and pooling.
 
-use super::site::{Inferred, Site, one, unknown};
+use super::site::{Inferred, Rule, Site, one, unknown};
 use super::{Dim, Shape, window};
+
+/// The family's operators.
+pub(super) const OPERATORS: &[(&str, Rule)] = &[
+    ("AveragePool", pool),
+    ("Col2Im", col2im),
+    ("Conv", |site| conv(site, 1)),
+    ("ConvInteger", |site| conv(site, 1)),
+    ("ConvTranspose", conv_transpose),
+    ("GlobalAveragePool", global_pool),
+    ("GlobalLpPool", global_pool),
+    ("GlobalMaxPool", global_pool),
+    ("LpPool", pool),
+    ("MaxPool", pool),
+    ("QLinearConv", |site| conv(site, 3)),
+];
 
 /// The spatial sizes behind a window that moves over `input`.
 fn windowed(
@@ -45,7 +60,7 @@ fn windowed(
     Ok(shape)
 }
 
-pub(super) fn conv(site: &Site<'_>, weight: usize) -> Inferred {
+fn conv(site: &Site<'_>, weight: usize) -> Inferred {
     let (Some(input), Some(weight)) = (site.shape(0), site.shape(weight)) else {
         return unknown();
     };
@@ -76,7 +91,7 @@ fn group(site: &Site<'_>) -> Result<usize, super::OnnxError> {
 }
 
 /// `stride * (size - 1) + output_padding + extent - pads` along every spatial axis, unless `output_shape` says it.
-pub(super) fn conv_transpose(site: &Site<'_>) -> Inferred {
+fn conv_transpose(site: &Site<'_>) -> Inferred {
     let (Some(input), Some(weight)) = (site.shape(0), site.shape(1)) else {
         return unknown();
     };
@@ -143,7 +158,7 @@ pub(super) fn conv_transpose(site: &Site<'_>) -> Inferred {
     one(shape)
 }
 
-pub(super) fn pool(site: &Site<'_>) -> Inferred {
+fn pool(site: &Site<'_>) -> Inferred {
     let Some(input) = site.shape(0) else {
         return unknown();
     };
@@ -154,7 +169,7 @@ pub(super) fn pool(site: &Site<'_>) -> Inferred {
     Ok(vec![Some(shape); site.node.output.len().min(2)])
 }
 
-pub(super) fn global_pool(site: &Site<'_>) -> Inferred {
+fn global_pool(site: &Site<'_>) -> Inferred {
     let Some(input) = site.shape(0) else {
         return unknown();
     };
@@ -166,7 +181,7 @@ pub(super) fn global_pool(site: &Site<'_>) -> Inferred {
 }
 
 /// Batch, channels per element of a block, and the image whose size the second input says.
-pub(super) fn col2im(site: &Site<'_>) -> Inferred {
+fn col2im(site: &Site<'_>) -> Inferred {
     let (Some(columns), Some(image)) = (site.shape(0), site.constant(1)) else {
         return unknown();
     };

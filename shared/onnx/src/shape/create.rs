@@ -1,7 +1,17 @@
 //! Operators that make values out of shapes and numbers.
 
-use super::site::{Inferred, Site, of_rank, one};
+use super::site::{Inferred, Rule, Site, of_rank, one};
 use super::{Dim, Entry, Shape};
+
+/// The family's operators.
+pub(super) const OPERATORS: &[(&str, Rule)] = &[
+    ("ConstantOfShape", create),
+    ("RandomNormal", create),
+    ("RandomUniform", create),
+    ("Range", create),
+    ("Shape", create),
+    ("Size", create),
+];
 
 /// The part of its input's shape that a `Shape` node returns: `start` and `end` exist from operator set 15 on.
 pub(super) fn shape_of(site: &Site<'_>) -> Result<Option<Shape>, super::OnnxError> {
@@ -21,7 +31,7 @@ pub(super) fn shape_of(site: &Site<'_>) -> Result<Option<Shape>, super::OnnxErro
     Ok(Some(input.get(start..end).unwrap_or(&[]).to_vec()))
 }
 
-pub(super) fn create(site: &Site<'_>) -> Inferred {
+fn create(site: &Site<'_>) -> Inferred {
     match &site.node.op_type[..] {
         "Shape" => Ok(vec![
             shape_of(site)?.map(|shape| vec![Dim::Known(shape.len())]),

@@ -9,7 +9,8 @@ use std::collections::{HashMap, HashSet};
 use super::super::pb::{AttributeProto, GraphProto, NodeProto};
 use super::super::rounds::nodes_run;
 use super::super::scope::reads;
-use super::super::{Attributes, Model, OnnxError, node_name};
+use super::super::{Model, OnnxError, node_name};
+use super::equation::Equation;
 use super::{Dim, Shapes, flags, given, infer_node, window};
 
 /// What any run may hold at a time, in bytes: small inputs and weights do not make a network small.
@@ -112,7 +113,7 @@ impl Footprint {
         let mut fed = 0_u64;
         for (name, shape) in inputs {
             fed = fed.saturating_add(volume(shape).saturating_mul(ELEMENT));
-            known.learn_shape(name, shape.iter().copied().map(Dim::Known).collect());
+            known.learn_numbers(name, shape)?;
         }
         let most = FREE
             .saturating_add(fed.saturating_mul(PER_INPUT_BYTE))
@@ -261,20 +262,16 @@ fn aside(node: &NodeProto, known: &Shapes) -> Result<u64, OnnxError> {
             (0, volume(&sizes).saturating_mul(ELEMENT))
         }
         "Einsum" if node.input.len() > 2 => {
-            let letters = letters(node, known)?;
-            let all = volume(&letters.into_values().collect::<Vec<_>>());
+            let all = contracted(node, known)?;
             (all, all.saturating_mul(ELEMENT))
         }
-        "Einsum" => (
-            volume(&letters(node, known)?.into_values().collect::<Vec<_>>()),
-            0,
-        ),
+        "Einsum" => (contracted(node, known)?, 0),
         _ => (0, 0),
     };
     match work > MOST_WORK {
         true => Err(Model::node_error(
             node,
-            "its window or contraction asks for more work than a network has any use for",
+            "its window or contraction asks for more work than a network can need",
         )),
         false => Ok(bytes),
     }
@@ -290,25 +287,27 @@ fn columns(places: &[usize], window: u64, channels: usize) -> u64 {
     volume(&spatial.chain([channels]).collect::<Vec<_>>()).saturating_mul(window)
 }
 
-/// The sizes of an `Einsum`'s letters, where they are known.
-fn letters(node: &NodeProto, known: &Shapes) -> Result<HashMap<char, usize>, OnnxError> {
-    let equation = Attributes(node).string("equation", "")?;
-    let left = equation.split_once("->").map_or(equation, |(left, _)| left);
-    let mut sizes = HashMap::new();
-    for (term, name) in left.split(',').zip(&node.input) {
-        let term: Vec<char> = term.chars().filter(char::is_ascii_alphabetic).collect();
-        let Some(shape) = known
-            .numbers(name)
-            .filter(|shape| shape.len() == term.len())
-        else {
-            continue;
-        };
-        for (letter, size) in term.into_iter().zip(shape) {
-            let known = sizes.entry(letter).or_insert(size);
-            *known = size.max(*known);
-        }
+/// The elements of everything that an `Einsum` runs over, as far as the sizes of its letters are known.
+fn contracted(node: &NodeProto, known: &Shapes) -> Result<u64, OnnxError> {
+    let shapes = node.input.iter().map(|name| known.get(name));
+    let Some(shapes) = shapes.collect::<Option<Vec<_>>>() else {
+        return Ok(0);
+    };
+    let ranks: Vec<usize> = shapes.iter().map(|shape| shape.len()).collect();
+    let Some(equation) = Equation::of(node, &ranks)? else {
+        return Ok(0);
+    };
+    let mut sizes: HashMap<char, usize> = HashMap::new();
+    for (&label, dim) in equation
+        .inputs
+        .iter()
+        .flatten()
+        .zip(shapes.into_iter().flatten())
+    {
+        let size = sizes.entry(label).or_insert(1);
+        *size = dim.known().map_or(*size, |dim| dim.max(*size));
     }
-    Ok(sizes)
+    Ok(volume(&sizes.into_values().collect::<Vec<_>>()))
 }
 
 fn made(node: &NodeProto, known: &Shapes) -> Option<Vec<usize>> {

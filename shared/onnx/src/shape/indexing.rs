@@ -1,9 +1,23 @@
 //! Operators that pick elements by index.
 
-use super::site::{Inferred, Site, axis, one, unknown};
+use super::given::axis;
+use super::site::{Inferred, Rule, Site, one, unknown};
 use super::{Dim, Shape};
 
-pub(super) fn gather(site: &Site<'_>) -> Inferred {
+/// The family's operators.
+pub(super) const OPERATORS: &[(&str, Rule)] = &[
+    ("Compress", compress),
+    ("Gather", gather),
+    ("GatherElements", gather_elements),
+    ("GatherND", gather_nd),
+    ("NonMaxSuppression", |_| {
+        one(vec![Dim::Unknown, Dim::Known(3)])
+    }),
+    ("NonZero", non_zero),
+    ("OneHot", one_hot),
+];
+
+fn gather(site: &Site<'_>) -> Inferred {
     let (Some(data), Some(indices)) = (site.shape(0), site.shape(1)) else {
         return unknown();
     };
@@ -11,7 +25,7 @@ pub(super) fn gather(site: &Site<'_>) -> Inferred {
     one([&data[..at], indices, &data[at + 1..]].concat())
 }
 
-pub(super) fn gather_elements(site: &Site<'_>) -> Inferred {
+fn gather_elements(site: &Site<'_>) -> Inferred {
     match site.shape(1) {
         Some(indices) => one(indices.clone()),
         None => unknown(),
@@ -19,7 +33,7 @@ pub(super) fn gather_elements(site: &Site<'_>) -> Inferred {
 }
 
 /// `indices.shape[..-1] + data.shape[batch_dims + indices.shape[-1]..]`.
-pub(super) fn gather_nd(site: &Site<'_>) -> Inferred {
+fn gather_nd(site: &Site<'_>) -> Inferred {
     let (Some(data), Some([outer @ .., last])) = (site.shape(0), site.shape(1).map(|s| &s[..]))
     else {
         return unknown();
@@ -34,7 +48,7 @@ pub(super) fn gather_nd(site: &Site<'_>) -> Inferred {
     }
 }
 
-pub(super) fn one_hot(site: &Site<'_>) -> Inferred {
+fn one_hot(site: &Site<'_>) -> Inferred {
     let Some(indices) = site.shape(0) else {
         return unknown();
     };
@@ -52,14 +66,14 @@ pub(super) fn one_hot(site: &Site<'_>) -> Inferred {
 }
 
 /// One column per element that is not zero.
-pub(super) fn non_zero(site: &Site<'_>) -> Inferred {
+fn non_zero(site: &Site<'_>) -> Inferred {
     match site.shape(0) {
         Some(input) => one(vec![Dim::Known(input.len()), Dim::Unknown]),
         None => unknown(),
     }
 }
 
-pub(super) fn compress(site: &Site<'_>) -> Inferred {
+fn compress(site: &Site<'_>) -> Inferred {
     let Some(input) = site.shape(0) else {
         return unknown();
     };

@@ -8,9 +8,11 @@
 mod convolution;
 mod create;
 mod elementwise;
+mod equation;
 mod flags;
 mod fold;
 mod footprint;
+mod given;
 mod indexing;
 mod join;
 mod product;
@@ -19,6 +21,7 @@ mod reshape;
 mod resize;
 mod rules;
 mod site;
+mod slice;
 mod value;
 mod window;
 
@@ -27,31 +30,43 @@ use std::collections::HashMap;
 use ndarray::ArrayD;
 
 use super::declare::declared_shape;
-use super::dim::{self, Dim, Shape, broadcast};
+use super::formula::Formula;
 use super::pb::{GraphProto, NodeProto, TensorProto};
+use super::symbolic::{self, Dim, Entry, Shape, broadcast};
 use super::tensor::booleans;
-use super::{Attributes, Model, OnnxError, floats, ints, tensor_shape};
+use super::{Attributes, Budget, Cost, Model, OnnxError, floats, ints, tensor_shape};
+pub use equation::Equation;
 pub use footprint::Footprint;
+pub use given::{Given, Pads, axis, pads, reduced_axes};
+pub use rules::has_shape_rule;
 use site::Site;
-pub(super) use site::axis;
-pub use value::Entry;
+pub use slice::{Cut, Positions, cuts};
 use value::{Small, is_small};
 pub use window::{Window, window};
 
 /// Shapes with more axes than this are not followed: no operator needs them, and they could be made to cost memory.
 const MOST_AXES: usize = 64;
-/// The bytes that all shapes and small values of a graph may take. Usual networks need a few megabytes.
-const MOST_BYTES: usize = 128 << 20;
 
 /// The shapes of a graph's values, and the small constants that shapes are computed from.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Shapes {
     shapes: HashMap<String, Shape>,
     values: HashMap<String, Small>,
     /// The integers among `values` of which every one is a number, in row-major order.
     numbers: HashMap<String, Vec<i64>>,
-    /// About how many bytes all of these take.
-    bytes: usize,
+    /// What all of these may still take.
+    budget: Budget,
+}
+
+impl Default for Shapes {
+    fn default() -> Self {
+        Self {
+            shapes: HashMap::new(),
+            values: HashMap::new(),
+            numbers: HashMap::new(),
+            budget: Budget::SHAPES,
+        }
+    }
 }
 
 impl Shapes {
@@ -77,43 +92,50 @@ impl Shapes {
     /// As [`Shapes::constant`], where some entries are open dimensions or unknown.
     #[must_use]
     pub fn entries(&self, value: &str) -> Option<Vec<Entry>> {
-        match self.values.get(value)? {
-            Small::Ints(entries) => Some(entries.iter().cloned().collect()),
-            Small::Floats(_) => None,
-        }
+        let entries = self.values.get(value)?.ints()?;
+        Some(entries.iter().cloned().collect())
     }
 
     /// The floats that a value holds whatever the input, such as the bounds of a `Clip` or the scales of a `Resize`, in
     /// row-major order. Only of values with few elements.
     #[must_use]
     pub fn floats(&self, value: &str) -> Option<Vec<f32>> {
-        match self.values.get(value)? {
-            Small::Floats(values) => values.iter().copied().collect(),
-            Small::Ints(_) => None,
-        }
+        self.values.get(value)?.floats()?.iter().copied().collect()
     }
 
-    fn learn_shape(&mut self, value: &str, shape: Shape) {
+    /// `None` where that takes too much memory.
+    #[must_use]
+    fn learn_shape(&mut self, value: &str, shape: Shape) -> Option<()> {
         if !value.is_empty() && shape.len() <= MOST_AXES {
-            self.bytes += value.len() + dim::bytes(&shape);
+            let bytes = value.len() + symbolic::bytes(&shape);
+            self.budget.take(Cost::of_bytes(bytes))?;
             self.shapes.insert(value.to_owned(), shape);
         }
+        Some(())
     }
 
-    /// Keeps a small value, whose own shape is then the value's shape.
-    fn learn_value(&mut self, value: &str, small: Small) {
+    /// Keeps a shape of numbers, such as that of a run's input.
+    fn learn_numbers(&mut self, value: &str, shape: &[usize]) -> Result<(), OnnxError> {
+        let shape = shape.iter().copied().map(Dim::Known).collect();
+        self.learn_shape(value, shape).ok_or_else(too_large)
+    }
+
+    /// Keeps a small value, whose own shape is then the value's shape; `None` where that takes too much memory.
+    #[must_use]
+    fn learn_value(&mut self, value: &str, small: Small) -> Option<()> {
         if value.is_empty() || !is_small(small.shape()) {
-            return;
+            return Some(());
         }
         let shape = small.shape().iter().map(|&d| Dim::Known(d)).collect();
-        self.learn_shape(value, shape);
-        self.bytes += small.bytes();
+        self.learn_shape(value, shape)?;
+        self.budget.take(Cost::of_bytes(small.bytes()))?;
         if let Small::Ints(entries) = &small
             && let Some(numbers) = entries.iter().map(Entry::known).collect()
         {
             self.numbers.insert(value.to_owned(), numbers);
         }
         self.values.insert(value.to_owned(), small);
+        Some(())
     }
 
     pub(super) fn learn_tensor(
@@ -125,10 +147,9 @@ impl Shapes {
         if is_small(&shape)
             && let Some(small) = small_tensor(tensor)
         {
-            self.learn_value(name, small);
+            self.learn_value(name, small).ok_or_else(too_large)?;
         }
-        self.learn_shape(name, shape.into_iter().map(Dim::Known).collect());
-        Ok(())
+        self.learn_numbers(name, &shape)
     }
 }
 
@@ -148,7 +169,7 @@ pub fn infer_shapes_for(model: &Model, inputs: &[(&str, &[usize])]) -> Result<Sh
     let graph = model.graph();
     let mut known = given(graph)?;
     for (name, shape) in inputs {
-        known.learn_shape(name, shape.iter().copied().map(Dim::Known).collect());
+        known.learn_numbers(name, shape)?;
     }
     // What the file declares of inner values may be for another shape.
     for node in &graph.node {
@@ -176,17 +197,20 @@ pub(super) fn given(graph: &GraphProto) -> Result<Shapes, OnnxError> {
     let mut known = Shapes::default();
     for input in &graph.input {
         if let Some(shape) = declared_shape(input) {
-            known.learn_shape(&input.name, with_own_names(&input.name, shape));
+            let shape = with_own_names(&input.name, shape);
+            known
+                .learn_shape(&input.name, shape)
+                .ok_or_else(too_large)?;
         }
     }
     for tensor in &graph.initializer {
         known.learn_tensor(&tensor.name, tensor)?;
     }
-    if known.bytes > MOST_BYTES {
-        let why = "the shapes of its inputs and weights take too much memory".into();
-        return Err(OnnxError::Invalid(why));
-    }
     Ok(known)
+}
+
+fn too_large() -> OnnxError {
+    OnnxError::Invalid("the shapes of its inputs and weights take too much memory".into())
 }
 
 /// Adds what one node says, whose inputs were learnt before; `declared` is what the file says of values.
@@ -206,20 +230,21 @@ pub(super) fn infer_node(
     } else {
         (vec![], vec![])
     };
+    let too_large = || {
+        let why = "the shapes of the values up to here take too much memory";
+        Model::node_error(node, why)
+    };
     let inferred = shapes.into_iter().chain(std::iter::repeat(None));
     for (output, inferred) in node.output.iter().zip(inferred) {
         if let Some(shape) = settle(inferred, declared.get(&output[..])) {
-            known.learn_shape(output, with_own_names(output, shape));
+            let shape = with_own_names(output, shape);
+            known.learn_shape(output, shape).ok_or_else(too_large)?;
         }
     }
     for (output, value) in node.output.iter().zip(values) {
         if let Some(value) = value {
-            known.learn_value(output, value);
+            known.learn_value(output, value).ok_or_else(too_large)?;
         }
-    }
-    if known.bytes > MOST_BYTES {
-        let why = "the shapes of the values up to here take too much memory";
-        return Err(Model::node_error(node, why));
     }
     Ok(())
 }
@@ -245,8 +270,8 @@ fn with_own_names(value: &str, shape: Shape) -> Shape {
         return shape;
     }
     let dims = shape.into_iter().enumerate().map(|(axis, dim)| match dim {
-        Dim::Unknown => Dim::named(format!("{value}#{axis}")),
-        Dim::Named(name) => Dim::named(name),
+        Dim::Unknown => Dim::named(Formula::axis(value, axis)),
+        Dim::Named(formula) => Dim::named(formula),
         known => known,
     });
     dims.collect()
@@ -293,9 +318,8 @@ fn learn_constant(known: &mut Shapes, node: &NodeProto) -> Result<(), OnnxError>
     } else {
         return Ok(());
     };
-    known.learn_shape(output, length.map(Dim::Known).into_iter().collect());
-    if let Some(small) = small {
-        known.learn_value(output, small);
-    }
-    Ok(())
+    known.learn_numbers(output, length.as_slice())?;
+    small
+        .map_or(Some(()), |small| known.learn_value(output, small))
+        .ok_or_else(too_large)
 }

@@ -2,15 +2,25 @@
 
 use std::collections::HashMap;
 
-use super::site::{Inferred, Site, one, unknown};
-use super::{Dim, Shape, broadcast};
+use super::equation::Equation;
+use super::site::{Inferred, Rule, Site, one, unknown};
+use super::{Dim, broadcast};
+
+/// The family's operators.
+pub(super) const OPERATORS: &[(&str, Rule)] = &[
+    ("Attention", attention),
+    ("Einsum", einsum),
+    ("Gemm", gemm),
+    ("MatMul", matmul),
+    ("MatMulInteger", matmul),
+];
 
 /// Whether two dimensions are known to differ.
 fn differ(a: &Dim, b: &Dim) -> bool {
     matches!((a, b), (Dim::Known(a), Dim::Known(b)) if a != b)
 }
 
-pub(super) fn gemm(site: &Site<'_>) -> Inferred {
+fn gemm(site: &Site<'_>) -> Inferred {
     let (Some(a), Some(b)) = (site.shape(0), site.shape(1)) else {
         return unknown();
     };
@@ -27,7 +37,7 @@ pub(super) fn gemm(site: &Site<'_>) -> Inferred {
 }
 
 /// A vector on the left is a row, on the right a column; its axis of size 1 then vanishes.
-pub(super) fn matmul(site: &Site<'_>) -> Inferred {
+fn matmul(site: &Site<'_>) -> Inferred {
     let (Some(a), Some(b)) = (site.shape(0), site.shape(1)) else {
         return unknown();
     };
@@ -49,100 +59,33 @@ pub(super) fn matmul(site: &Site<'_>) -> Inferred {
 }
 
 /// `ij,jk->ik` and the like: each letter is a dimension, `...` stands for those that are broadcast.
-pub(super) fn einsum(site: &Site<'_>) -> Inferred {
-    let equation: String = site
-        .attributes()
-        .string("equation", "")?
-        .chars()
-        .filter(|c| !c.is_whitespace())
-        .collect();
-    let (left, right) = match equation.split_once("->") {
-        Some((left, right)) => (left, Some(right)),
-        None => (&equation[..], None),
+fn einsum(site: &Site<'_>) -> Inferred {
+    let shapes = (0..site.node.input.len()).map(|index| site.shape(index));
+    let Some(shapes) = shapes.collect::<Option<Vec<_>>>() else {
+        return unknown();
     };
-    let spelled = equation.replace("...", "").replace("->", "");
-    if let Some(odd) = spelled
-        .chars()
-        .find(|&c| !c.is_ascii_alphabetic() && c != ',')
-    {
-        return Err(site.error(format!(
-            "`equation` holds `{}`, which is no letter",
-            odd.escape_debug()
-        )));
-    }
-    let terms: Vec<&str> = left.split(',').collect();
-    if terms.len() != site.node.input.len() {
-        return Err(site.error("`equation` has another number of terms than the node has inputs"));
-    }
+    let ranks: Vec<usize> = shapes.iter().map(|shape| shape.len()).collect();
+    let Some(equation) = Equation::of(site.node, &ranks)? else {
+        return site.unfit();
+    };
     let mut sizes: HashMap<char, Dim> = HashMap::new();
-    let mut rest: Shape = vec![];
-    for (index, term) in terms.iter().enumerate() {
-        let Some(shape) = site.shape(index) else {
-            return unknown();
-        };
-        let (before, after) = term.split_once("...").unwrap_or((term, ""));
-        let (front, back) = (before.chars().count(), after.chars().count());
-        let fits = if term.contains("...") {
-            front + back <= shape.len()
-        } else {
-            front == shape.len()
-        };
-        if !fits {
-            return site.unfit();
-        }
-        let own = &shape[front..shape.len() - back];
-        let letters = before.chars().zip(&shape[..front]);
-        for (letter, dim) in letters.chain(after.chars().zip(&shape[shape.len() - back..])) {
-            let size = sizes.entry(letter).or_insert_with(|| dim.clone());
-            if *size == Dim::Known(1)
-                || (size.known().is_none() && dim.known().is_some_and(|d| d != 1))
-            {
-                dim.clone_into(size);
-            } else if differ(size, dim) && *dim != Dim::Known(1) {
-                return site.unfit();
+    for (labels, shape) in equation.inputs.iter().zip(shapes) {
+        for (label, dim) in labels.iter().zip(shape) {
+            let size = sizes.entry(*label).or_insert(Dim::Known(1));
+            match broadcast(std::slice::from_ref(size), std::slice::from_ref(dim)).as_deref() {
+                None => return site.unfit(),
+                // Of one letter two open sizes are equal, or the graph could not run.
+                Some([Dim::Unknown]) if !equation.ellipsis.contains(label) => {}
+                Some(both) => both[0].clone_into(size),
             }
         }
-        if term.contains("...") {
-            let Some(both) = broadcast(&rest, own) else {
-                return site.unfit();
-            };
-            rest = both;
-        }
     }
-    let implicit = || {
-        let mut once: Vec<char> = sizes
-            .keys()
-            .copied()
-            .filter(|&c| left.matches(c).count() == 1)
-            .collect();
-        once.sort_unstable();
-        let open = if left.contains("...") { "..." } else { "" };
-        open.chars().chain(once).collect::<String>()
-    };
-    let right = right.map_or_else(implicit, str::to_owned);
-    let mut seen = std::collections::HashSet::new();
-    if !right.chars().filter(|&c| c != '.').all(|c| seen.insert(c)) {
-        return Err(site.error("`equation` has a letter twice on the right"));
-    }
-    let (before, after) = right.split_once("...").unwrap_or((&right, ""));
-    let dims = |letters: &str| {
-        letters
-            .chars()
-            .map(|c| sizes.get(&c).cloned())
-            .collect::<Option<Shape>>()
-    };
-    let (Some(mut shape), Some(after)) = (dims(before), dims(after)) else {
-        return Err(site.error("`equation` has a letter on the right that no input has"));
-    };
-    if right.contains("...") {
-        shape.extend(rest);
-    }
-    shape.extend(after);
-    one(shape)
+    let size = |label| sizes.get(label).cloned().unwrap_or(Dim::Unknown);
+    one(equation.output.iter().map(size).collect())
 }
 
 /// The queries' positions with the values' features, per head or with the heads side by side.
-pub(super) fn attention(site: &Site<'_>) -> Inferred {
+fn attention(site: &Site<'_>) -> Inferred {
     let (Some(queries), Some(values)) = (site.shape(0), site.shape(2)) else {
         return unknown();
     };

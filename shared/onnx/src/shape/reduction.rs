@@ -1,20 +1,25 @@
 //! Operators that reduce axes.
 
-use super::site::{Inferred, Site, of_rank, one, unknown};
+use super::given::reduced_axes;
+use super::site::{Inferred, Rule, Site, of_rank, one, unknown};
 use super::{Dim, Entry, Shape};
 
-/// The reductions with `axes` and `keepdims`.
-pub(super) const OPERATORS: &[&str] = &[
-    "ReduceL1",
-    "ReduceL2",
-    "ReduceLogSum",
-    "ReduceLogSumExp",
-    "ReduceMax",
-    "ReduceMean",
-    "ReduceMin",
-    "ReduceProd",
-    "ReduceSum",
-    "ReduceSumSquare",
+/// The family's operators.
+pub(super) const OPERATORS: &[(&str, Rule)] = &[
+    ("ArgMax", arg),
+    ("ArgMin", arg),
+    ("Det", det),
+    ("ReduceL1", reduce),
+    ("ReduceL2", reduce),
+    ("ReduceLogSum", reduce),
+    ("ReduceLogSumExp", reduce),
+    ("ReduceMax", reduce),
+    ("ReduceMean", reduce),
+    ("ReduceMin", reduce),
+    ("ReduceProd", reduce),
+    ("ReduceSum", reduce),
+    ("ReduceSumSquare", reduce),
+    ("TopK", top_k),
 ];
 
 fn without(input: &[Dim], axes: &[usize], keep: bool) -> Shape {
@@ -32,26 +37,15 @@ pub(super) fn reduce(site: &Site<'_>) -> Inferred {
     let Some(input) = site.shape(0) else {
         return unknown();
     };
-    let attributes = site.attributes();
-    let keep = attributes.int("keepdims", 1)? != 0;
-    let given = site.ints("axes", 1)?;
-    if given.is_none() && site.has(1) {
-        // The axes are computed at run time: only a rank that stays can be told.
+    let keep = site.attributes().int("keepdims", 1)? != 0;
+    let Some(axes) = reduced_axes(site.node, site.known, input.len())? else {
+        // Only a rank that stays can be told.
         return Ok(vec![of_rank(input.len()).filter(|_| keep)]);
-    }
-    let given = given.unwrap_or(&[]);
-    if given.is_empty() && attributes.int("noop_with_empty_axes", 0)? != 0 {
-        return one(input.clone());
-    }
-    let axes = if given.is_empty() {
-        (0..input.len()).collect()
-    } else {
-        site.axes(given, input.len())?
     };
     one(without(input, &axes, keep))
 }
 
-pub(super) fn arg(site: &Site<'_>) -> Inferred {
+fn arg(site: &Site<'_>) -> Inferred {
     let Some(input) = site.shape(0) else {
         return unknown();
     };
@@ -64,7 +58,7 @@ pub(super) fn arg(site: &Site<'_>) -> Inferred {
 }
 
 /// Both outputs hold `k` elements along the axis; `k` is an input from operator set 10 on.
-pub(super) fn top_k(site: &Site<'_>) -> Inferred {
+fn top_k(site: &Site<'_>) -> Inferred {
     let Some(input) = site.shape(0) else {
         return unknown();
     };
@@ -79,7 +73,7 @@ pub(super) fn top_k(site: &Site<'_>) -> Inferred {
 }
 
 /// A number per matrix.
-pub(super) fn det(site: &Site<'_>) -> Inferred {
+fn det(site: &Site<'_>) -> Inferred {
     let batch = site.shape(0).and_then(|s| s.get(..s.len().checked_sub(2)?));
     Ok(vec![batch.map(<[Dim]>::to_vec)])
 }

@@ -1,11 +1,23 @@
 //! Operators that keep the elements and change the axes.
 
-use super::super::dim::product;
-use super::site::{Inferred, Site, axis, of_rank, one, unknown};
+use super::super::symbolic::product;
+use super::given::axis;
+use super::site::{Inferred, Rule, Site, of_rank, one, unknown};
 use super::{Dim, Entry, Shape};
 
+/// The family's operators.
+pub(super) const OPERATORS: &[(&str, Rule)] = &[
+    ("DepthToSpace", depth_to_space),
+    ("Flatten", flatten),
+    ("Reshape", reshape),
+    ("SpaceToDepth", space_to_depth),
+    ("Squeeze", squeeze),
+    ("Transpose", transpose),
+    ("Unsqueeze", unsqueeze),
+];
+
 /// Two axes: the product of those before `axis`, and of those from there on. `axis` may be the rank itself.
-pub(super) fn flatten(site: &Site<'_>) -> Inferred {
+fn flatten(site: &Site<'_>) -> Inferred {
     let Some(input) = site.shape(0) else {
         return unknown();
     };
@@ -20,7 +32,7 @@ pub(super) fn flatten(site: &Site<'_>) -> Inferred {
 }
 
 /// The new shape is an input; `0` copies a dimension (unless `allowzero`), `-1` takes what is left.
-pub(super) fn reshape(site: &Site<'_>) -> Inferred {
+fn reshape(site: &Site<'_>) -> Inferred {
     let entries = match site.attributes().ints("shape")? {
         Some(given) if given.len() <= super::MOST_AXES => {
             given.iter().map(|&g| Entry::Known(g)).collect()
@@ -70,7 +82,7 @@ pub(super) fn reshape(site: &Site<'_>) -> Inferred {
     one(shape)
 }
 
-pub(super) fn transpose(site: &Site<'_>) -> Inferred {
+fn transpose(site: &Site<'_>) -> Inferred {
     let Some(input) = site.shape(0) else {
         return unknown();
     };
@@ -83,13 +95,13 @@ pub(super) fn transpose(site: &Site<'_>) -> Inferred {
         seen[axis] = true;
     }
     if order.len() != input.len() || seen.contains(&false) {
-        return Err(site.error("`perm` is no permutation of the input's axes"));
+        return Err(site.error("`perm` is not a permutation of the input's axes"));
     }
     one(order.into_iter().map(|axis| input[axis].clone()).collect())
 }
 
 /// Drops the given axes, or all of size 1 where none are given.
-pub(super) fn squeeze(site: &Site<'_>) -> Inferred {
+fn squeeze(site: &Site<'_>) -> Inferred {
     let Some(input) = site.shape(0) else {
         return unknown();
     };
@@ -113,7 +125,7 @@ pub(super) fn squeeze(site: &Site<'_>) -> Inferred {
 }
 
 /// Adds axes of size 1, counted in the output.
-pub(super) fn unsqueeze(site: &Site<'_>) -> Inferred {
+fn unsqueeze(site: &Site<'_>) -> Inferred {
     let Some(input) = site.shape(0) else {
         return unknown();
     };
@@ -158,7 +170,7 @@ fn blocks<'a>(site: &Site<'a>) -> Result<Option<(usize, &'a [Dim; 4])>, super::O
     }
 }
 
-pub(super) fn depth_to_space(site: &Site<'_>) -> Inferred {
+fn depth_to_space(site: &Site<'_>) -> Inferred {
     let Some((size, [batch, channels, height, width])) = blocks(site)? else {
         return unknown();
     };
@@ -176,7 +188,7 @@ pub(super) fn depth_to_space(site: &Site<'_>) -> Inferred {
     ])
 }
 
-pub(super) fn space_to_depth(site: &Site<'_>) -> Inferred {
+fn space_to_depth(site: &Site<'_>) -> Inferred {
     let Some((size, [batch, channels, height, width])) = blocks(site)? else {
         return unknown();
     };

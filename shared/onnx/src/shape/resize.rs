@@ -1,10 +1,19 @@
 //! Operators that sample images anew.
 
-use super::site::{Inferred, Site, of_rank, one, unknown};
+use super::site::{Inferred, Rule, Site, of_rank, one, unknown};
 use super::{Dim, Entry, OnnxError};
 
+/// The family's operators.
+pub(super) const OPERATORS: &[(&str, Rule)] = &[
+    ("AffineGrid", affine_grid),
+    ("GridSample", grid_sample),
+    ("Resize", resize),
+    ("RoiAlign", roi_align),
+    ("Upsample", resize),
+];
+
 /// Sizes or scales, for all axes or (from operator set 18 on) for those that `axes` names.
-pub(super) fn resize(site: &Site<'_>) -> Inferred {
+fn resize(site: &Site<'_>) -> Inferred {
     let Some(input) = site.shape(0) else {
         return unknown();
     };
@@ -95,7 +104,7 @@ fn sized(site: &Site<'_>, input: &[Dim], axes: &[usize]) -> Inferred {
 }
 
 /// Batch and channels of the image, spatial axes of the grid.
-pub(super) fn grid_sample(site: &Site<'_>) -> Inferred {
+fn grid_sample(site: &Site<'_>) -> Inferred {
     let (Some([batch, channels, ..]), Some([_, spatial @ .., _])) =
         (site.shape(0).map(|s| &s[..]), site.shape(1).map(|s| &s[..]))
     else {
@@ -105,7 +114,7 @@ pub(super) fn grid_sample(site: &Site<'_>) -> Inferred {
 }
 
 /// `[N, H, W, 2]` for a size `[N, C, H, W]`; likewise with depth.
-pub(super) fn affine_grid(site: &Site<'_>) -> Inferred {
+fn affine_grid(site: &Site<'_>) -> Inferred {
     let Some(size) = site.entries(1) else {
         return unknown();
     };
@@ -118,7 +127,7 @@ pub(super) fn affine_grid(site: &Site<'_>) -> Inferred {
     one(shape)
 }
 
-pub(super) fn roi_align(site: &Site<'_>) -> Inferred {
+fn roi_align(site: &Site<'_>) -> Inferred {
     let (Some([_, channels, ..]), Some([regions, ..])) =
         (site.shape(0).map(|s| &s[..]), site.shape(1).map(|s| &s[..]))
     else {

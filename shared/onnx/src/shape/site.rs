@@ -1,12 +1,17 @@
 //! What a shape rule sees: a node, and what is known of its inputs.
 
 use super::super::pb::NodeProto;
+use super::super::symbolic::shape_text;
 use super::super::{Attributes, Model, OnnxError};
+use super::given::axes;
 use super::value::Small;
 use super::{Dim, Entry, Shape, Shapes};
 
 /// The shapes of a node's outputs, in order; `None` for what cannot be told.
 pub(super) type Inferred = Result<Vec<Option<Shape>>, OnnxError>;
+
+/// Infers the shapes of a node's outputs.
+pub(super) type Rule = fn(&Site<'_>) -> Inferred;
 
 /// One node, with what is known of its inputs.
 pub(super) struct Site<'a> {
@@ -59,32 +64,18 @@ impl<'a> Site<'a> {
         attribute: &str,
         index: usize,
     ) -> Result<Option<&'a [i64]>, OnnxError> {
-        Ok(match self.attributes().ints(attribute)? {
-            Some(values) => Some(values),
-            None => self.constant(index),
-        })
+        Ok(self.known.given(self.node, attribute, index)?.known())
     }
 
     /// An axis attribute of the first input's rank.
     pub(super) fn axis(&self, default: i64, rank: usize) -> Result<usize, OnnxError> {
         let given = self.attributes().int("axis", default)?;
-        axis(given, rank).ok_or_else(|| {
-            self.error(format!(
-                "its axis {given} does not exist in a value of {rank} axes"
-            ))
-        })
+        Ok(self.axes(&[given], rank)?[0])
     }
 
     /// Axes counted from the front.
     pub(super) fn axes(&self, given: &[i64], rank: usize) -> Result<Vec<usize>, OnnxError> {
-        let counted = given.iter().map(|&a| {
-            axis(a, rank).ok_or_else(|| {
-                self.error(format!(
-                    "its axis {a} does not exist in a value of {rank} axes"
-                ))
-            })
-        });
-        counted.collect()
+        axes(self.node, given, rank)
     }
 
     pub(super) fn error(&self, why: impl Into<String>) -> OnnxError {
@@ -95,26 +86,13 @@ impl<'a> Site<'a> {
     pub(super) fn unfit<T>(&self) -> Result<T, OnnxError> {
         let shapes: Vec<String> = (0..self.node.input.len().min(8))
             .filter_map(|i| self.shape(i))
-            .map(|shape| {
-                let dims: Vec<String> = shape.iter().map(ToString::to_string).collect();
-                format!("[{}]", dims.join(", "))
-            })
+            .map(|shape| shape_text(shape))
             .collect();
         Err(self.error(format!(
             "its inputs' shapes {} do not fit together",
             shapes.join(" and ")
         )))
     }
-}
-
-/// A dimension counted from the end where it is negative; `None` outside the rank.
-pub(crate) fn axis(axis: i64, rank: usize) -> Option<usize> {
-    let counted = if axis < 0 {
-        axis.checked_add(i64::try_from(rank).ok()?)?
-    } else {
-        axis
-    };
-    usize::try_from(counted).ok().filter(|&a| a < rank)
 }
 
 /// Nothing can be told.

@@ -1,55 +1,13 @@
 //! Small values that shapes are computed from: integers, of which some may be open dimensions, and floats.
 
-use ndarray::{ArrayD, IxDyn};
+use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
-use super::super::dim::Dim;
+use super::super::symbolic::{Dim, Entry};
 
 /// Values with more elements than this are data, not arithmetic on shapes, and are not followed.
 pub(super) const MOST_ELEMENTS: usize = 64;
 /// Values with more axes than this are not followed.
 const MOST_AXES: usize = 8;
-
-/// One integer that a graph computes from shapes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Entry {
-    /// A number.
-    Known(i64),
-    /// An open dimension, as in [`Dim::Named`].
-    Named(String),
-    /// Anything.
-    Unknown,
-}
-
-impl Entry {
-    /// The number, where it is one.
-    #[must_use]
-    pub fn known(&self) -> Option<i64> {
-        match self {
-            Self::Known(number) => Some(*number),
-            _ => None,
-        }
-    }
-
-    /// The dimension that this entry is the size of; unknown where it is negative.
-    #[must_use]
-    pub fn dim(&self) -> Dim {
-        match self {
-            Self::Known(number) => usize::try_from(*number).map_or(Dim::Unknown, Dim::Known),
-            Self::Named(name) => Dim::Named(name.clone()),
-            Self::Unknown => Dim::Unknown,
-        }
-    }
-}
-
-impl From<Dim> for Entry {
-    fn from(dim: Dim) -> Self {
-        match dim {
-            Dim::Known(size) => i64::try_from(size).map_or(Self::Unknown, Self::Known),
-            Dim::Named(name) => Self::Named(name),
-            Dim::Unknown => Self::Unknown,
-        }
-    }
-}
 
 /// A small tensor whose elements are known, at least in part.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,16 +26,32 @@ impl Small {
         }
     }
 
+    /// The integers, where it holds such.
+    pub(super) fn ints(&self) -> Option<ArrayViewD<'_, Entry>> {
+        match self {
+            Self::Ints(entries) => Some(entries.view()),
+            Self::Floats(_) => None,
+        }
+    }
+
+    /// The floats, where it holds such.
+    pub(super) fn floats(&self) -> Option<ArrayViewD<'_, Option<f32>>> {
+        match self {
+            Self::Floats(values) => Some(values.view()),
+            Self::Ints(_) => None,
+        }
+    }
+
     /// About how many bytes it takes.
     pub(super) fn bytes(&self) -> usize {
-        let name = |entry: &Entry| match entry {
-            Entry::Named(name) => name.len(),
+        let formula = |entry: &Entry| match entry {
+            Entry::Named(formula) => formula.bytes(),
             _ => 0,
         };
         match self {
             Self::Ints(entries) => {
                 entries.len() * (size_of::<Entry>() + size_of::<i64>())
-                    + entries.iter().map(name).sum::<usize>()
+                    + entries.iter().map(formula).sum::<usize>()
             }
             Self::Floats(values) => values.len() * size_of::<Option<f32>>(),
         }

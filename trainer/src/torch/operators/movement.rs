@@ -1,6 +1,7 @@
 //! Elements moved, repeated and cut.
 
 use anyhow::{Context, Result, bail};
+use pellucid_shared::onnx::{cuts, pads};
 use tch::Tensor;
 
 use super::super::site::{Kernel, Site, one};
@@ -21,20 +22,8 @@ fn concat(site: &Site<'_>) -> Result<Kernel> {
     one(move |inputs| Ok(Tensor::f_cat(&inputs.all(), axis)?))
 }
 
-/// A size of 1 in either shape takes that of the other.
 fn expand(site: &Site<'_>) -> Result<Kernel> {
-    let (own, wanted) = (site.sizes(0)?, site.ints(1)?);
-    let rank = own.len().max(wanted.len());
-    let at = |shape: &[i64], axis: usize| match (axis + shape.len()).checked_sub(rank) {
-        Some(place) => shape[place],
-        None => 1,
-    };
-    let shape: Vec<i64> = (0..rank)
-        .map(|axis| match (at(&own, axis), at(&wanted, axis)) {
-            (1, wanted) => wanted,
-            (own, _) => own,
-        })
-        .collect();
+    let shape = site.made()?;
     one(move |inputs| Ok(inputs.at(0)?.f_expand(&shape, false)?))
 }
 
@@ -62,20 +51,17 @@ fn split(site: &Site<'_>) -> Result<Kernel> {
     let axis = site.axis_of(0)?;
     let size = site.sizes(0)?[axis as usize];
     let parts = site.node.output.len() as i64;
-    let sizes = if site.has(1) {
-        site.ints(1)?
-    } else if let Some(sizes) = site.attributes().ints("split")? {
-        sizes.to_vec()
-    } else {
-        let part = (size + parts - 1) / parts.max(1);
-        (0..parts)
-            .map(|i| part.min(size - i * part).max(0))
-            .collect()
-    };
+    let part = (size + parts - 1) / parts.max(1);
+    let even = || (0..parts).map(|i| part.min(size - i * part).max(0));
+    let sizes = site.given("split", 1)?;
+    let sizes = sizes.unwrap_or_else(|| even().collect());
     Ok(Box::new(move |inputs| {
         Ok(inputs.at(0)?.f_split_with_sizes(&sizes, axis)?)
     }))
 }
+
+/// Why an operator that needs numbers is not planned.
+const COMPUTED: &str = "what it cuts or pads is computed from the values of the image";
 
 /// One axis of a slice.
 enum Cut {
@@ -87,39 +73,27 @@ enum Cut {
 
 fn slice(site: &Site<'_>) -> Result<Kernel> {
     let sizes = site.sizes(0)?;
-    let attributes = site.attributes();
-    let given = |name: &str, index: usize| -> Result<Option<Vec<i64>>> {
-        match attributes.ints(name)? {
-            Some(values) => Ok(Some(values.to_vec())),
-            None if site.has(index) => site.ints(index).map(Some),
-            None => Ok(None),
-        }
-    };
-    let starts = given("starts", 1)?.context("`starts` is missing")?;
-    let ends = given("ends", 2)?.context("`ends` is missing")?;
-    let axes = given("axes", 3)?.unwrap_or_else(|| (0..starts.len() as i64).collect());
-    let steps = given("steps", 4)?.unwrap_or_else(|| vec![1; starts.len()]);
-    let mut cuts = vec![];
-    for (((start, end), axis), step) in starts.into_iter().zip(ends).zip(axes).zip(steps) {
-        let axis = site.axis(axis, sizes.len())?;
-        let size = sizes[axis as usize];
-        let cut = match step {
-            0 => bail!("`steps` holds a zero"),
-            1.. => Cut::Ahead { start, end, step },
+    let cuts = cuts(site.node, site.shapes, sizes.len())?.context(COMPUTED)?;
+    let cuts = cuts.into_iter().map(|cut| {
+        let size = usize::try_from(sizes[cut.axis])?;
+        let positions = cut.on(size).context(COMPUTED)?;
+        let start = positions.start as i64;
+        let kind = match positions.step {
+            step @ 1.. => Cut::Ahead {
+                start,
+                end: step
+                    .saturating_mul(positions.count as i64)
+                    .saturating_add(start),
+                step,
+            },
             _ => {
-                let counted = |at: i64| if at < 0 { at.saturating_add(size) } else { at };
-                let (first, beyond) = (counted(start).min(size - 1), counted(end).max(-1));
-                let mut positions = vec![];
-                let mut at = first;
-                while at > beyond {
-                    positions.push(at);
-                    at = at.saturating_add(step);
-                }
+                let positions: Vec<i64> = positions.all().map(|at| at as i64).collect();
                 Cut::At(site.indices(&positions)?)
             }
         };
-        cuts.push((axis, cut));
-    }
+        Ok((cut.axis as i64, kind))
+    });
+    let cuts = cuts.collect::<Result<Vec<_>>>()?;
     one(move |inputs| {
         let mut x = inputs.at(0)?.shallow_clone();
         for (axis, cut) in &cuts {
@@ -132,28 +106,17 @@ fn slice(site: &Site<'_>) -> Result<Kernel> {
     })
 }
 
-/// The pads are an attribute before operator set 11; from 18 on they may be for some axes only.
 fn pad(site: &Site<'_>) -> Result<Kernel> {
     let rank = site.sizes(0)?.len();
     let attributes = site.attributes();
-    let pads = match attributes.ints("pads")? {
-        Some(pads) => pads.to_vec(),
-        None => site.ints(1)?,
-    };
-    let axes = match site.has(3) {
-        true => site.ints(3)?,
-        false => (0..rank as i64).collect(),
-    };
-    if pads.len() != 2 * axes.len() {
-        bail!("it has {} pads for {} axes", pads.len(), axes.len());
-    }
+    let pads = pads(site.node, site.shapes, rank)?.context(COMPUTED)?;
     let value = match site.number(2)? {
         Some(value) => value,
         None => f64::from(attributes.float("value", 0.0)?),
     };
     let mut by_axis = vec![[0, 0]; rank];
-    for (index, &axis) in axes.iter().enumerate() {
-        by_axis[site.axis(axis, rank)? as usize] = [pads[index], pads[index + axes.len()]];
+    for (axis, sides) in pads {
+        by_axis[axis] = sides;
     }
     let mode = match attributes.string("mode", "constant")? {
         "constant" => "constant",

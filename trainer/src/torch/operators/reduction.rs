@@ -1,6 +1,7 @@
 //! Reductions, running sums and orders.
 
 use anyhow::{Context, Result, bail};
+use pellucid_shared::onnx::reduced_axes;
 use tch::{Kind, TchError, Tensor};
 
 use super::super::site::{Kernel, Site, one};
@@ -57,14 +58,9 @@ fn product(x: &Tensor, axes: &[i64], keep: bool) -> Result<Tensor, TchError> {
 fn reduce(site: &Site<'_>, run: Reduction) -> Result<Kernel> {
     let rank = site.sizes(0)?.len();
     let keep = site.attributes().int("keepdims", 1)? != 0;
-    let mut axes = match site.axes()?.filter(|axes| !axes.is_empty()) {
-        Some(axes) => axes
-            .iter()
-            .map(|&axis| site.axis(axis, rank))
-            .collect::<Result<Vec<i64>>>()?,
-        None if site.attributes().int("noop_with_empty_axes", 0)? != 0 => vec![],
-        None => (0..rank as i64).collect(),
-    };
+    let axes = reduced_axes(site.node, site.shapes, rank)?;
+    let axes = axes.context("its axes are computed from the values of the image")?;
+    let mut axes: Vec<i64> = axes.into_iter().map(|axis| axis as i64).collect();
     axes.sort_unstable();
     // Over no axis each element stands for itself.
     let single = axes.is_empty();

@@ -7,74 +7,18 @@ use super::Operator;
 
 pub(super) const OPERATORS: &[(&str, Operator)] = &[
     ("DepthToSpace", depth_to_space),
-    ("Flatten", flatten),
-    ("Reshape", reshape),
+    ("Flatten", shaped),
+    ("Reshape", shaped),
     ("SpaceToDepth", space_to_depth),
-    ("Squeeze", squeeze),
+    ("Squeeze", shaped),
     ("Transpose", transpose),
-    ("Unsqueeze", unsqueeze),
+    ("Unsqueeze", shaped),
 ];
 
-/// A kernel that gives its input a shape which is known.
-fn shaped(shape: Vec<i64>) -> Result<Kernel> {
+/// The same elements in the shape that inference has found for the output.
+fn shaped(site: &Site<'_>) -> Result<Kernel> {
+    let shape = site.made()?;
     one(move |inputs| Ok(inputs.at(0)?.f_reshape(&shape)?))
-}
-
-fn flatten(site: &Site<'_>) -> Result<Kernel> {
-    let sizes = site.sizes(0)?;
-    let axis = site.attributes().int("axis", 1)?;
-    let axis = if axis < 0 {
-        axis + sizes.len() as i64
-    } else {
-        axis
-    };
-    let axis = usize::try_from(axis)
-        .ok()
-        .filter(|&axis| axis <= sizes.len())
-        .context("`axis` is outside the rank")?;
-    shaped(vec![
-        sizes[..axis].iter().product(),
-        sizes[axis..].iter().product(),
-    ])
-}
-
-fn reshape(site: &Site<'_>) -> Result<Kernel> {
-    let mut shape = site.ints(1)?;
-    if site.attributes().int("allowzero", 0)? == 0 && shape.contains(&0) {
-        let sizes = site.sizes(0)?;
-        for (axis, size) in shape.iter_mut().enumerate().filter(|(_, size)| **size == 0) {
-            *size = *sizes
-                .get(axis)
-                .context("a 0 in the shape copies an axis that the input lacks")?;
-        }
-    }
-    shaped(shape)
-}
-
-fn squeeze(site: &Site<'_>) -> Result<Kernel> {
-    let axes = site.axes()?;
-    one(move |inputs| {
-        let x = inputs.at(0)?;
-        Ok(match &axes {
-            Some(axes) => x.f_squeeze_dims(&axes[..])?,
-            None => x.f_squeeze()?,
-        })
-    })
-}
-
-fn unsqueeze(site: &Site<'_>) -> Result<Kernel> {
-    let axes = site.axes()?.context("`axes` is missing")?;
-    let mut shape = site.sizes(0)?;
-    let rank = shape.len() + axes.len();
-    let mut axes = axes
-        .iter()
-        .map(|&axis| site.axis(axis, rank))
-        .collect::<Result<Vec<i64>>>()?;
-    axes.sort_unstable();
-    for axis in axes {
-        shape.insert(axis as usize, 1);
-    }
-    shaped(shape)
 }
 
 fn transpose(site: &Site<'_>) -> Result<Kernel> {

@@ -1,24 +1,8 @@
 //! Arithmetic on integers of which some are open dimensions. Open dimensions are never negative.
 
-use super::super::{Dim, Entry};
+use super::super::Entry;
 
 impl Entry {
-    pub(in super::super) fn plus(&self, other: &Self) -> Self {
-        match (self, other) {
-            (Self::Known(a), Self::Known(b)) => {
-                a.checked_add(*b).map_or(Self::Unknown, Self::Known)
-            }
-            (Self::Known(0), sum) | (sum, Self::Known(0)) => sum.clone(),
-            (Self::Named(name), Self::Known(more)) | (Self::Known(more), Self::Named(name)) => {
-                Dim::Named(name.clone())
-                    .stepped(more.saturating_sub(1), 1)
-                    .into()
-            }
-            (Self::Named(a), Self::Named(b)) if a == b => self.dim().times(&Dim::Known(2)).into(),
-            _ => Self::Unknown,
-        }
-    }
-
     pub(super) fn minus(&self, other: &Self) -> Self {
         match (self, other) {
             (Self::Known(a), Self::Known(b)) => {
@@ -30,16 +14,6 @@ impl Entry {
         }
     }
 
-    pub(super) fn times(&self, other: &Self) -> Self {
-        match (self, other) {
-            (Self::Known(a), Self::Known(b)) => {
-                a.checked_mul(*b).map_or(Self::Unknown, Self::Known)
-            }
-            (Self::Known(0), _) | (_, Self::Known(0)) => Self::Known(0),
-            _ => self.dim().times(&other.dim()).into(),
-        }
-    }
-
     /// Rounds towards zero, as integer division does in ONNX.
     pub(super) fn over(&self, other: &Self) -> Self {
         match (self, other) {
@@ -47,11 +21,8 @@ impl Entry {
                 a.checked_div(*b).map_or(Self::Unknown, Self::Known)
             }
             (quotient, Self::Known(1)) => quotient.clone(),
-            // That name is not zero, or the graph could not run.
-            _ => self
-                .dim()
-                .exactly_over(&other.dim())
-                .map_or(Self::Unknown, Into::into),
+            // That size is not zero, or the graph could not run.
+            _ => self.exactly_over(other).unwrap_or(Self::Unknown),
         }
     }
 
@@ -62,7 +33,7 @@ impl Entry {
                 let turned = !fmod && rest != 0 && (rest < 0) != (*b < 0);
                 Self::Known(if turned { rest + b } else { rest })
             }),
-            _ if self.dim().exactly_over(&other.dim()).is_some() => Self::Known(0),
+            _ if self.exactly_over(other).is_some() => Self::Known(0),
             _ => Self::Unknown,
         }
     }
@@ -80,10 +51,10 @@ impl Entry {
             (Self::Known(a), Self::Known(b)) => Self::Known(of(*a, *b)),
             (Self::Named(a), Self::Named(b)) if a == b => self.clone(),
             // An open dimension is at least zero.
-            (Self::Named(name), Self::Known(bound @ ..=0))
-            | (Self::Known(bound @ ..=0), Self::Named(name)) => {
+            (Self::Named(open), Self::Known(bound @ ..=0))
+            | (Self::Known(bound @ ..=0), Self::Named(open)) => {
                 if of(0, -1) == 0 {
-                    Self::Named(name.clone())
+                    Self::Named(open.clone())
                 } else {
                     Self::Known(*bound)
                 }

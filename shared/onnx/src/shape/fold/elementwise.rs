@@ -5,11 +5,12 @@ use std::cmp::Ordering;
 use ndarray::{ArrayD, Zip};
 
 use super::super::super::pb::tensor_proto::DataType;
+use super::super::Entry;
 use super::super::OnnxError;
 use super::super::elementwise::broadcasting;
 use super::super::reduction::reduce as reduced_shape;
 use super::super::site::Site;
-use super::super::value::{Entry, Small, array, small_shape};
+use super::super::value::{Small, array, small_shape};
 
 type IntRule = fn(&Entry, &Entry) -> Entry;
 type FloatRule = fn(f32, f32) -> f32;
@@ -62,7 +63,7 @@ pub(super) fn fold(site: &Site<'_>) -> Result<Option<Small>, OnnxError> {
         return Ok(None);
     };
     if let Some((ints, floats)) = binary(op) {
-        return chain(site, first, ints, floats);
+        return Ok(chain(site, first, ints, floats));
     }
     let folded = match op {
         "Mod" => {
@@ -84,37 +85,22 @@ pub(super) fn fold(site: &Site<'_>) -> Result<Option<Small>, OnnxError> {
 }
 
 /// A rule applied from the first input to the last.
-fn chain(
-    site: &Site<'_>,
-    first: &Small,
-    ints: IntRule,
-    floats: FloatRule,
-) -> Result<Option<Small>, OnnxError> {
-    let mut all = first.clone();
-    let others = 1..site.node.input.len();
-    if others.clone().any(|index| site.value(index).is_none()) {
-        return Ok(None);
-    }
-    let Some(shape) = output_shape(site) else {
-        return Ok(None);
-    };
-    for index in others {
-        let Some(next) = site.value(index) else {
-            return Ok(None);
-        };
-        let both = match (&all, next) {
-            (Small::Ints(a), Small::Ints(b)) => zip(&shape, a, b, ints).map(Small::Ints),
-            (Small::Floats(a), Small::Floats(b)) => {
-                zip(&shape, a, b, |a, b| Some(floats((*a)?, (*b)?))).map(Small::Floats)
-            }
-            _ => None,
-        };
-        match both {
-            Some(both) => all = both,
-            None => return Ok(None),
+fn chain(site: &Site<'_>, first: &Small, ints: IntRule, floats: FloatRule) -> Option<Small> {
+    let shape = output_shape(site)?;
+    (1..site.node.input.len()).try_fold(first.clone(), |all, index| {
+        both(&shape, &all, site.value(index)?, ints, floats)
+    })
+}
+
+/// A rule applied to two small values of one kind, broadcast to a shape.
+fn both(shape: &[usize], a: &Small, b: &Small, ints: IntRule, floats: FloatRule) -> Option<Small> {
+    match (a, b) {
+        (Small::Ints(a), Small::Ints(b)) => zip(shape, a, b, ints).map(Small::Ints),
+        (Small::Floats(a), Small::Floats(b)) => {
+            zip(shape, a, b, |a, b| Some(floats((*a)?, (*b)?))).map(Small::Floats)
         }
+        _ => None,
     }
-    Ok(Some(all))
 }
 
 /// Two small values, broadcast to a shape.
@@ -173,13 +159,7 @@ fn clip(site: &Site<'_>, first: &Small) -> Result<Option<Small>, OnnxError> {
             false => site.value(index + 1),
         };
         let shape = clipped.shape().to_vec();
-        let bounded = match (&clipped, bound) {
-            (Small::Ints(a), Some(Small::Ints(b))) => zip(&shape, a, b, ints).map(Small::Ints),
-            (Small::Floats(a), Some(Small::Floats(b))) => {
-                zip(&shape, a, b, |a, b| Some(floats((*a)?, (*b)?))).map(Small::Floats)
-            }
-            _ => None,
-        };
+        let bounded = bound.and_then(|bound| both(&shape, &clipped, bound, ints, floats));
         match bounded {
             Some(bounded) => clipped = bounded,
             None => return Ok(None),

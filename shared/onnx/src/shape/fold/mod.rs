@@ -6,12 +6,12 @@ mod movement;
 
 use ndarray::ArrayD;
 
-use super::super::dim::product;
+use super::super::symbolic::product;
 use super::OnnxError;
 use super::create::shape_of;
 use super::site::Site;
-use super::value::{Entry, Small, small_shape};
-use super::{Dim, small_tensor};
+use super::value::{Small, small_shape};
+use super::{Dim, Entry, small_tensor};
 
 /// The small values of a node's outputs, in order; `None` for what is not followed.
 pub(super) fn fold(site: &Site<'_>) -> Result<Vec<Option<Small>>, OnnxError> {

@@ -3,9 +3,11 @@
 use ndarray::{ArrayD, Axis, IxDyn};
 
 use super::super::OnnxError;
-use super::super::join::{cuts, split as split_shapes};
+use super::super::given::axis;
+use super::super::join::split as split_shapes;
 use super::super::rules;
-use super::super::site::{Site, axis};
+use super::super::site::Site;
+use super::super::slice::cuts;
 use super::super::value::{Small, array, is_small, small_shape};
 
 pub(super) const OPERATORS: &[&str] = &[
@@ -74,20 +76,15 @@ fn gather<T: Clone>(site: &Site<'_>, data: &ArrayD<T>) -> Option<ArrayD<T>> {
 }
 
 fn slice<T: Clone>(site: &Site<'_>, data: &ArrayD<T>) -> Result<Option<ArrayD<T>>, OnnxError> {
-    let Some(cuts) = cuts(site, data.ndim())? else {
+    let Some(cuts) = cuts(site.node, site.known, data.ndim())? else {
         return Ok(None);
     };
     let mut left = data.clone();
     for cut in cuts {
-        let Some((start, step, count)) = cut.on(left.shape()[cut.axis]) else {
+        let Some(positions) = cut.on(left.shape()[cut.axis]) else {
             return Ok(None);
         };
-        let indices: Option<Vec<usize>> = (0..count as i64)
-            .map(|i| usize::try_from(start.checked_add(i.checked_mul(step)?)?).ok())
-            .collect();
-        let Some(indices) = indices else {
-            return Ok(None);
-        };
+        let indices: Vec<usize> = positions.all().collect();
         left = left.select(Axis(cut.axis), &indices);
     }
     Ok(Some(left))
@@ -108,33 +105,15 @@ fn transpose<T: Clone>(site: &Site<'_>, data: &ArrayD<T>) -> Result<Option<Array
 fn concat(site: &Site<'_>) -> Option<Small> {
     let shape = output_shape(site).ok()??;
     let at = site.axis(0, shape.len()).ok()?;
-    let parts: Vec<&Small> = (0..site.node.input.len())
-        .map(|i| site.value(i))
-        .collect::<Option<_>>()?;
-    let ints: Option<Vec<_>> = parts
-        .iter()
-        .map(|p| {
-            if let Small::Ints(a) = p {
-                Some(a.view())
-            } else {
-                None
-            }
-        })
-        .collect();
-    if let Some(ints) = ints {
+    let parts = (0..site.node.input.len()).map(|index| site.value(index));
+    let parts: Vec<&Small> = parts.collect::<Option<_>>()?;
+    let ints = parts.iter().map(|part| part.ints());
+    if let Some(ints) = ints.collect::<Option<Vec<_>>>() {
         return ndarray::concatenate(Axis(at), &ints).ok().map(Small::Ints);
     }
-    let floats: Option<Vec<_>> = parts
-        .iter()
-        .map(|p| {
-            if let Small::Floats(a) = p {
-                Some(a.view())
-            } else {
-                None
-            }
-        })
-        .collect();
-    ndarray::concatenate(Axis(at), &floats?)
+    let floats = parts.iter().map(|part| part.floats());
+    let floats = floats.collect::<Option<Vec<_>>>()?;
+    ndarray::concatenate(Axis(at), &floats)
         .ok()
         .map(Small::Floats)
 }
