@@ -1,7 +1,10 @@
 import { named } from "./download.js";
 
+/** A SHA-256 as it is written. */
+const HASH = /^[0-9a-f]{64}$/;
+
 /**
- * The models that a site offers: `[{ name, url, cardUrl }]` of a manifest `[{ "name": …, "file": …, "card": … }]`.
+ * The models that a site offers: `[{ name, url, cardUrl, sha256 }]` of a manifest `[{ "name": …, "file": …, "card": …, "sha256": … }]`.
  *
  * Files are names relative to the manifest, such as `Model #2.onnx`, or URLs with a scheme. A site without a manifest has no
  * models and is none the worse; one whose manifest cannot be used is told what is wrong.
@@ -31,7 +34,11 @@ export async function manifest(url, { signal } = {}) {
     for (const key of ["name", "file"]) {
       if (typeof entry?.[key] !== "string" || entry[key] === "") throw new Error(`Model ${index + 1} in the list of models (${name}) has no "${key}".`);
     }
-    return { name: entry.name, url: resolved(entry.file, url), cardUrl: entry.card && resolved(entry.card, url) };
+    const { sha256 } = entry;
+    if (sha256 !== undefined && !(typeof sha256 === "string" && HASH.test(sha256))) {
+      throw new Error(`The "sha256" of model ${index + 1} in the list of models (${name}) is no SHA-256: it has 64 digits, 0 to 9 and a to f.`);
+    }
+    return { name: entry.name, url: resolved(entry.file, url), cardUrl: entry.card && resolved(entry.card, url), sha256 };
   });
 }
 

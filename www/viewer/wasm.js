@@ -5,6 +5,7 @@
  * feature accepts them (https://github.com/WebAssembly/relaxed-simd, https://github.com/WebAssembly/simd).
  */
 import { answer, named, received } from "./download.js";
+import { Once } from "./once.js";
 
 const HEADER = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0];
 /** i8x16.popcnt(i8x16.splat(0)) */
@@ -24,8 +25,14 @@ export function variant() {
   return accepts(RELAXED_SIMD) ? "pellucid_viewer_relaxed_bg.wasm" : "pellucid_viewer_bg.wasm";
 }
 
-/** The compiled module; `progress(done, total)` is told the bytes as they come. */
-export async function compile({ signal, progress = () => {} } = {}) {
+const compiled = new Once();
+
+/** The compiled module, one for all viewers of the page; `progress(done, total)` is told the bytes as they come. */
+export function compile(listening) {
+  return compiled.ask("program", download, listening);
+}
+
+async function download({ signal, progress }) {
   const url = new URL(`./${variant()}`, import.meta.url).href;
   const response = await answer(url, { signal });
   const type = response.headers.get("content-type") ?? "";
