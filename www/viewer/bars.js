@@ -7,7 +7,7 @@ const SHOWN_OF_MANY = 5;
 
 /** What a model says of each class; `onpick(code)` tells which one is to be explained. */
 export class Bars {
-  element = h("ol", { class: "bars" });
+  element = h("ol", { class: "bars", part: "answers" });
   onpick = () => {};
 
   clear() {

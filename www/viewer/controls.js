@@ -30,7 +30,7 @@ export class Controls {
     };
     this.element = h(
       "section",
-      { class: "controls", "aria-label": "What is explained" },
+      { class: "controls", part: "controls", "aria-label": "What is explained" },
       h("div", { class: "control classes" }, h("span", { class: "label", "aria-hidden": "true" }, "Explain"), this.#classes),
       h("div", { class: "control" }, h("label", {}, h("span", { class: "label", "aria-hidden": "true" }, "rather than"), this.#others), this.#margin),
       this.methods.element,

@@ -9,6 +9,7 @@ import { NOTICE } from "./export/words.js";
 import { Fold } from "./fold.js";
 import { Intake } from "./intake.js";
 import { aborted, anyOf, Jobs, unless } from "./jobs.js";
+import { Keeping } from "./keeping.js";
 import { Display } from "./looking/display.js";
 import { Looking } from "./looking/looking.js";
 import { Painter } from "./looking/painter.js";
@@ -30,7 +31,9 @@ const CAUSE_SIDE = 512;
 /** For promises whose failure the page has said already. */
 const heard = () => {};
 
-class PellucidViewer extends HTMLElement {
+export class PellucidViewer extends HTMLElement {
+  static observedAttributes = ["models", "samples", "whole-page"];
+
   #jobs = new Jobs();
   #cases = new Cases({
     slots: () => this.#ready,
@@ -63,8 +66,9 @@ class PellucidViewer extends HTMLElement {
     again: () => this.#explainAgain().catch(heard),
   });
   #looking;
-  #panels = h("div", { class: "panels" });
-  #status = h("p", { class: "status", role: "status", "aria-live": "polite" });
+  #keeping = new Keeping();
+  #panels = h("div", { class: "panels", part: "panels" });
+  #status = h("p", { class: "status", part: "status", role: "status", "aria-live": "polite" });
   #cancel = h("button", { type: "button", class: "quiet cancel", hidden: true, onclick: () => this.#jobs.stop() }, "Cancel");
   #slots = [];
   /** Aborted when the element leaves the page; undefined while it is in none. */
@@ -90,7 +94,7 @@ class PellucidViewer extends HTMLElement {
   constructor() {
     super();
     const style = h("link", { rel: "stylesheet", href: new URL("viewer.css", import.meta.url).href });
-    const results = h("section", { class: "results", "aria-label": "Models" });
+    const results = h("section", { class: "results", part: "results", "aria-label": "Models" });
     this.#looking = new Looking({
       host: this,
       results,
@@ -105,7 +109,8 @@ class PellucidViewer extends HTMLElement {
     const notice = h("p", { class: "notice" }, NOTICE);
     const choices = new Fold("Class, method, colours", this.#controls.element, this.#display.element);
     const folds = h("div", { class: "folds" }, this.#intake.samples.button, choices.button);
-    const body = h("div", { class: "viewer", hidden: true }, this.#intake.element, folds, results, notice);
+    const foot = h("footer", { class: "foot", part: "notice" }, notice, this.#keeping.element);
+    const body = h("div", { class: "viewer", hidden: true }, this.#intake.element, folds, results, foot);
     // Nobody sees the page before it is dressed.
     style.onload = style.onerror = () => (body.hidden = false);
     this.attachShadow({ mode: "open" }).append(style, body);
@@ -137,6 +142,21 @@ class PellucidViewer extends HTMLElement {
     this.#start(this.#life.signal).catch((error) => cancelled(error) || this.#settle());
   }
 
+  attributeChangedCallback(name, before, value) {
+    if (before === value || !this.#life) return;
+    const { signal } = this.#life;
+    const failed = (error) => cancelled(error) || this.#settle();
+    if (name === "models") {
+      for (const slot of this.#slots.filter(({ source }) => source.url)) this.#remove(slot);
+      this.#trouble = undefined;
+      this.#program.then(() => this.#loadManifest(signal)).then(() => this.#tellReady(), failed);
+    } else if (name === "samples") {
+      this.#intake.clearSamples();
+      this.#intake.offerSamples(this.#sampleCount > 0);
+      this.#drawSamples(signal).catch(failed);
+    } else this.#intake.hint(this);
+  }
+
   disconnectedCallback() {
     queueMicrotask(() => this.isConnected || this.#stop());
   }
@@ -151,6 +171,74 @@ class PellucidViewer extends HTMLElement {
     this.#cases.close();
     this.#picture = this.#source = undefined;
     this.#looks.clear();
+  }
+
+  // What a page may ask and set
+
+  get models() {
+    return this.getAttribute("models");
+  }
+
+  set models(url) {
+    if (url === null || url === undefined) this.removeAttribute("models");
+    else this.setAttribute("models", url);
+  }
+
+  get samples() {
+    return this.#sampleCount;
+  }
+
+  set samples(count) {
+    this.setAttribute("samples", String(count));
+  }
+
+  get wholePage() {
+    return this.hasAttribute("whole-page");
+  }
+
+  set wholePage(whole) {
+    this.toggleAttribute("whole-page", Boolean(whole));
+  }
+
+  /** Whether something is being loaded or computed. */
+  get busy() {
+    return this.#jobs.busy;
+  }
+
+  /** What is explained: `{ class, against, method }`, codes of classes (null: each model's own prediction; no margin) and a method as in the event. */
+  get question() {
+    const { code, against, method } = this.#controls.settings;
+    return { class: code, against, method };
+  }
+
+  /** What is not named stays as it is; what is not on offer is not taken. */
+  set question({ class: code, against, method } = {}) {
+    const before = this.#controls.settings;
+    this.#controls.settings = { code: code === undefined ? before.code : code, against: against === undefined ? before.against : against, method: method ?? before.method };
+    this.#explainAgain().catch(heard);
+  }
+
+  /** The models, `[{ name, state, size, classes: [{ code, title }], answer }]`, `answer` as in the event `result` or null. */
+  get results() {
+    return this.#slots.map(({ panel, name, state }) => ({
+      name,
+      state,
+      size: panel.description?.size ?? null,
+      classes: panel.description?.classes.map(({ code, title }) => ({ code, title })) ?? [],
+      answer: panel.prediction ? answer(panel) : null,
+    }));
+  }
+
+  /** Takes away a model by its name; whether there was one. */
+  removeModel(name) {
+    const slot = this.#slots.find((known) => known.name === name);
+    if (slot) this.#remove(slot);
+    return slot !== undefined;
+  }
+
+  /** Takes away all that Pellucid keeps in this browser. */
+  wipe() {
+    return this.#keeping.wipe();
   }
 
   /** Explains an image: a Blob or File. Anything else is refused in the page, and no earlier image stays beside the answer. */
@@ -177,7 +265,9 @@ class PellucidViewer extends HTMLElement {
   async #start(signal) {
     this.#program = this.#jobs.run("Loading the viewer's program…", (job) => this.#load(job), { signals: [signal], stoppable: false });
     const models = this.#loadManifest(signal);
-    await Promise.all([this.#program.then(() => this.#drawSamples(signal)), models]);
+    this.#program.then(() => this.#drawSamples(signal)).catch(heard);
+    await Promise.all([this.#program, models]);
+    this.#tellReady();
   }
 
   async #load(job) {
@@ -191,9 +281,17 @@ class PellucidViewer extends HTMLElement {
       await images.ask("legend", { colours: this.#display.colours, width: 1 }, { signal: job.signal });
       return { module, images };
     } catch (error) {
-      if (!cancelled(error)) this.#trouble = sentence(error);
+      this.#trouble = this.#fault(error) ?? this.#trouble;
       throw error;
     }
+  }
+
+  /** Tells the page what went wrong, and gives it as a sentence; nothing where somebody cancelled. */
+  #fault(error, model = null) {
+    if (cancelled(error)) return undefined;
+    const message = sentence(error);
+    this.#emit("error", { message, model });
+    return message;
   }
 
   get #sampleCount() {
@@ -219,7 +317,7 @@ class PellucidViewer extends HTMLElement {
       const listed = await manifest(url.href, { signal });
       await this.#fetchAll(listed.map(({ name, ...source }) => this.#enter(name, source)));
     } catch (error) {
-      if (!cancelled(error)) this.#trouble ??= sentence(error);
+      this.#trouble ??= this.#fault(error);
       throw error;
     }
   }
@@ -228,6 +326,7 @@ class PellucidViewer extends HTMLElement {
     const slot = new Slot(name, source, this.#looking.view);
     const { panel } = slot;
     panel.onsnapshot = () => ({ image: this.#name, file: slot.source.blob, opacity: this.#display.opacity, place: this.#display.place, cause: this.#display.cause });
+    panel.onfail = (error) => this.#fault(error, name);
     panel.onpick = (code) => this.#controls.choose(code);
     panel.onremove = () => this.#remove(slot);
     panel.onretry = () => this.#fetchAll([slot]).catch(heard);
@@ -364,6 +463,7 @@ class PellucidViewer extends HTMLElement {
 
   /** What could not be opened must not stand beside the answers to something else. */
   #refuse(text, source) {
+    this.#emit("error", { message: text, model: null });
     for (const { panel } of this.#ready) {
       panel.clear();
       panel.rest();
@@ -401,6 +501,7 @@ class PellucidViewer extends HTMLElement {
       panel.showSight(look);
       const prediction = await model.classify(look.tensor, { signal });
       panel.showPrediction(prediction);
+      this.#emit("result", answer(panel));
       if (source instanceof Case) this.#cases.tell(source, opened, { prediction });
       await this.#explain(slot, signal);
     } catch (error) {
@@ -426,7 +527,11 @@ class PellucidViewer extends HTMLElement {
     }
     const called = methods.answer;
     panel.stage(methods.long ? called : "Computing saliency", null);
-    const progress = ({ done, total }) => methods.long && panel.stage(`${called}: ${done} of ${total}`, done / total);
+    const progress = ({ done, total }) => {
+      if (!methods.long) return;
+      panel.stage(`${called}: ${done} of ${total}`, done / total);
+      this.#emit("progress", { text: called, busy: true, model: panel.name, done, total });
+    };
     let answer;
     slot.asking += 1;
     try {
@@ -439,6 +544,17 @@ class PellucidViewer extends HTMLElement {
     signal.throwIfAborted();
     await this.#looking.show(slot);
     this.#tell(panel, question, answer, prediction);
+  }
+
+  /** An event of the element's own, which does not bubble: `error` and `progress` mean other things higher up. */
+  #emit(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+
+  /** The program and the models are there, as far as they could be opened. */
+  #tellReady() {
+    this.#emit("ready", { models: this.#ready.map(({ name }) => name) });
+    this.#keeping.show();
   }
 
   /** Tells the page what was computed. */
@@ -484,6 +600,7 @@ class PellucidViewer extends HTMLElement {
   #showJob(job, quiet) {
     this.toggleAttribute("data-busy", this.#jobs.busy);
     this.#cancel.hidden = !this.#jobs.stoppable;
+    this.#emit("progress", { text: job?.text ?? "", busy: this.#jobs.busy, model: null, done: null, total: null });
     if (job) this.#say(job.text, { quiet });
     else this.#settle();
   }
@@ -512,6 +629,13 @@ class PellucidViewer extends HTMLElement {
     this.#status.setAttribute("aria-live", quiet ? "off" : "polite");
     this.#status.textContent = text;
   }
+}
+
+/** What a model says of the image. */
+function answer({ name, description, prediction }) {
+  const { logits, probabilities, predicted } = prediction;
+  const classes = description.classes.map(({ code, title }, index) => ({ code, title, score: logits[index], probability: probabilities?.[index] ?? null }));
+  return { model: name, predicted: predicted === null ? null : description.classes[predicted].code, classes };
 }
 
 // A second copy of this module, under another address, finds the element defined and leaves it so.

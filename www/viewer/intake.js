@@ -37,7 +37,7 @@ export class Intake {
     const image = h("input", { type: "file", accept: "image/*,.zip,application/zip", multiple: true, hidden: true, class: "image-file", onchange: () => this.#take(image) });
     const model = h("input", { type: "file", accept: ".onnx,.json", multiple: true, hidden: true, class: "model-file", onchange: () => this.#take(model) });
     const folder = h("input", { type: "file", webkitdirectory: true, hidden: true, class: "folder-file", onchange: () => this.#take(folder) });
-    const pick = h("button", { type: "button", class: "primary", onclick: () => image.click() }, "Choose images");
+    const pick = h("button", { type: "button", class: "primary", part: "choose", onclick: () => image.click() }, "Choose images");
     const pickFolder = h("button", { type: "button", class: "quiet folder", onclick: () => folder.click() }, "or a whole folder");
     const picture = icon("M4 5h16v14H4z", "M4 16l5-5 4 4 2.500-2.500L20 17", "M15.500 9.500h.01");
     this.addModel = h("button", { type: "button", class: "add", onclick: () => model.click() }, icon("M12 5v14", "M5 12h14"), h("span", {}, "Add your own model"), h("small", {}, "an .onnx file, with its .json if it has one"));
@@ -46,8 +46,8 @@ export class Intake {
     this.samples.set(true);
     this.element = h(
       "section",
-      { class: "intake", "aria-label": "Image" },
-      h("div", { class: "drop" }, picture, pick, this.#hint, pickFolder, image, folder, model),
+      { class: "intake", part: "intake", "aria-label": "Image" },
+      h("div", { class: "drop", part: "drop" }, picture, pick, this.#hint, pickFolder, image, folder, model),
       this.#error,
       this.#left,
       this.#current,
@@ -61,7 +61,7 @@ export class Intake {
    * `signal` ends it.
    */
   listen(viewer, signal) {
-    this.#hint.textContent = viewer.hasAttribute("whole-page") ? "or drop or paste some anywhere on this page, zip archives too" : "or drop some here, zip archives too";
+    this.hint(viewer);
     let depth = 0;
     const over = (on) => this.element.toggleAttribute("data-over", on);
     const isMine = (event) => {
@@ -101,6 +101,11 @@ export class Intake {
     for (const [name, listener] of Object.entries(listeners)) document.addEventListener(name, listener, { signal });
   }
 
+  /** Says where images may be dropped. */
+  hint(viewer) {
+    this.#hint.textContent = viewer.hasAttribute("whole-page") ? "or drop or paste some anywhere on this page, zip archives too" : "or drop some here, zip archives too";
+  }
+
   /** Whether there are samples to choose from at all. */
   offerSamples(offered) {
     this.#samples.parentElement.hidden = this.samples.button.hidden = !offered;
@@ -116,9 +121,13 @@ export class Intake {
     this.#samples.append(h("li", {}, button));
   }
 
+  clearSamples() {
+    this.#samples.replaceChildren();
+  }
+
   /** Forgets samples and image. */
   clear() {
-    this.#samples.replaceChildren();
+    this.clearSamples();
     this.showNoImage();
     this.showError();
   }

@@ -78,6 +78,7 @@ export class Panel {
   onpick;
   onremove;
   onretry;
+  onfail;
   onsettings;
   onenlarge;
   /** Asked for what the panel itself does not know of what it shows: `{ image, file, opacity, place, cause }`. */
@@ -92,7 +93,7 @@ export class Panel {
     side.element.classList.add("side");
     const larger = icon(...LARGER);
     const enlarge = { type: "button", class: "enlarge", title: `Show ${name} on the full screen`, "aria-label": `Enlarge ${name}`, onclick: () => this.onenlarge?.() };
-    this.#sides = h("div", { class: "plates" }, front.element, side.element, h("button", enlarge, larger), h("div", { class: "stage" }, this.#word, this.#bar, this.#again));
+    this.#sides = h("div", { class: "plates", part: "pictures" }, front.element, side.element, h("button", enlarge, larger), h("div", { class: "stage" }, this.#word, this.#bar, this.#again));
     this.#bars.onpick = (code) => this.onpick?.(code);
     this.#figures.ontoggle = () => this.#drawFigures();
     const close = icon("M6 6l12 12", "M18 6L6 18");
@@ -100,7 +101,7 @@ export class Panel {
     this.#take = new Take(name, () => this.snapshot());
     this.element = h(
       "article",
-      { class: "panel", "aria-label": name },
+      { class: "panel", part: "panel", "aria-label": name },
       h("header", {}, h("div", {}, h("h3", {}, name), this.#about), h("button", remove, close)),
       this.#sides,
       this.#reading,
@@ -131,6 +132,7 @@ export class Panel {
   /** Says what went wrong, in place of the picture. */
   fail(error, { retry = false } = {}) {
     this.stage("");
+    this.onfail?.(error);
     this.#word.setAttribute("role", "alert");
     this.#word.textContent = cancelled(error) ? "Cancelled." : sentence(error);
     this.#word.parentElement.hidden = false;

@@ -3,14 +3,16 @@ import { aborted } from "./jobs.js";
 /**
  * The page's side of one Web Worker: a queue of requests, each answered by a promise, each cancellable.
  *
- * A request that waits is cancelled by not sending it. A request that runs cannot be interrupted: its promise is rejected at
- * once and its answer thrown away; if the worker has not come free within a moment, it is replaced. A worker whose
+ * A request that waits is cancelled by not sending it. A request that runs cannot be interrupted from outside: its promise is rejected at
+ * once and its answer thrown away; if the worker has not come free within a moment, it is ended in the middle of its work and replaced. A worker whose
  * WebAssembly has trapped is replaced as well. After a replacement the requests marked as `keep` are sent again, so that
  * the new worker holds what the old one held.
  */
 
-/** Milliseconds for which a cancelled request may go on before its worker is replaced. */
+/** Milliseconds for which a cancelled request may go on before its worker is replaced: for one that is as good as done that is quicker. */
 const PATIENCE = 1500;
+/** The same for one that takes many runs of the network, which has told how far it is. */
+const IMPATIENCE = 100;
 
 /** A policy that forbids workers does not tell the page so: it looks as if the script were missing. */
 const WHY_NOT = "load the page anew, and see that its Content-Security-Policy allows workers from its own origin (worker-src 'self').";
@@ -103,7 +105,10 @@ export class WorkerQueue {
   #answer({ id, result, error, fatal, progress }) {
     const job = this.#running;
     if (!job || job.id !== id) return;
-    if (progress) return job.progress?.(progress);
+    if (progress) {
+      job.long = progress.total > 1;
+      return job.progress?.(progress);
+    }
     this.#running = undefined;
     clearTimeout(this.#patience);
     if (error === undefined) {
@@ -129,7 +134,7 @@ export class WorkerQueue {
     job.reject(reason);
     if (job === this.#running) {
       clearTimeout(this.#patience);
-      this.#patience = setTimeout(() => this.#replace(), PATIENCE);
+      this.#patience = setTimeout(() => this.#replace(), job.long ? IMPATIENCE : PATIENCE);
     } else {
       this.#queue = this.#queue.filter((waiting) => waiting !== job);
     }

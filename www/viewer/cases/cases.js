@@ -49,7 +49,7 @@ export class Cases {
     this.#round.onthumbnail = (one, pixels) => this.strip.thumbnail(one, pixels);
     this.strip.onopen = this.#table.onopen = (one) => this.onopen(one);
     const work = h("div", { class: "work" }, this.#status, this.#bar, this.#stop, this.#resume);
-    this.element = h("section", { class: "cases", "aria-label": "All images", hidden: true }, h("header", {}, this.#title, work, h("div", { class: "acts" }, this.#save, this.#clear)), this.#table.element);
+    this.element = h("section", { class: "cases", part: "cases", "aria-label": "All images", hidden: true }, h("header", {}, this.#title, work, h("div", { class: "acts" }, this.#save, this.#clear)), this.#table.element);
     this.#table.models = [];
   }
 

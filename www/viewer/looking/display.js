@@ -61,7 +61,7 @@ export class Display {
     this.#offerColours();
     this.element = h(
       "section",
-      { class: "controls display", "aria-label": "How maps are shown" },
+      { class: "controls display", part: "display", "aria-label": "How maps are shown" },
       h("div", { class: "control" }, h("span", { class: "label", "aria-hidden": "true" }, "Map"), signs),
       h("div", { class: "control" }, places),
       h("div", { class: "control" }, h("label", {}, h("span", { class: "label" }, "Overlay"), slider), this.#offer),

@@ -66,7 +66,7 @@ export class Tools {
     this.#full = button("full", "Full screen (F)", () => this.onfull?.(), null, "Full screen");
     this.element = h(
       "div",
-      { class: "tools", role: "group", "aria-label": "Looking at the image" },
+      { class: "tools", part: "tools", role: "group", "aria-label": "Looking at the image" },
       button("out", "Zoom out (−)", () => this.onzoom?.(1 / step), null, "Zoom out"),
       button("in", "Zoom in (+)", () => this.onzoom?.(step), null, "Zoom in"),
       button("whole", "Whole picture (0)", () => this.onwhole?.(), null, "Whole picture"),

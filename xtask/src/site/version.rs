@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 const BYTES: usize = 8;
 
 /// Files that refer to the folder and keep their names.
-const REFER: [&str; 2] = [ELEMENT, "index.html"];
+const REFER: [&str; 4] = [ELEMENT, "index.html", "embed.html", "manifest.webmanifest"];
 
 /// Names the viewer's folder by its contents, in the files that refer to it as well. Its new path.
 pub(super) fn stamp(site: &Path) -> Result<PathBuf> {
@@ -74,6 +74,9 @@ mod tests {
         fs::write(site.path().join(ELEMENT), "import \"./viewer/element.js\";").unwrap();
         let page = "<link href=\"viewer/page.css\"><pellucid-viewer></pellucid-viewer>";
         fs::write(site.path().join("index.html"), page).unwrap();
+        fs::write(site.path().join("embed.html"), page).unwrap();
+        let icon = "{ \"src\": \"viewer/icon.svg\" }";
+        fs::write(site.path().join("manifest.webmanifest"), icon).unwrap();
         site
     }
 
