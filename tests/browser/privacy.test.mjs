@@ -23,7 +23,7 @@ async function work({ session, viewer, page, files, pictures }) {
     await viewer.saliencies();
   }
   await viewer.root.getByLabel('Signed').check();
-  await viewer.root.getByText('Beside it').click();
+  await viewer.root.getByLabel('Beside it').check();
   await viewer.idle();
   await viewer.root.locator('input.mask-file').setInputFiles(await files.write('mask.png', mask(32, 32, (x) => x < 16)));
   await viewer.root.locator('.share-inside').first().waitFor();
@@ -33,7 +33,7 @@ async function work({ session, viewer, page, files, pictures }) {
   await panel.getByText('Save or copy').click();
   for (const name of ['Picture', 'Picture without text', 'Raw map (.npy)', 'Raw map (TIFF)']) await saved(() => button(name, panel).click());
   const kept = await saved(() => button('Save session').click());
-  await button('Print report').click();
+  await button('Print a report').click();
   await page.waitForFunction(() => window.__printed || document.querySelector('pellucid-viewer').shadowRoot.querySelector('iframe.printed')?.contentWindow.__printed);
   await viewer.drop([...pictures, await files.write('notes.pdf', 'text')]);
   await viewer.done();
@@ -57,6 +57,7 @@ test('a long session asks for the page’s own files and for nothing else, and g
   const session = await launch({ offline: true });
   try {
     const { page } = session;
+    page.setDefaultTimeout(45_000);
     await page.addInitScript(() => (window.print = () => (window.__printed = true)));
     const viewer = new Viewer(session);
     await viewer.ready();

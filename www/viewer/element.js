@@ -10,6 +10,7 @@ import { Fold } from "./fold.js";
 import { Intake } from "./intake.js";
 import { aborted, anyOf, Jobs, unless } from "./jobs.js";
 import { Keeping } from "./keeping.js";
+import { t, written } from "./language.js";
 import { Display } from "./looking/display.js";
 import { Looking } from "./looking/looking.js";
 import { Painter } from "./looking/painter.js";
@@ -69,7 +70,7 @@ export class PellucidViewer extends HTMLElement {
   #keeping = new Keeping();
   #panels = h("div", { class: "panels", part: "panels" });
   #status = h("p", { class: "status", part: "status", role: "status", "aria-live": "polite" });
-  #cancel = h("button", { type: "button", class: "quiet cancel", hidden: true, onclick: () => this.#jobs.stop() }, "Cancel");
+  #cancel = h("button", { type: "button", class: "quiet cancel", hidden: true, onclick: () => this.#jobs.stop() }, t`Cancel`);
   #slots = [];
   /** Aborted when the element leaves the page; undefined while it is in none. */
   #life;
@@ -94,7 +95,7 @@ export class PellucidViewer extends HTMLElement {
   constructor() {
     super();
     const style = h("link", { rel: "stylesheet", href: new URL("viewer.css", import.meta.url).href });
-    const results = h("section", { class: "results", part: "results", "aria-label": "Models" });
+    const results = h("section", { class: "results", part: "results", "aria-label": t`Models` });
     this.#looking = new Looking({
       host: this,
       results,
@@ -107,7 +108,7 @@ export class PellucidViewer extends HTMLElement {
     const desk = h("div", { class: "desk" }, this.#looking.tools.element, progress);
     results.append(this.#controls.element, this.#display.element, desk, this.#panels);
     const notice = h("p", { class: "notice" }, NOTICE);
-    const choices = new Fold("Class, method, colours", this.#controls.element, this.#display.element);
+    const choices = new Fold(t`Class, method, colours`, this.#controls.element, this.#display.element);
     const folds = h("div", { class: "folds" }, this.#intake.samples.button, choices.button);
     const foot = h("footer", { class: "foot", part: "notice" }, notice, this.#keeping.element);
     const body = h("div", { class: "viewer", hidden: true }, this.#intake.element, folds, results, foot);
@@ -122,7 +123,7 @@ export class PellucidViewer extends HTMLElement {
     this.#cases.onopen = (one) => this.#open(one, one.name);
     this.#cases.onwork = (working) => this.toggleAttribute("data-working", working);
     this.#intake.onmodel = (file, sidecar) => this.addModel(file, sidecar).catch(heard);
-    this.#intake.during = (work) => this.#jobs.run("Looking through the files…", work, { signals: [this.#life?.signal] });
+    this.#intake.during = (work) => this.#jobs.run(t`Looking through the files…`, work, { signals: [this.#life?.signal] });
     this.#intake.onrefuse = (text) => this.#intake.showError(text);
     this.#intake.onmask = (file) => this.#looking.readMask(file);
     this.#controls.onchange = () => this.#explainAgain().catch(heard);
@@ -242,14 +243,14 @@ export class PellucidViewer extends HTMLElement {
   }
 
   /** Explains an image: a Blob or File. Anything else is refused in the page, and no earlier image stays beside the answer. */
-  open(blob, name = blob?.name ?? "Image") {
+  open(blob, name = blob?.name ?? t`Image`) {
     return this.#open(isBlob(blob) ? blob : undefined, name);
   }
 
   /** Adds a model: an `.onnx` Blob or File, and the JSON file beside it where there is one. */
   async addModel(file, sidecar) {
-    if (!this.#life) throw new Error("The viewer is not in the page.");
-    const slot = this.#enter(file.name?.replace(/\.onnx$/i, "") || "Model", { blob: file, card: await sidecar?.text() });
+    if (!this.#life) throw new Error(t`The viewer is not in the page.`);
+    const slot = this.#enter(file.name?.replace(/\.onnx$/i, "") || t`Model`, { blob: file, card: await sidecar?.text() });
     await this.#prepare(slot);
   }
 
@@ -263,7 +264,7 @@ export class PellucidViewer extends HTMLElement {
 
   /** Program and models come side by side: neither waits for the other before it is needed. */
   async #start(signal) {
-    this.#program = this.#jobs.run("Loading the viewer's program…", (job) => this.#load(job), { signals: [signal], stoppable: false });
+    this.#program = this.#jobs.run(t`Loading the viewer's program…`, (job) => this.#load(job), { signals: [signal], stoppable: false });
     const models = this.#loadManifest(signal);
     this.#program.then(() => this.#drawSamples(signal)).catch(heard);
     await Promise.all([this.#program, models]);
@@ -272,7 +273,7 @@ export class PellucidViewer extends HTMLElement {
 
   async #load(job) {
     try {
-      const progress = (done, total) => done > 0 && job.say(`Loading the viewer's program: ${megabytes(done, total)}`, { quiet: true });
+      const progress = (done, total) => done > 0 && job.say(t`Loading the viewer's program: ${megabytes(done, total)}`, { quiet: true });
       const module = await compile({ signal: job.signal, progress });
       job.signal.throwIfAborted();
       const images = new WorkerQueue(module);
@@ -356,16 +357,16 @@ export class PellucidViewer extends HTMLElement {
   /** Downloads one model after the other, so that the first one is there early; they are prepared meanwhile. */
   #fetchAll(slots) {
     if (slots.length === 0) return Promise.resolve();
-    return this.#jobs.run("Loading models…", (job) => this.#fetchEach(slots, job), { signals: [this.#life?.signal] });
+    return this.#jobs.run(t`Loading models…`, (job) => this.#fetchEach(slots, job), { signals: [this.#life?.signal] });
   }
 
   async #fetchEach(slots, job) {
     const prepared = [];
     for (const slot of slots) {
       if (slot.life.aborted) continue;
-      const place = this.#slots.length > 1 ? `model ${this.#slots.indexOf(slot) + 1} of ${this.#slots.length}` : "the model";
+      const place = this.#slots.length > 1 ? t`model ${this.#slots.indexOf(slot) + 1} of ${this.#slots.length}` : t`the model`;
       try {
-        await slot.load(job.signal, (words, how) => job.say(`Loading ${place}: ${slot.name}, ${words}`, how));
+        await slot.load(job.signal, (words, how) => job.say(t`Loading ${place}: ${slot.name}, ${words}`, how));
       } catch {
         continue;
       }
@@ -384,7 +385,7 @@ export class PellucidViewer extends HTMLElement {
       this.#elapsed = undefined;
       await this.#present(slot, anyOf([this.#run.signal, job.signal]));
     };
-    return this.#jobs.run(`Preparing ${place}: ${slot.name}`, work, { signals: [this.#life?.signal, slot.life] });
+    return this.#jobs.run(t`Preparing ${place}: ${slot.name}`, work, { signals: [this.#life?.signal, slot.life] });
   }
 
   #collectClasses() {
@@ -413,7 +414,7 @@ export class PellucidViewer extends HTMLElement {
   /** What the person opened; what goes wrong is said in the page, and told to whoever waits for the promise. */
   #open(source, name) {
     this.#intake.showError();
-    const done = this.#compute("Reading the image…", (job) => this.#read(source, name, job));
+    const done = this.#compute(t`Reading the image…`, (job) => this.#read(source, name, job));
     done.catch(heard);
     return done;
   }
@@ -435,9 +436,9 @@ export class PellucidViewer extends HTMLElement {
     const { signal } = job;
     this.#picture = undefined;
     try {
-      if (!source) throw new Error("What the page was given to open is no file: it takes a Blob or File with an image.");
+      if (!source) throw new Error(t`What the page was given to open is no file: it takes a Blob or File with an image.`);
       const blob = source instanceof Case ? await unless(signal, source.blob()) : source;
-      const { images } = await unless(signal, this.#program ?? Promise.reject(new Error("The viewer is not in the page.")));
+      const { images } = await unless(signal, this.#program ?? Promise.reject(new Error(t`The viewer is not in the page.`)));
       const request = isBlob(blob) ? { blob } : { phantom: source.phantom, size: SAMPLE_SIDE };
       const opened = await images.ask("open", request, { signal, keep: true });
       this.#looks.clear();
@@ -456,7 +457,7 @@ export class PellucidViewer extends HTMLElement {
       if (!cancelled(error)) this.#refuse(sentence(error), source);
       throw error;
     }
-    job.say("Classifying…");
+    job.say(t`Classifying…`);
     await Promise.all(this.#ready.map((slot) => this.#present(slot, signal)));
     signal.throwIfAborted();
   }
@@ -493,7 +494,7 @@ export class PellucidViewer extends HTMLElement {
     const { model, panel, opened } = slot;
     const [run, source] = [this.#run, this.#source];
     panel.clear();
-    panel.stage("Classifying", null);
+    panel.stage(t`Classifying`, null);
     try {
       const look = await this.#look(panel.description.input);
       signal.throwIfAborted();
@@ -516,8 +517,8 @@ export class PellucidViewer extends HTMLElement {
     const { description, prediction } = panel;
     const { methods } = this.#controls;
     const index = panel.classFor(this.#controls.code);
-    if (index === null) return panel.withoutMap("The model's answer is not a number: it may be damaged, or its settings wrong.");
-    if (index < 0) return panel.withoutMap("This model does not know the chosen class.");
+    if (index === null) return panel.withoutMap(t`The model's answer is not a number: it may be damaged, or its settings wrong.`);
+    if (index < 0) return panel.withoutMap(t`This model does not know the chosen class.`);
     if (description.noGradient && methods.name !== "occlusion") return panel.withoutMap(sentence(description.noGradient));
     let question;
     try {
@@ -526,10 +527,10 @@ export class PellucidViewer extends HTMLElement {
       return panel.withoutMap(sentence(error));
     }
     const called = methods.answer;
-    panel.stage(methods.long ? called : "Computing saliency", null);
+    panel.stage(methods.long ? called : t`Computing saliency`, null);
     const progress = ({ done, total }) => {
       if (!methods.long) return;
-      panel.stage(`${called}: ${done} of ${total}`, done / total);
+      panel.stage(t`${called}: ${done} of ${total}`, done / total);
       this.#emit("progress", { text: called, busy: true, model: panel.name, done, total });
     };
     let answer;
@@ -582,7 +583,7 @@ export class PellucidViewer extends HTMLElement {
         }
       }
     };
-    await this.#compute("Computing saliency…", ({ signal }) =>
+    await this.#compute(t`Computing saliency…`, ({ signal }) =>
       Promise.all(this.#ready.map((slot) => (slot.panel.prediction ? explain(slot, signal) : this.#present(slot, signal)))),
     );
   }
@@ -608,18 +609,18 @@ export class PellucidViewer extends HTMLElement {
   /** Says that all is done, and what came out. */
   #settle() {
     if (this.#trouble) return this.#say(this.#trouble);
-    if (this.#jobs.stopped) return this.#say("Cancelled.");
+    if (this.#jobs.stopped) return this.#say(t`Cancelled.`);
     const answers = this.#slots.flatMap(({ panel }) => {
       if (!panel.prediction || panel.prediction.predicted === null) return [];
       const { predicted } = panel.prediction;
       return [`${panel.name}: ${panel.description.classes[predicted].title}, ${said(panel.prediction, predicted)}`];
     });
     if (answers.length === 0) {
-      if (this.#slots.length === 0) return this.#say("No models are installed beside this page: add your own.");
-      return this.#say(this.#ready.length > 0 ? "Ready: give it an image." : "No model could be opened.");
+      if (this.#slots.length === 0) return this.#say(t`No models are installed beside this page: add your own.`);
+      return this.#say(this.#ready.length > 0 ? t`Ready: give it an image.` : t`No model could be opened.`);
     }
-    const time = this.#elapsed === undefined ? "" : ` in ${(this.#elapsed / 1000).toFixed(1)} s`;
-    this.#say(`Computed on this device${time}.`);
+    const time = this.#elapsed === undefined ? "" : t` in ${written((this.#elapsed / 1000).toFixed(1))} s`;
+    this.#say(t`Computed on this device${time}.`);
     // The panels show the answers; a screen reader is told them.
     this.#status.prepend(h("span", { class: "unseen" }, `${answers.join("; ")}. `));
   }

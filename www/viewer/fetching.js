@@ -1,6 +1,7 @@
 import { download, named } from "./download.js";
 import { hashOf } from "./hashes.js";
 import { keep, kept } from "./kept.js";
+import { t } from "./language.js";
 import { Once } from "./once.js";
 
 const files = new Once();
@@ -23,7 +24,7 @@ async function fetched(url, sha256, { signal, progress }) {
   const found = await hashOf(blob);
   if (found !== sha256) {
     throw new Error(
-      `The model ${named(url)} is not the file that the site's list of models means: its SHA-256 begins with ${found.slice(0, 12)} and not with ${sha256.slice(0, 12)}. It is not used: load the page anew, or tell whoever runs this site.`,
+      t`The model ${named(url)} is not the file that the site's list of models means: its SHA-256 begins with ${found.slice(0, 12)} and not with ${sha256.slice(0, 12)}. It is not used: load the page anew, or tell whoever runs this site.`,
     );
   }
   // Nobody waits for that: the model is there.
@@ -34,7 +35,7 @@ async function fetched(url, sha256, { signal, progress }) {
 /** A sign-in page, or the page that a server sends for whatever is missing, comes with status 200. */
 export function notAPage(blob, url) {
   if (/^text\/html\b/i.test(blob.type)) {
-    throw new Error(`In place of ${named(url)} the server sent a web page: it may lack the file, or want you to sign in.`);
+    throw new Error(t`In place of ${named(url)} the server sent a web page: it may lack the file, or want you to sign in.`);
   }
   return blob;
 }

@@ -1,5 +1,6 @@
 import { h } from "./dom.js";
 import { keptBytes, wipe } from "./kept.js";
+import { t } from "./language.js";
 import { megabytes, sentence } from "./words.js";
 
 /** Says what is kept in this browser, and takes it away. */
@@ -7,18 +8,18 @@ export class Keeping {
   #said = h("p", { role: "status" });
 
   constructor() {
-    const button = h("button", { type: "button", class: "quiet", onclick: () => this.wipe().catch((error) => (this.#said.textContent = sentence(error))) }, "Delete what this browser keeps");
+    const button = h("button", { type: "button", class: "quiet", onclick: () => this.wipe().catch((error) => (this.#said.textContent = sentence(error))) }, t`Delete what this browser keeps`);
     this.element = h("div", { class: "keeping" }, this.#said, button);
   }
 
   /** Says how much is kept now. */
   async show() {
     const bytes = await keptBytes().catch(() => 0);
-    this.#said.textContent = bytes > 0 ? `This browser keeps ${megabytes(bytes)} of models, and no image.` : "This browser keeps no model and no image.";
+    this.#said.textContent = bytes > 0 ? t`This browser keeps ${megabytes(bytes)} of models, and no image.` : t`This browser keeps no model and no image.`;
   }
 
   async wipe() {
     await wipe();
-    this.#said.textContent = "Deleted: models, files of this page and settings. Nothing is kept until the page is loaded anew.";
+    this.#said.textContent = t`Deleted: models, files of this page and settings. Nothing is kept until the page is loaded anew.`;
   }
 }

@@ -1,6 +1,7 @@
 import { download } from "./download.js";
 import { fetchModel, notAPage } from "./fetching.js";
 import { aborted, anyOf, unless } from "./jobs.js";
+import { t } from "./language.js";
 import { Model } from "./model.js";
 import { Panel } from "./panel.js";
 import { cancelled, megabytes } from "./words.js";
@@ -57,7 +58,7 @@ export class Slot {
       const { url, cardUrl, sha256 } = this.source;
       const until = anyOf([signal, this.life]);
       const progress = (done, total) => {
-        this.panel.stage(`Loading ${megabytes(done, total)}`, total ? done / total : null);
+        this.panel.stage(t`Loading ${megabytes(done, total)}`, total ? done / total : null);
         say(megabytes(done, total), { quiet: done > 0 });
       };
       const card = cardUrl && (await notAPage(await download(cardUrl, { signal: until }), cardUrl).text());
@@ -76,7 +77,7 @@ export class Slot {
     const again = this.ready;
     this.#to("preparing");
     panel.clear();
-    panel.stage("Preparing", null);
+    panel.stage(t`Preparing`, null);
     await this.#attempt(async () => {
       const until = anyOf([signal, this.life]);
       const module = await unless(until, program);
