@@ -109,13 +109,9 @@ fn write_hashes(manifest: &Path, folder: &Path) -> Result<()> {
 
 /// A file's SHA-256 as 64 digits.
 fn sha256(path: &Path) -> Result<String> {
-    let mut file =
-        fs::File::open(path).with_context(|| format!("{} could not be read", path.display()))?;
-    let mut hash = Sha256::new();
-    std::io::copy(&mut file, &mut hash)
-        .with_context(|| format!("{} could not be read", path.display()))?;
+    let bytes = fs::read(path).with_context(|| format!("{} could not be read", path.display()))?;
     let mut digits = String::new();
-    for byte in hash.finalize() {
+    for byte in Sha256::digest(&bytes) {
         write!(digits, "{byte:02x}").context("a hash in digits")?;
     }
     Ok(digits)
