@@ -52,8 +52,8 @@ const FLAGS = [
  * @param {{path?: string, viewport?: {width: number, height: number}, wait?: 'load' | 'domcontentloaded', server?: {origin: string,
  *   stop: () => Promise<void>}, others?: string[], touch?: boolean, offline?: boolean, locale?: string}} options
  *   `path` below the site's origin; `wait` for which event; `server` in place of `pellucid serve`; `others`: origins that the page may
- *   ask too; `touch`: as on a phone, whose pointer is a finger; `offline`: with the page's service worker, which keeps its files; without it
- *   each test sees the server's
+ *   ask too; `touch`: as on a phone, whose pointer is a finger; `offline`: with the browser's store and the page's service worker, which
+ *   keep models and files; without it every visit is the first
  */
 export async function launch({ path = '/', viewport = { width: 1280, height: 900 }, wait = 'load', server, others = [], touch = false, offline = false, locale = 'en-US' } = {}) {
   const scratch = await mkdtemp(join(tmpdir(), 'pellucid-browser-'));
@@ -80,6 +80,8 @@ export async function launch({ path = '/', viewport = { width: 1280, height: 900
     const session = new Session(context, server.origin, others);
     session.page = context.pages()[0] ?? (await context.newPage());
     await session.listen();
+    // As on a page that comes by plain HTTP from another machine.
+    if (!offline) await session.page.addInitScript(() => Object.defineProperty(window, 'caches', { value: undefined }));
     session.response = await session.page.goto(server.origin + path, { waitUntil: wait });
     session.close = async () => {
       await clean();
