@@ -5,7 +5,7 @@ import { megabytes, sentence } from "./words.js";
 
 /** Says what is kept in this browser, and takes it away. */
 export class Keeping {
-  #said = h("p", { role: "status" });
+  #said = h("p", { class: "kept" });
 
   constructor() {
     const button = h("button", { type: "button", class: "quiet", onclick: () => this.wipe().catch((error) => (this.#said.textContent = sentence(error))) }, t`Delete what this browser keeps`);
@@ -19,6 +19,8 @@ export class Keeping {
   }
 
   async wipe() {
+    // What is there from the start is no news; this is.
+    this.#said.setAttribute("aria-live", "polite");
     await wipe();
     this.#said.textContent = t`Deleted: models, files of this page and settings. Nothing is kept until the page is loaded anew.`;
   }
