@@ -12,11 +12,13 @@
  *           { pellucid: 1, event, detail }      listening, ready, result, progress, error, saliency
  */
 import "./element.js";
+import { language } from "./language.js";
 
 const PROTOCOL = 1;
 const options = new URLSearchParams(location.search);
 const origin = options.get("parent") ?? location.origin;
 
+document.documentElement.lang = language;
 const viewer = document.createElement("pellucid-viewer");
 for (const name of ["models", "samples"]) if (options.has(name)) viewer.setAttribute(name, options.get(name));
 // The frame is about nothing else.

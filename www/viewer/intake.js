@@ -170,14 +170,22 @@ export class Intake {
 
   /** Takes files, or a promise of them; with none of them, `ifNone` says why nothing comes of it. */
   #gather(files, ifNone) {
-    this.during(({ signal }) => this.#sort(files, ifNone, signal)).catch((error) => cancelled(error) || this.onrefuse?.(sentence(error)));
+    this.#left.hidden = true;
+    this.during(({ signal }) => this.#sort(files, ifNone, signal))
+      // A session waits until nothing goes on, looking through files included.
+      .then((found) => found && this.#hand(found))
+      .catch((error) => cancelled(error) || this.onrefuse?.(sentence(error)));
   }
 
   async #sort(given, ifNone, signal) {
-    this.#left.hidden = true;
     const files = await unless(signal, Promise.resolve(given));
-    if (files.length === 0) return ifNone && this.onrefuse?.(ifNone);
-    const { models, cards, images, left, beyond, session } = await unless(signal, sorted(files));
+    if (files.length > 0) return unless(signal, sorted(files));
+    if (ifNone) this.onrefuse?.(ifNone);
+    return undefined;
+  }
+
+  /** Hands on what was found, to those who use it. */
+  async #hand({ models, cards, images, left, beyond, session }) {
     // First: the images beside it may be those that it asks for.
     if (session) await this.onsession?.(session);
     for (const model of models) {

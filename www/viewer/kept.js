@@ -65,8 +65,8 @@ async function evict(cache, room, but) {
   const files = [];
   for (const request of await cache.keys()) {
     if (request.url === but) continue;
-    const { headers } = await cache.match(request);
-    files.push({ request, used: Number(headers.get(USED)), size: Number(headers.get(SIZE)) });
+    const { headers } = (await cache.match(request)) ?? new Response();
+    files.push({ request, used: Number(headers.get(USED)) || 0, size: Number(headers.get(SIZE)) || 0 });
   }
   files.sort((a, b) => b.used - a.used);
   let sum = 0;
@@ -80,7 +80,7 @@ async function evict(cache, room, but) {
 export async function keptBytes() {
   const cache = await store();
   let sum = 0;
-  for (const request of (await cache?.keys()) ?? []) sum += Number((await cache.match(request)).headers.get(SIZE));
+  for (const request of (await cache?.keys()) ?? []) sum += Number((await cache.match(request))?.headers.get(SIZE)) || 0;
   return sum;
 }
 

@@ -95,6 +95,24 @@ mod tests {
     }
 
     #[test]
+    fn the_files_of_the_checkout_that_refer_to_it_are_all_there() {
+        let site = tempfile::tempdir().unwrap();
+        let www = Path::new(env!("CARGO_MANIFEST_DIR")).join("../www");
+        folder::copy(&www, site.path()).unwrap();
+        let name = stamp(site.path()).unwrap();
+        let name = name.file_name().unwrap().to_str().unwrap();
+        for path in folder::files_below(site.path()).unwrap() {
+            let beside = path.parent() == Some(site.path());
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(
+                !beside || !text.contains("\"viewer/") && !text.contains("\"./viewer/"),
+                "{} refers to {FOLDER}/ and not to {name}/",
+                path.display()
+            );
+        }
+    }
+
+    #[test]
     fn what_refers_to_the_folder_follows_it() {
         let site = site("1");
         let stamped = stamp(site.path()).unwrap();
