@@ -101,6 +101,8 @@ test('attributes may be changed at any time', async (context) => {
     const viewer = document.querySelector('pellucid-viewer');
     const ready = new Promise((done) => viewer.addEventListener('ready', ({ detail }) => done(detail.models), { once: true }));
     viewer.samples = 4;
+    // Of lists that follow each other fast the last one counts.
+    viewer.models = '/models/manifest.json?again';
     viewer.models = 'none';
     return ready;
   });

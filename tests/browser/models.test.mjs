@@ -126,8 +126,9 @@ test('where the browser gives no store the models come all the same, each time',
     await viewer.root.locator('.samples button').nth(5).waitFor();
     assert.deepEqual(downloads(session), ['robust.onnx']);
     session.assertQuiet();
+    if (visit > 0) break;
     session.requests.splice(0);
-    if (visit === 0) await page.reload();
+    await page.reload();
   }
 });
 

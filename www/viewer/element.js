@@ -76,6 +76,8 @@ export class PellucidViewer extends HTMLElement {
   #life;
   /** A promise of `{ module, images }`: the compiled program, and the worker for pictures. */
   #program;
+  /** Aborted when another list of models takes the place of the one that is being loaded. */
+  #list;
   /** What is wrong with the viewer as a whole, if anything is. */
   #trouble;
   #picture;
@@ -311,11 +313,13 @@ export class PellucidViewer extends HTMLElement {
   // Models
 
   async #loadManifest(signal) {
+    this.#list?.abort(aborted("replaced"));
+    const { signal: until } = (this.#list = new AbortController());
     const attribute = this.getAttribute("models");
     if (attribute === "none") return;
     const url = attribute ? new URL(attribute, document.baseURI) : new URL("../models/manifest.json", import.meta.url);
     try {
-      const listed = await manifest(url.href, { signal });
+      const listed = await manifest(url.href, { signal: anyOf([signal, until]) });
       await this.#fetchAll(listed.map(({ name, ...source }) => this.#enter(name, source)));
     } catch (error) {
       this.#trouble ??= this.#fault(error);
