@@ -50,11 +50,12 @@ const FLAGS = [
 /**
  * Opens the page in a fresh browser with an empty profile.
  * @param {{path?: string, viewport?: {width: number, height: number}, wait?: 'load' | 'domcontentloaded', server?: {origin: string,
- *   stop: () => Promise<void>}, others?: string[], touch?: boolean}} options
+ *   stop: () => Promise<void>}, others?: string[], touch?: boolean, offline?: boolean, locale?: string}} options
  *   `path` below the site's origin; `wait` for which event; `server` in place of `pellucid serve`; `others`: origins that the page may
- *   ask too; `touch`: as on a phone, whose pointer is a finger
+ *   ask too; `touch`: as on a phone, whose pointer is a finger; `offline`: with the browser's store and the page's service worker, which
+ *   keep models and files; without it every visit is the first
  */
-export async function launch({ path = '/', viewport = { width: 1280, height: 900 }, wait = 'load', server, others = [], touch = false } = {}) {
+export async function launch({ path = '/', viewport = { width: 1280, height: 900 }, wait = 'load', server, others = [], touch = false, offline = false, locale = 'en-US' } = {}) {
   const scratch = await mkdtemp(join(tmpdir(), 'pellucid-browser-'));
   const netlog = join(scratch, 'net.json');
   server ??= await serve(paths.pellucid, paths.site);
@@ -70,6 +71,8 @@ export async function launch({ path = '/', viewport = { width: 1280, height: 900
       viewport,
       hasTouch: touch,
       isMobile: touch,
+      locale,
+      serviceWorkers: offline ? 'allow' : 'block',
       args: [...FLAGS, `--log-net-log=${netlog}`],
     });
     // Nothing here measures time: a busy machine is no failure.
@@ -77,6 +80,8 @@ export async function launch({ path = '/', viewport = { width: 1280, height: 900
     const session = new Session(context, server.origin, others);
     session.page = context.pages()[0] ?? (await context.newPage());
     await session.listen();
+    // As on a page that comes by plain HTTP from another machine.
+    if (!offline) await session.page.addInitScript(() => Object.defineProperty(window, 'caches', { value: undefined }));
     session.response = await session.page.goto(server.origin + path, { waitUntil: wait });
     session.close = async () => {
       await clean();

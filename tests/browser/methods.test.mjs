@@ -105,6 +105,27 @@ test('a long method tells how far it is, and when it is cancelled the former map
   session.assertQuiet();
 });
 
+test('a long method that is cancelled is ended in the middle, and the model answers again', async () => {
+  await answers(() => method().selectOption('smoothgrad'));
+  const before = await answers(() => viewer.root.locator('.parameters').getByLabel('copies').selectOption('10'));
+  await answers(() => viewer.root.locator('.parameters').getByLabel('noise').selectOption('0.3'));
+  await viewer.root.locator('.parameters').getByLabel('copies').selectOption('100');
+  await viewer.panel('Standard').getByText(/^SmoothGrad: \d+ of \d+$/).waitFor();
+  const ended = new Promise((done) => page.workers().forEach((worker) => worker.on('close', done)));
+  await viewer.root.getByRole('button', { name: 'Cancel' }).click();
+  // The computation is over when its worker is: nothing goes on behind the page.
+  await ended;
+  await viewer.idle();
+  assert.equal(await viewer.root.getByRole('status').textContent(), 'Cancelled.');
+  await page.evaluate(() => (window.__saliencies = []));
+  await answers(() => viewer.root.locator('.parameters').getByLabel('copies').selectOption('10'));
+  const after = await answers(() => viewer.root.locator('.parameters').getByLabel('noise').selectOption(String(before[0].method.sigma)));
+  const named = (found) => Object.fromEntries(found.map(({ model, attribution }) => [model, attribution]));
+  assert.deepEqual(named(after), named(before));
+  await answers(() => method().selectOption('gradient'));
+  session.assertQuiet();
+});
+
 test('a style that is chosen while a map is computed holds for the map that comes, or for the one that stays', async () => {
   const style = () => viewer.panel('Standard').getAttribute('data-style');
   await answers(() => method().selectOption('gradient'));

@@ -28,7 +28,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const named = process.argv.slice(2).map((file) => resolve(file));
 const files = named.length > 0 ? named : readdirSync(here).filter((name) => name.endsWith('.test.mjs')).sort().map((name) => join(here, name));
 
-// One browser at a time: the tests measure nothing, but two browsers on two cores keep each other waiting.
-const tests = run({ files, concurrency: 1, timeout: 300_000 });
+// One browser at a time: the tests measure nothing, but two browsers on two cores keep each other waiting. The limit ends a file that hangs.
+const tests = run({ files, concurrency: 1, timeout: 1_200_000 });
 tests.on('test:fail', () => (process.exitCode = 1));
 tests.compose(spec).pipe(process.stdout);

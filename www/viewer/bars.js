@@ -1,4 +1,5 @@
 import { h } from "./dom.js";
+import { t } from "./language.js";
 import { said } from "./words.js";
 
 /** Models with more classes than this show their most probable ones only. */
@@ -7,7 +8,7 @@ const SHOWN_OF_MANY = 5;
 
 /** What a model says of each class; `onpick(code)` tells which one is to be explained. */
 export class Bars {
-  element = h("ol", { class: "bars" });
+  element = h("ol", { class: "bars", part: "answers" });
   onpick = () => {};
 
   clear() {
@@ -37,8 +38,8 @@ export class Bars {
     fill.style.inlineSize = `${(probability || 0) * 100}%`;
     const button = h(
       "button",
-      { type: "button", class: "bar", title: `Explain ${title}`, "aria-pressed": String(explained), onclick: () => this.onpick(code) },
-      h("span", { class: "title" }, title, predicted ? h("span", { class: "tag" }, "predicted") : null),
+      { type: "button", class: "bar", title: t`Explain ${title}`, "aria-pressed": String(explained), onclick: () => this.onpick(code) },
+      h("span", { class: "title" }, title, predicted ? h("span", { class: "tag" }, t`predicted`) : null),
       h("span", { class: "share" }, said(prediction, index)),
       // A bar's length is a share of a whole.
       probability === undefined ? null : h("span", { class: "track" }, fill),

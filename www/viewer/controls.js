@@ -1,4 +1,5 @@
 import { h, list, offer, pill } from "./dom.js";
+import { t } from "./language.js";
 import { Methods } from "./methods.js";
 
 /** With more classes than this, a list is easier than a row of buttons. */
@@ -13,9 +14,9 @@ export class Controls {
   methods = new Methods();
   onchange;
 
-  #classes = h("div", { class: "choice", role: "radiogroup", "aria-label": "Class to explain" });
-  #others = h("select", { "aria-label": "Rather than" });
-  #margin = h("span", { class: "hint", hidden: true }, "By how much its score lies above the other's");
+  #classes = h("div", { class: "choice", role: "radiogroup", "aria-label": t`Class to explain` });
+  #others = h("select", { "aria-label": t`Rather than` });
+  #margin = h("span", { class: "hint", hidden: true }, t`By how much its score lies above the other's`);
   #known = [];
   /** The classes that a session asks for, until a model knows them or the person chooses. */
   #wanted;
@@ -30,9 +31,9 @@ export class Controls {
     };
     this.element = h(
       "section",
-      { class: "controls", "aria-label": "What is explained" },
-      h("div", { class: "control classes" }, h("span", { class: "label", "aria-hidden": "true" }, "Explain"), this.#classes),
-      h("div", { class: "control" }, h("label", {}, h("span", { class: "label", "aria-hidden": "true" }, "rather than"), this.#others), this.#margin),
+      { class: "controls", part: "controls", "aria-label": t`What is explained` },
+      h("div", { class: "control classes" }, h("span", { class: "label", "aria-hidden": "true" }, t`Explain`), this.#classes),
+      h("div", { class: "control" }, h("label", {}, h("span", { class: "label", "aria-hidden": "true" }, t`rather than`), this.#others), this.#margin),
       this.methods.element,
     );
     this.setClasses([]);
@@ -41,8 +42,8 @@ export class Controls {
   /** The question for a model, where `index` is the number of its class that is explained. */
   question(description, index) {
     const against = this.against === null ? null : description.classes.findIndex(({ code }) => code === this.against);
-    if (against === -1) throw new Error("This model does not know the class that the chosen one is held against.");
-    if (against === index) throw new Error("Here the class is held against itself: choose another one.");
+    if (against === -1) throw new Error(t`This model does not know the class that the chosen one is held against.`);
+    if (against === index) throw new Error(t`Here the class is held against itself: choose another one.`);
     return { class: index, against, method: this.methods.ask(description.size) };
   }
 
@@ -82,18 +83,18 @@ export class Controls {
   }
 
   #draw() {
-    const choices = [{ code: null, title: "Prediction" }, ...this.#known];
+    const choices = [{ code: null, title: t`Prediction` }, ...this.#known];
     offer(this.#others, [["", "–"], ...this.#known.map(({ code, title }) => [code, title])], this.against ?? "");
     this.#others.disabled = this.#known.length < 2;
     this.#margin.hidden = this.against === null;
-    const hint = (code) => (code === null ? "Each model's own prediction" : undefined);
+    const hint = (code) => (code === null ? t`Each model's own prediction` : undefined);
     if (choices.length <= ROW + 1) {
       const pills = choices.map(({ code, title }) => pill("class", code ?? "", title, hint(code), code === this.code, () => this.choose(code)));
       const focused = this.#classes.getRootNode().activeElement?.closest?.(".choice") === this.#classes;
       this.#classes.replaceChildren(...pills);
       if (focused) this.#classes.querySelector("input:checked")?.focus();
     } else {
-      const field = list(choices.map(({ code, title }) => [code ?? "", title]), this.code ?? "", { "aria-label": "Class to explain" });
+      const field = list(choices.map(({ code, title }) => [code ?? "", title]), this.code ?? "", { "aria-label": t`Class to explain` });
       field.onchange = () => this.choose(choices[field.selectedIndex].code);
       this.#classes.replaceChildren(field);
     }

@@ -1,3 +1,5 @@
+import { t } from "./language.js";
+
 /**
  * Downloads a file as a Blob of the server's media type, which the browser may keep on disk, and reports the bytes as they come.
  * `progress(done, total)`; the total is undefined where the server does not tell it, or compresses what it sends.
@@ -18,11 +20,11 @@ export async function answer(url, { signal } = {}) {
     response = await fetch(url, { signal });
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
-    throw new Error(`The file ${name} could not be downloaded: check the connection.`);
+    throw new Error(t`The file ${name} could not be downloaded: check the connection.`);
   }
   if (!response.ok) {
-    const hint = response.status === 404 ? "the file is missing, or the server does not give out files of its kind" : "check the site's files";
-    throw new Error(`The file ${name} could not be downloaded (the server answered ${response.status}): ${hint}.`);
+    const hint = response.status === 404 ? t`the file is missing, or the server does not give out files of its kind` : t`check the site's files`;
+    throw new Error(t`The file ${name} could not be downloaded (the server answered ${response.status}): ${hint}.`);
   }
   return response;
 }
@@ -42,7 +44,7 @@ export async function* received(response, url, { signal, progress }) {
     }
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
-    throw new Error(`The download of ${named(url)} broke off after ${done} bytes: check the connection and try again.`);
+    throw new Error(t`The download of ${named(url)} broke off after ${done} bytes: check the connection and try again.`);
   }
 }
 

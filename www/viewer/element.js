@@ -9,6 +9,8 @@ import { NOTICE } from "./export/words.js";
 import { Fold } from "./fold.js";
 import { Intake } from "./intake.js";
 import { aborted, anyOf, Jobs, unless } from "./jobs.js";
+import { Keeping } from "./keeping.js";
+import { t, written } from "./language.js";
 import { Display } from "./looking/display.js";
 import { Looking } from "./looking/looking.js";
 import { Painter } from "./looking/painter.js";
@@ -30,7 +32,9 @@ const CAUSE_SIDE = 512;
 /** For promises whose failure the page has said already. */
 const heard = () => {};
 
-class PellucidViewer extends HTMLElement {
+export class PellucidViewer extends HTMLElement {
+  static observedAttributes = ["models", "samples", "whole-page"];
+
   #jobs = new Jobs();
   #cases = new Cases({
     slots: () => this.#ready,
@@ -63,14 +67,17 @@ class PellucidViewer extends HTMLElement {
     again: () => this.#explainAgain().catch(heard),
   });
   #looking;
-  #panels = h("div", { class: "panels" });
-  #status = h("p", { class: "status", role: "status", "aria-live": "polite" });
-  #cancel = h("button", { type: "button", class: "quiet cancel", hidden: true, onclick: () => this.#jobs.stop() }, "Cancel");
+  #keeping = new Keeping();
+  #panels = h("div", { class: "panels", part: "panels" });
+  #status = h("p", { class: "status", part: "status", role: "status", "aria-live": "polite" });
+  #cancel = h("button", { type: "button", class: "quiet cancel", hidden: true, onclick: () => this.#jobs.stop() }, t`Cancel`);
   #slots = [];
   /** Aborted when the element leaves the page; undefined while it is in none. */
   #life;
   /** A promise of `{ module, images }`: the compiled program, and the worker for pictures. */
   #program;
+  /** Aborted when another list of models takes the place of the one that is being loaded. */
+  #list;
   /** What is wrong with the viewer as a whole, if anything is. */
   #trouble;
   #picture;
@@ -90,7 +97,7 @@ class PellucidViewer extends HTMLElement {
   constructor() {
     super();
     const style = h("link", { rel: "stylesheet", href: new URL("viewer.css", import.meta.url).href });
-    const results = h("section", { class: "results", "aria-label": "Models" });
+    const results = h("section", { class: "results", part: "results", "aria-label": t`Models` });
     this.#looking = new Looking({
       host: this,
       results,
@@ -103,9 +110,10 @@ class PellucidViewer extends HTMLElement {
     const desk = h("div", { class: "desk" }, this.#looking.tools.element, progress);
     results.append(this.#controls.element, this.#display.element, desk, this.#panels);
     const notice = h("p", { class: "notice" }, NOTICE);
-    const choices = new Fold("Class, method, colours", this.#controls.element, this.#display.element);
+    const choices = new Fold(t`Class, method, colours`, this.#controls.element, this.#display.element);
     const folds = h("div", { class: "folds" }, this.#intake.samples.button, choices.button);
-    const body = h("div", { class: "viewer", hidden: true }, this.#intake.element, folds, results, notice);
+    const foot = h("footer", { class: "foot", part: "notice" }, notice, this.#keeping.element);
+    const body = h("div", { class: "viewer", hidden: true }, this.#intake.element, folds, results, foot);
     // Nobody sees the page before it is dressed.
     style.onload = style.onerror = () => (body.hidden = false);
     this.attachShadow({ mode: "open" }).append(style, body);
@@ -117,7 +125,7 @@ class PellucidViewer extends HTMLElement {
     this.#cases.onopen = (one) => this.#open(one, one.name);
     this.#cases.onwork = (working) => this.toggleAttribute("data-working", working);
     this.#intake.onmodel = (file, sidecar) => this.addModel(file, sidecar).catch(heard);
-    this.#intake.during = (work) => this.#jobs.run("Looking through the files…", work, { signals: [this.#life?.signal] });
+    this.#intake.during = (work) => this.#jobs.run(t`Looking through the files…`, work, { signals: [this.#life?.signal] });
     this.#intake.onrefuse = (text) => this.#intake.showError(text);
     this.#intake.onmask = (file) => this.#looking.readMask(file);
     this.#controls.onchange = () => this.#explainAgain().catch(heard);
@@ -137,6 +145,21 @@ class PellucidViewer extends HTMLElement {
     this.#start(this.#life.signal).catch((error) => cancelled(error) || this.#settle());
   }
 
+  attributeChangedCallback(name, before, value) {
+    if (before === value || !this.#life) return;
+    const { signal } = this.#life;
+    const failed = (error) => cancelled(error) || this.#settle();
+    if (name === "models") {
+      for (const slot of this.#slots.filter(({ source }) => source.url)) this.#remove(slot);
+      this.#trouble = undefined;
+      this.#program.then(() => this.#loadManifest(signal)).then(() => this.#tellReady(), failed);
+    } else if (name === "samples") {
+      this.#intake.clearSamples();
+      this.#intake.offerSamples(this.#sampleCount > 0);
+      this.#drawSamples(signal).catch(failed);
+    } else this.#intake.hint(this);
+  }
+
   disconnectedCallback() {
     queueMicrotask(() => this.isConnected || this.#stop());
   }
@@ -153,15 +176,83 @@ class PellucidViewer extends HTMLElement {
     this.#looks.clear();
   }
 
+  // What a page may ask and set
+
+  get models() {
+    return this.getAttribute("models");
+  }
+
+  set models(url) {
+    if (url === null || url === undefined) this.removeAttribute("models");
+    else this.setAttribute("models", url);
+  }
+
+  get samples() {
+    return this.#sampleCount;
+  }
+
+  set samples(count) {
+    this.setAttribute("samples", String(count));
+  }
+
+  get wholePage() {
+    return this.hasAttribute("whole-page");
+  }
+
+  set wholePage(whole) {
+    this.toggleAttribute("whole-page", Boolean(whole));
+  }
+
+  /** Whether something is being loaded or computed. */
+  get busy() {
+    return this.#jobs.busy;
+  }
+
+  /** What is explained: `{ class, against, method }`, codes of classes (null: each model's own prediction; no margin) and a method as in the event. */
+  get question() {
+    const { code, against, method } = this.#controls.settings;
+    return { class: code, against, method };
+  }
+
+  /** What is not named stays as it is; what is not on offer is not taken. */
+  set question({ class: code, against, method } = {}) {
+    const before = this.#controls.settings;
+    this.#controls.settings = { code: code === undefined ? before.code : code, against: against === undefined ? before.against : against, method: method ?? before.method };
+    this.#explainAgain().catch(heard);
+  }
+
+  /** The models, `[{ name, state, size, classes: [{ code, title }], answer }]`, `answer` as in the event `result` or null. */
+  get results() {
+    return this.#slots.map(({ panel, name, state }) => ({
+      name,
+      state,
+      size: panel.description?.size ?? null,
+      classes: panel.description?.classes.map(({ code, title }) => ({ code, title })) ?? [],
+      answer: panel.prediction ? answer(panel) : null,
+    }));
+  }
+
+  /** Takes away a model by its name; whether there was one. */
+  removeModel(name) {
+    const slot = this.#slots.find((known) => known.name === name);
+    if (slot) this.#remove(slot);
+    return slot !== undefined;
+  }
+
+  /** Takes away all that Pellucid keeps in this browser. */
+  wipe() {
+    return this.#keeping.wipe();
+  }
+
   /** Explains an image: a Blob or File. Anything else is refused in the page, and no earlier image stays beside the answer. */
-  open(blob, name = blob?.name ?? "Image") {
+  open(blob, name = blob?.name ?? t`Image`) {
     return this.#open(isBlob(blob) ? blob : undefined, name);
   }
 
   /** Adds a model: an `.onnx` Blob or File, and the JSON file beside it where there is one. */
   async addModel(file, sidecar) {
-    if (!this.#life) throw new Error("The viewer is not in the page.");
-    const slot = this.#enter(file.name?.replace(/\.onnx$/i, "") || "Model", { blob: file, card: await sidecar?.text() });
+    if (!this.#life) throw new Error(t`The viewer is not in the page.`);
+    const slot = this.#enter(file.name?.replace(/\.onnx$/i, "") || t`Model`, { blob: file, card: await sidecar?.text() });
     await this.#prepare(slot);
   }
 
@@ -175,14 +266,16 @@ class PellucidViewer extends HTMLElement {
 
   /** Program and models come side by side: neither waits for the other before it is needed. */
   async #start(signal) {
-    this.#program = this.#jobs.run("Loading the viewer's program…", (job) => this.#load(job), { signals: [signal], stoppable: false });
+    this.#program = this.#jobs.run(t`Loading the viewer's program…`, (job) => this.#load(job), { signals: [signal], stoppable: false });
     const models = this.#loadManifest(signal);
-    await Promise.all([this.#program.then(() => this.#drawSamples(signal)), models]);
+    this.#program.then(() => this.#drawSamples(signal)).catch(heard);
+    await Promise.all([this.#program, models]);
+    this.#tellReady();
   }
 
   async #load(job) {
     try {
-      const progress = (done, total) => done > 0 && job.say(`Loading the viewer's program: ${megabytes(done, total)}`, { quiet: true });
+      const progress = (done, total) => done > 0 && job.say(t`Loading the viewer's program: ${megabytes(done, total)}`, { quiet: true });
       const module = await compile({ signal: job.signal, progress });
       job.signal.throwIfAborted();
       const images = new WorkerQueue(module);
@@ -191,9 +284,17 @@ class PellucidViewer extends HTMLElement {
       await images.ask("legend", { colours: this.#display.colours, width: 1 }, { signal: job.signal });
       return { module, images };
     } catch (error) {
-      if (!cancelled(error)) this.#trouble = sentence(error);
+      this.#trouble = this.#fault(error) ?? this.#trouble;
       throw error;
     }
+  }
+
+  /** Tells the page what went wrong, and gives it as a sentence; nothing where somebody cancelled. */
+  #fault(error, model = null) {
+    if (cancelled(error)) return undefined;
+    const message = sentence(error);
+    this.#emit("error", { message, model });
+    return message;
   }
 
   get #sampleCount() {
@@ -212,14 +313,16 @@ class PellucidViewer extends HTMLElement {
   // Models
 
   async #loadManifest(signal) {
+    this.#list?.abort(aborted("replaced"));
+    const { signal: until } = (this.#list = new AbortController());
     const attribute = this.getAttribute("models");
     if (attribute === "none") return;
     const url = attribute ? new URL(attribute, document.baseURI) : new URL("../models/manifest.json", import.meta.url);
     try {
-      const listed = await manifest(url.href, { signal });
+      const listed = await manifest(url.href, { signal: anyOf([signal, until]) });
       await this.#fetchAll(listed.map(({ name, ...source }) => this.#enter(name, source)));
     } catch (error) {
-      if (!cancelled(error)) this.#trouble ??= sentence(error);
+      this.#trouble ??= this.#fault(error);
       throw error;
     }
   }
@@ -228,6 +331,7 @@ class PellucidViewer extends HTMLElement {
     const slot = new Slot(name, source, this.#looking.view);
     const { panel } = slot;
     panel.onsnapshot = () => ({ image: this.#name, file: slot.source.blob, opacity: this.#display.opacity, place: this.#display.place, cause: this.#display.cause });
+    panel.onfail = (error) => this.#fault(error, name);
     panel.onpick = (code) => this.#controls.choose(code);
     panel.onremove = () => this.#remove(slot);
     panel.onretry = () => this.#fetchAll([slot]).catch(heard);
@@ -257,16 +361,16 @@ class PellucidViewer extends HTMLElement {
   /** Downloads one model after the other, so that the first one is there early; they are prepared meanwhile. */
   #fetchAll(slots) {
     if (slots.length === 0) return Promise.resolve();
-    return this.#jobs.run("Loading models…", (job) => this.#fetchEach(slots, job), { signals: [this.#life?.signal] });
+    return this.#jobs.run(t`Loading models…`, (job) => this.#fetchEach(slots, job), { signals: [this.#life?.signal] });
   }
 
   async #fetchEach(slots, job) {
     const prepared = [];
     for (const slot of slots) {
       if (slot.life.aborted) continue;
-      const place = this.#slots.length > 1 ? `model ${this.#slots.indexOf(slot) + 1} of ${this.#slots.length}` : "the model";
+      const place = this.#slots.length > 1 ? t`model ${this.#slots.indexOf(slot) + 1} of ${this.#slots.length}` : t`the model`;
       try {
-        await slot.load(job.signal, (words, how) => job.say(`Loading ${place}: ${slot.name}, ${words}`, how));
+        await slot.load(job.signal, (words, how) => job.say(t`Loading ${place}: ${slot.name}, ${words}`, how));
       } catch {
         continue;
       }
@@ -285,7 +389,7 @@ class PellucidViewer extends HTMLElement {
       this.#elapsed = undefined;
       await this.#present(slot, anyOf([this.#run.signal, job.signal]));
     };
-    return this.#jobs.run(`Preparing ${place}: ${slot.name}`, work, { signals: [this.#life?.signal, slot.life] });
+    return this.#jobs.run(t`Preparing ${place}: ${slot.name}`, work, { signals: [this.#life?.signal, slot.life] });
   }
 
   #collectClasses() {
@@ -314,7 +418,7 @@ class PellucidViewer extends HTMLElement {
   /** What the person opened; what goes wrong is said in the page, and told to whoever waits for the promise. */
   #open(source, name) {
     this.#intake.showError();
-    const done = this.#compute("Reading the image…", (job) => this.#read(source, name, job));
+    const done = this.#compute(t`Reading the image…`, (job) => this.#read(source, name, job));
     done.catch(heard);
     return done;
   }
@@ -336,9 +440,9 @@ class PellucidViewer extends HTMLElement {
     const { signal } = job;
     this.#picture = undefined;
     try {
-      if (!source) throw new Error("What the page was given to open is no file: it takes a Blob or File with an image.");
+      if (!source) throw new Error(t`What the page was given to open is no file: it takes a Blob or File with an image.`);
       const blob = source instanceof Case ? await unless(signal, source.blob()) : source;
-      const { images } = await unless(signal, this.#program ?? Promise.reject(new Error("The viewer is not in the page.")));
+      const { images } = await unless(signal, this.#program ?? Promise.reject(new Error(t`The viewer is not in the page.`)));
       const request = isBlob(blob) ? { blob } : { phantom: source.phantom, size: SAMPLE_SIDE };
       const opened = await images.ask("open", request, { signal, keep: true });
       this.#looks.clear();
@@ -357,13 +461,14 @@ class PellucidViewer extends HTMLElement {
       if (!cancelled(error)) this.#refuse(sentence(error), source);
       throw error;
     }
-    job.say("Classifying…");
+    job.say(t`Classifying…`);
     await Promise.all(this.#ready.map((slot) => this.#present(slot, signal)));
     signal.throwIfAborted();
   }
 
   /** What could not be opened must not stand beside the answers to something else. */
   #refuse(text, source) {
+    this.#emit("error", { message: text, model: null });
     for (const { panel } of this.#ready) {
       panel.clear();
       panel.rest();
@@ -393,7 +498,7 @@ class PellucidViewer extends HTMLElement {
     const { model, panel, opened } = slot;
     const [run, source] = [this.#run, this.#source];
     panel.clear();
-    panel.stage("Classifying", null);
+    panel.stage(t`Classifying`, null);
     try {
       const look = await this.#look(panel.description.input);
       signal.throwIfAborted();
@@ -401,6 +506,7 @@ class PellucidViewer extends HTMLElement {
       panel.showSight(look);
       const prediction = await model.classify(look.tensor, { signal });
       panel.showPrediction(prediction);
+      this.#emit("result", answer(panel));
       if (source instanceof Case) this.#cases.tell(source, opened, { prediction });
       await this.#explain(slot, signal);
     } catch (error) {
@@ -415,8 +521,8 @@ class PellucidViewer extends HTMLElement {
     const { description, prediction } = panel;
     const { methods } = this.#controls;
     const index = panel.classFor(this.#controls.code);
-    if (index === null) return panel.withoutMap("The model's answer is not a number: it may be damaged, or its settings wrong.");
-    if (index < 0) return panel.withoutMap("This model does not know the chosen class.");
+    if (index === null) return panel.withoutMap(t`The model's answer is not a number: it may be damaged, or its settings wrong.`);
+    if (index < 0) return panel.withoutMap(t`This model does not know the chosen class.`);
     if (description.noGradient && methods.name !== "occlusion") return panel.withoutMap(sentence(description.noGradient));
     let question;
     try {
@@ -425,8 +531,12 @@ class PellucidViewer extends HTMLElement {
       return panel.withoutMap(sentence(error));
     }
     const called = methods.answer;
-    panel.stage(methods.long ? called : "Computing saliency", null);
-    const progress = ({ done, total }) => methods.long && panel.stage(`${called}: ${done} of ${total}`, done / total);
+    panel.stage(methods.long ? called : t`Computing saliency`, null);
+    const progress = ({ done, total }) => {
+      if (!methods.long) return;
+      panel.stage(t`${called}: ${done} of ${total}`, done / total);
+      this.#emit("progress", { text: called, busy: true, model: panel.name, done, total });
+    };
     let answer;
     slot.asking += 1;
     try {
@@ -439,6 +549,17 @@ class PellucidViewer extends HTMLElement {
     signal.throwIfAborted();
     await this.#looking.show(slot);
     this.#tell(panel, question, answer, prediction);
+  }
+
+  /** An event of the element's own, which does not bubble: `error` and `progress` mean other things higher up. */
+  #emit(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+
+  /** The program and the models are there, as far as they could be opened. */
+  #tellReady() {
+    this.#emit("ready", { models: this.#ready.map(({ name }) => name) });
+    this.#keeping.show();
   }
 
   /** Tells the page what was computed. */
@@ -466,7 +587,7 @@ class PellucidViewer extends HTMLElement {
         }
       }
     };
-    await this.#compute("Computing saliency…", ({ signal }) =>
+    await this.#compute(t`Computing saliency…`, ({ signal }) =>
       Promise.all(this.#ready.map((slot) => (slot.panel.prediction ? explain(slot, signal) : this.#present(slot, signal)))),
     );
   }
@@ -484,6 +605,7 @@ class PellucidViewer extends HTMLElement {
   #showJob(job, quiet) {
     this.toggleAttribute("data-busy", this.#jobs.busy);
     this.#cancel.hidden = !this.#jobs.stoppable;
+    this.#emit("progress", { text: job?.text ?? "", busy: this.#jobs.busy, model: null, done: null, total: null });
     if (job) this.#say(job.text, { quiet });
     else this.#settle();
   }
@@ -491,18 +613,18 @@ class PellucidViewer extends HTMLElement {
   /** Says that all is done, and what came out. */
   #settle() {
     if (this.#trouble) return this.#say(this.#trouble);
-    if (this.#jobs.stopped) return this.#say("Cancelled.");
+    if (this.#jobs.stopped) return this.#say(t`Cancelled.`);
     const answers = this.#slots.flatMap(({ panel }) => {
       if (!panel.prediction || panel.prediction.predicted === null) return [];
       const { predicted } = panel.prediction;
       return [`${panel.name}: ${panel.description.classes[predicted].title}, ${said(panel.prediction, predicted)}`];
     });
     if (answers.length === 0) {
-      if (this.#slots.length === 0) return this.#say("No models are installed beside this page: add your own.");
-      return this.#say(this.#ready.length > 0 ? "Ready: give it an image." : "No model could be opened.");
+      if (this.#slots.length === 0) return this.#say(t`No models are installed beside this page: add your own.`);
+      return this.#say(this.#ready.length > 0 ? t`Ready: give it an image.` : t`No model could be opened.`);
     }
-    const time = this.#elapsed === undefined ? "" : ` in ${(this.#elapsed / 1000).toFixed(1)} s`;
-    this.#say(`Computed on this device${time}.`);
+    const time = this.#elapsed === undefined ? "" : t` in ${written((this.#elapsed / 1000).toFixed(1))} s`;
+    this.#say(t`Computed on this device${time}.`);
     // The panels show the answers; a screen reader is told them.
     this.#status.prepend(h("span", { class: "unseen" }, `${answers.join("; ")}. `));
   }
@@ -512,6 +634,13 @@ class PellucidViewer extends HTMLElement {
     this.#status.setAttribute("aria-live", quiet ? "off" : "polite");
     this.#status.textContent = text;
   }
+}
+
+/** What a model says of the image. */
+function answer({ name, description, prediction }) {
+  const { logits, probabilities, predicted } = prediction;
+  const classes = description.classes.map(({ code, title }, index) => ({ code, title, score: logits[index], probability: probabilities?.[index] ?? null }));
+  return { model: name, predicted: predicted === null ? null : description.classes[predicted].code, classes };
 }
 
 // A second copy of this module, under another address, finds the element defined and leaves it so.

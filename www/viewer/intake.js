@@ -2,6 +2,7 @@ import { dropped, picked, sorted } from "./cases/gather.js";
 import { draw, h, icon } from "./dom.js";
 import { Fold } from "./fold.js";
 import { unless } from "./jobs.js";
+import { t } from "./language.js";
 import { cancelled, sentence, visible } from "./words.js";
 
 /** So many names are told of what was left out. */
@@ -22,7 +23,7 @@ export class Intake {
   onrefuse;
   during;
 
-  #samples = h("ul", { class: "samples", "aria-label": "Sample images" });
+  #samples = h("ul", { class: "samples", "aria-label": t`Sample images` });
   #thumbnail = h("canvas", { class: "thumbnail", "aria-hidden": "true" });
   #name = h("span", { class: "name" });
   #size = h("span", { class: "size" });
@@ -37,17 +38,17 @@ export class Intake {
     const image = h("input", { type: "file", accept: "image/*,.zip,application/zip", multiple: true, hidden: true, class: "image-file", onchange: () => this.#take(image) });
     const model = h("input", { type: "file", accept: ".onnx,.json", multiple: true, hidden: true, class: "model-file", onchange: () => this.#take(model) });
     const folder = h("input", { type: "file", webkitdirectory: true, hidden: true, class: "folder-file", onchange: () => this.#take(folder) });
-    const pick = h("button", { type: "button", class: "primary", onclick: () => image.click() }, "Choose images");
-    const pickFolder = h("button", { type: "button", class: "quiet folder", onclick: () => folder.click() }, "or a whole folder");
+    const pick = h("button", { type: "button", class: "primary", part: "choose", onclick: () => image.click() }, t`Choose images`);
+    const pickFolder = h("button", { type: "button", class: "quiet folder", onclick: () => folder.click() }, t`or a whole folder`);
     const picture = icon("M4 5h16v14H4z", "M4 16l5-5 4 4 2.500-2.500L20 17", "M15.500 9.500h.01");
-    this.addModel = h("button", { type: "button", class: "add", onclick: () => model.click() }, icon("M12 5v14", "M5 12h14"), h("span", {}, "Add your own model"), h("small", {}, "an .onnx file, with its .json if it has one"));
-    const sampling = h("div", { class: "sampling" }, h("h3", {}, "Or try a drawn sample"), this.#samples);
-    this.samples = new Fold("Drawn samples", sampling);
+    this.addModel = h("button", { type: "button", class: "add", onclick: () => model.click() }, icon("M12 5v14", "M5 12h14"), h("span", {}, t`Add your own model`), h("small", {}, t`an .onnx file, with its .json if it has one`));
+    const sampling = h("div", { class: "sampling" }, h("h3", {}, t`Or try a drawn sample`), this.#samples);
+    this.samples = new Fold(t`Drawn samples`, sampling);
     this.samples.set(true);
     this.element = h(
       "section",
-      { class: "intake", "aria-label": "Image" },
-      h("div", { class: "drop" }, picture, pick, this.#hint, pickFolder, image, folder, model),
+      { class: "intake", part: "intake", "aria-label": t`Image` },
+      h("div", { class: "drop", part: "drop" }, picture, pick, this.#hint, pickFolder, image, folder, model),
       this.#error,
       this.#left,
       this.#current,
@@ -61,7 +62,7 @@ export class Intake {
    * `signal` ends it.
    */
   listen(viewer, signal) {
-    this.#hint.textContent = viewer.hasAttribute("whole-page") ? "or drop or paste some anywhere on this page, zip archives too" : "or drop some here, zip archives too";
+    this.hint(viewer);
     let depth = 0;
     const over = (on) => this.element.toggleAttribute("data-over", on);
     const isMine = (event) => {
@@ -91,14 +92,19 @@ export class Intake {
         event.preventDefault();
         const isMask = event.composedPath().some((element) => element.dataset?.takes === "mask");
         if (isMask && event.dataTransfer.files.length === 1) return this.onmask?.(event.dataTransfer.files[0]);
-        this.#gather(dropped(event.dataTransfer), "Nothing to open was dropped: drop a file, such as an image saved on this device.");
+        this.#gather(dropped(event.dataTransfer), t`Nothing to open was dropped: drop a file, such as an image saved on this device.`);
       },
       paste: (event) => {
         if (event.defaultPrevented || !isMine(event)) return;
-        this.#gather(picked(event.clipboardData.files), "There is no image in the clipboard: copy an image, not its address.");
+        this.#gather(picked(event.clipboardData.files), t`There is no image in the clipboard: copy an image, not its address.`);
       },
     };
     for (const [name, listener] of Object.entries(listeners)) document.addEventListener(name, listener, { signal });
+  }
+
+  /** Says where images may be dropped. */
+  hint(viewer) {
+    this.#hint.textContent = viewer.hasAttribute("whole-page") ? t`or drop or paste some anywhere on this page, zip archives too` : t`or drop some here, zip archives too`;
   }
 
   /** Whether there are samples to choose from at all. */
@@ -110,15 +116,19 @@ export class Intake {
   addSample(phantom, pixels, truth) {
     const canvas = h("canvas", { "aria-hidden": "true" });
     draw(canvas, pixels);
-    const name = `Sample ${phantom + 1}: ${truth}`;
+    const name = t`Sample ${phantom + 1}: ${truth}`;
     const button = h("button", { type: "button", title: name, "aria-label": name, "aria-pressed": "false", onclick: () => this.onsample?.(phantom, name) }, canvas, h("small", {}, truth));
     button.dataset.phantom = phantom;
     this.#samples.append(h("li", {}, button));
   }
 
+  clearSamples() {
+    this.#samples.replaceChildren();
+  }
+
   /** Forgets samples and image. */
   clear() {
-    this.#samples.replaceChildren();
+    this.clearSamples();
     this.showNoImage();
     this.showError();
   }
@@ -126,7 +136,7 @@ export class Intake {
   /** Shows which image is open, and what is odd about its file; `phantom` is a sample's number. */
   showImage(name, { width, height, note }, pixels, phantom) {
     this.#name.textContent = visible(name);
-    this.#size.textContent = `${width}×${height} pixels`;
+    this.#size.textContent = t`${width}×${height} pixels`;
     this.#note.textContent = note ? sentence(note) : "";
     draw(this.#thumbnail, pixels);
     // Room for the picture: the way to the samples stays.
@@ -160,14 +170,22 @@ export class Intake {
 
   /** Takes files, or a promise of them; with none of them, `ifNone` says why nothing comes of it. */
   #gather(files, ifNone) {
-    this.during(({ signal }) => this.#sort(files, ifNone, signal)).catch((error) => cancelled(error) || this.onrefuse?.(sentence(error)));
+    this.#left.hidden = true;
+    this.during(({ signal }) => this.#sort(files, ifNone, signal))
+      // A session waits until nothing goes on, looking through files included.
+      .then((found) => found && this.#hand(found))
+      .catch((error) => cancelled(error) || this.onrefuse?.(sentence(error)));
   }
 
   async #sort(given, ifNone, signal) {
-    this.#left.hidden = true;
     const files = await unless(signal, Promise.resolve(given));
-    if (files.length === 0) return ifNone && this.onrefuse?.(ifNone);
-    const { models, cards, images, left, beyond, session } = await unless(signal, sorted(files));
+    if (files.length > 0) return unless(signal, sorted(files));
+    if (ifNone) this.onrefuse?.(ifNone);
+    return undefined;
+  }
+
+  /** Hands on what was found, to those who use it. */
+  async #hand({ models, cards, images, left, beyond, session }) {
     // First: the images beside it may be those that it asks for.
     if (session) await this.onsession?.(session);
     for (const model of models) {
@@ -176,17 +194,17 @@ export class Intake {
     }
     this.#tellLeft(left, beyond);
     if (images.length > 0) await this.onimages?.(images);
-    else if (models.length === 0 && cards.length > 0) this.onrefuse?.("A .json file describes a model: give it together with its .onnx file.");
-    else if (models.length === 0 && !session) this.onrefuse?.("There is no image in this folder.");
+    else if (models.length === 0 && cards.length > 0) this.onrefuse?.(t`A .json file describes a model: give it together with its .onnx file.`);
+    else if (models.length === 0 && !session) this.onrefuse?.(t`There is no image in this folder.`);
   }
 
   /** What was given and is not among the images is named. */
   #tellLeft(left, beyond) {
     const names = left.slice(0, NAMED).map((path) => visible(path.split("/").pop()));
-    const more = left.length > NAMED ? ` and ${left.length - NAMED} more` : "";
+    const more = left.length > NAMED ? t` and ${left.length - NAMED} more` : "";
     const told = [
-      left.length > 0 && `Left out, since they are no images: ${names.join(", ")}${more}.`,
-      beyond > 0 && `Left out, since 1000 images are taken at a time: the last ${beyond}.`,
+      left.length > 0 && t`Left out, since they are no images: ${names.join(", ")}${more}.`,
+      beyond > 0 && t`Left out, since 1000 images are taken at a time: the last ${beyond}.`,
     ].filter(Boolean);
     this.#left.textContent = told.join(" ");
     this.#left.hidden = told.length === 0;

@@ -1,6 +1,7 @@
 import { h, list } from "./dom.js";
+import { t } from "./language.js";
 
-const BASELINES = [["black", "black"], ["white", "white"], ["value:0.5", "grey"], ["blur:10", "the image blurred"]];
+const BASELINES = [["black", t`black`], ["white", t`white`], ["value:0.5", t`grey`], ["blur:10", t`the image blurred`]];
 const shares = (values) => values.map((value) => [value, `${Math.round(value * 100)} %`]);
 const counts = (values) => values.map((value) => [value, String(value)]);
 
@@ -9,26 +10,26 @@ const counts = (values) => values.map((value) => [value, String(value)]);
  * their parameters with what may be chosen and what is usual.
  */
 const METHODS = {
-  gradient: { label: "Gradient", answer: "Saliency" },
-  "input-x-gradient": { label: "Input × gradient", hint: "The gradient times what the network is fed", answer: "Input × gradient" },
+  gradient: { label: t`Gradient`, answer: t`Saliency` },
+  "input-x-gradient": { label: t`Input × gradient`, hint: t`The gradient times what the network is fed`, answer: t`Input × gradient` },
   smoothgrad: {
-    label: "SmoothGrad",
-    hint: "The mean gradient of noisy copies of the image",
-    answer: "SmoothGrad",
-    parameters: { samples: { label: "copies", choices: counts([10, 25, 50, 100]), usual: 25 }, sigma: { label: "noise", choices: shares([0.05, 0.1, 0.15, 0.2, 0.3]), usual: 0.15 } },
+    label: t`SmoothGrad`,
+    hint: t`The mean gradient of noisy copies of the image`,
+    answer: t`SmoothGrad`,
+    parameters: { samples: { label: t`copies`, choices: counts([10, 25, 50, 100]), usual: 25 }, sigma: { label: t`noise`, choices: shares([0.05, 0.1, 0.15, 0.2, 0.3]), usual: 0.15 } },
   },
   "integrated-gradients": {
-    label: "Integrated gradients",
-    hint: "What each pixel adds to the score on the way from an image that shows nothing",
-    answer: "Integrated gradients",
-    parameters: { steps: { label: "steps", choices: counts([20, 50, 100, 200]), usual: 50 }, baseline: { label: "from", choices: BASELINES, usual: "black" } },
+    label: t`Integrated gradients`,
+    hint: t`What each pixel adds to the score on the way from an image that shows nothing`,
+    answer: t`Integrated gradients`,
+    parameters: { steps: { label: t`steps`, choices: counts([20, 50, 100, 200]), usual: 50 }, baseline: { label: t`from`, choices: BASELINES, usual: "black" } },
   },
-  "grad-cam": { label: "Grad-CAM", hint: "Where the network's deepest features speak for the class", answer: "Grad-CAM" },
+  "grad-cam": { label: t`Grad-CAM`, hint: t`Where the network's deepest features speak for the class`, answer: t`Grad-CAM` },
   occlusion: {
-    label: "Occlusion",
-    hint: "How the score falls when a square of the image is covered",
-    answer: "Occlusion",
-    parameters: { window: { label: "square", choices: shares([0.06, 0.12, 0.22, 0.33]), usual: 0.22 }, baseline: { label: "covered with", choices: BASELINES, usual: "value:0.5" } },
+    label: t`Occlusion`,
+    hint: t`How the score falls when a square of the image is covered`,
+    answer: t`Occlusion`,
+    parameters: { window: { label: t`square`, choices: shares([0.06, 0.12, 0.22, 0.33]), usual: 0.22 }, baseline: { label: t`covered with`, choices: BASELINES, usual: "value:0.5" } },
   },
 };
 
@@ -43,13 +44,13 @@ export class Methods {
   #names;
 
   constructor() {
-    const names = (this.#names = list(Object.entries(METHODS).map(([name, { label }]) => [name, label]), this.#name, { "aria-label": "Method" }));
+    const names = (this.#names = list(Object.entries(METHODS).map(([name, { label }]) => [name, label]), this.#name, { "aria-label": t`Method` }));
     names.onchange = () => {
       this.#name = names.value;
       this.#offer();
       this.onchange();
     };
-    this.element = h("div", { class: "control methods" }, h("label", {}, h("span", { class: "label", "aria-hidden": "true" }, "Method"), names), this.#parameters, this.#hint);
+    this.element = h("div", { class: "control methods" }, h("label", {}, h("span", { class: "label", "aria-hidden": "true" }, t`Method`), names), this.#parameters, this.#hint);
   }
 
   get name() {

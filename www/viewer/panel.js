@@ -1,6 +1,7 @@
 import { draw, h, icon } from "./dom.js";
 import { Bars } from "./bars.js";
 import { Take } from "./export/take.js";
+import { t } from "./language.js";
 import { edges } from "./looking/edges.js";
 import { histogram } from "./looking/histogram.js";
 import { mapPixel, Plate } from "./looking/plate.js";
@@ -16,33 +17,33 @@ function duplicate(canvas) {
   return copy;
 }
 
-const HINT = "Point at the image, tap it, or press arrow keys on it to read the map's values.";
+const HINT = t`Point at the image, tap it, or press arrow keys on it to read the map's values.`;
 
 /** Aspects of a picture that a plate takes; narrower and wider ones leave room at their sides. */
 const [NARROWEST, WIDEST] = [0.8, 1.6];
 
 const FLAGS = {
-  non_finite: "Some values are not numbers; they are shown as zero.",
-  all_zero: "Nothing of the kind that is shown is in this map.",
-  tiny: "The map's values are tiny: what is shown at full contrast may be rounding noise.",
+  non_finite: t`Some values are not numbers; they are shown as zero.`,
+  all_zero: t`Nothing of the kind that is shown is in this map.`,
+  tiny: t`The map's values are tiny: what is shown at full contrast may be rounding noise.`,
 };
 
 /** One model on the page: its name, its saliency over the picture, its probabilities. */
 export class Panel {
   #picture = h("canvas", { class: "picture", "aria-hidden": "true" });
-  #map = h("canvas", { class: "map", "data-over": "crop", role: "img", "aria-label": "No saliency yet" });
+  #map = h("canvas", { class: "map", "data-over": "crop", role: "img", "aria-label": t`No saliency yet` });
   #cause = h("canvas", { class: "cause", "data-over": "crop", "aria-hidden": "true" });
   #legend = h("canvas", { class: "legend", role: "img" });
   #ends = h("span", { class: "ends", "aria-hidden": "true" });
   /** What the bar's numbers are. */
   #how = h("span", { class: "how" });
-  #bar = h("progress", { hidden: true, "aria-label": "Progress" });
+  #bar = h("progress", { hidden: true, "aria-label": t`Progress` });
   #word = h("span", { class: "word" });
-  #again = h("button", { type: "button", class: "quiet", hidden: true, onclick: () => this.onretry?.() }, "Try again");
+  #again = h("button", { type: "button", class: "quiet", hidden: true, onclick: () => this.onretry?.() }, t`Try again`);
   #caption = h("p", { class: "caption" });
   #reading = h("p", { class: "reading" });
   #share = h("p", { class: "note share-inside", "aria-live": "polite", hidden: true });
-  #figures = h("details", { class: "figures", hidden: true }, h("summary", {}, "Distribution of the map"));
+  #figures = h("details", { class: "figures", hidden: true }, h("summary", {}, t`Distribution of the map`));
   #note = h("p", { class: "note", hidden: true });
   #bars = new Bars();
   #settings = h("div", { class: "settings-of" });
@@ -78,6 +79,7 @@ export class Panel {
   onpick;
   onremove;
   onretry;
+  onfail;
   onsettings;
   onenlarge;
   /** Asked for what the panel itself does not know of what it shows: `{ image, file, opacity, place, cause }`. */
@@ -85,22 +87,22 @@ export class Panel {
 
   constructor(name, view) {
     this.name = name;
-    const keys = "Arrow keys move the cross-hair, plus and minus zoom, 0 shows the whole picture, H held hides the map";
-    this.plates = [new Plate(view, `Image of ${name}. ${keys}`), new Plate(view, `Map of ${name}. ${keys}`)];
+    const keys = t`Arrow keys move the cross-hair, plus and minus zoom, 0 shows the whole picture, H held hides the map`;
+    this.plates = [new Plate(view, t`Image of ${name}. ${keys}`), new Plate(view, t`Map of ${name}. ${keys}`)];
     const [front, side] = this.plates;
     front.put(this.#picture, this.#map, this.#cause);
     side.element.classList.add("side");
     const larger = icon(...LARGER);
-    const enlarge = { type: "button", class: "enlarge", title: `Show ${name} on the full screen`, "aria-label": `Enlarge ${name}`, onclick: () => this.onenlarge?.() };
-    this.#sides = h("div", { class: "plates" }, front.element, side.element, h("button", enlarge, larger), h("div", { class: "stage" }, this.#word, this.#bar, this.#again));
+    const enlarge = { type: "button", class: "enlarge", title: t`Show ${name} on the full screen`, "aria-label": t`Enlarge ${name}`, onclick: () => this.onenlarge?.() };
+    this.#sides = h("div", { class: "plates", part: "pictures" }, front.element, side.element, h("button", enlarge, larger), h("div", { class: "stage" }, this.#word, this.#bar, this.#again));
     this.#bars.onpick = (code) => this.onpick?.(code);
     this.#figures.ontoggle = () => this.#drawFigures();
     const close = icon("M6 6l12 12", "M18 6L6 18");
-    const remove = { type: "button", class: "remove", title: `Remove ${name}`, "aria-label": `Remove ${name}`, onclick: () => this.onremove?.() };
+    const remove = { type: "button", class: "remove", title: t`Remove ${name}`, "aria-label": t`Remove ${name}`, onclick: () => this.onremove?.() };
     this.#take = new Take(name, () => this.snapshot());
     this.element = h(
       "article",
-      { class: "panel", "aria-label": name },
+      { class: "panel", part: "panel", "aria-label": name },
       h("header", {}, h("div", {}, h("h3", {}, name), this.#about), h("button", remove, close)),
       this.#sides,
       this.#reading,
@@ -113,7 +115,7 @@ export class Panel {
       this.#settings,
       this.#refused,
     );
-    this.stage("Waiting");
+    this.stage(t`Waiting`);
   }
 
   /** Says what is going on, over the plate; `fraction` moves the bar, `null` lets it wander. No words: nothing is. */
@@ -131,8 +133,9 @@ export class Panel {
   /** Says what went wrong, in place of the picture. */
   fail(error, { retry = false } = {}) {
     this.stage("");
+    this.onfail?.(error);
     this.#word.setAttribute("role", "alert");
-    this.#word.textContent = cancelled(error) ? "Cancelled." : sentence(error);
+    this.#word.textContent = cancelled(error) ? t`Cancelled.` : sentence(error);
     this.#word.parentElement.hidden = false;
     this.element.toggleAttribute("data-failed", !cancelled(error));
     this.#again.hidden = !retry;
@@ -142,7 +145,7 @@ export class Panel {
   describe(description) {
     this.description = description;
     this.element.removeAttribute("data-failed");
-    this.#about.textContent = description.training || `${description.size}×${description.size} pixels, ${description.classes.length} classes`;
+    this.#about.textContent = description.training || t`${description.size}×${description.size} pixels, ${description.classes.length} classes`;
     this.#assume();
     this.rest();
   }
@@ -159,13 +162,13 @@ export class Panel {
 
   /** Says why settings were not taken; those before them still hold. */
   refuseSettings(error) {
-    this.#refused.textContent = error ? `These settings do not fit the model, and the former ones stay: ${sentence(error)}` : "";
+    this.#refused.textContent = error ? t`These settings do not fit the model, and the former ones stay: ${sentence(error)}` : "";
     this.#refused.hidden = !error;
   }
 
   /** The model waits for an image. */
   rest() {
-    this.stage("Ready for an image");
+    this.stage(t`Ready for an image`);
   }
 
   /** Takes the former image's answers away. */
@@ -192,7 +195,7 @@ export class Panel {
     this.#caption.textContent = "";
     this.#share.hidden = true;
     this.#figures.hidden = true;
-    this.#map.setAttribute("aria-label", "No saliency yet");
+    this.#map.setAttribute("aria-label", t`No saliency yet`);
     for (const plate of this.plates) plate.contour = "";
   }
 
@@ -234,11 +237,11 @@ export class Panel {
     this.explained = index;
     this.map = map;
     const title = (which) => this.description.classes[which].title;
-    const than = against === null ? "" : ` rather than ${title(against)}`;
+    const than = against === null ? "" : t` rather than ${title(against)}`;
     this.#remark = remark;
     this.#flag = undefined;
-    this.#caption.replaceChildren(`${words} for `, h("strong", {}, title(index)), than);
-    this.#map.setAttribute("aria-label", `Where ${this.name} looks for ${title(index)}${than}`);
+    this.#caption.replaceChildren(t`${words} for `, h("strong", {}, title(index)), than);
+    this.#map.setAttribute("aria-label", t`Where ${this.name} looks for ${title(index)}${than}`);
     this.#figures.hidden = false;
     this.#drawFigures();
     this.#drawBars();
@@ -266,7 +269,7 @@ export class Panel {
     this.#painted = { scale, signed, how };
     const ends = signed ? [-scale, 0, scale] : [0, scale / 2, scale];
     this.#ends.replaceChildren(...ends.map((value) => h("span", {}, number(value))));
-    this.#legend.setAttribute("aria-label", `Colours from ${number(ends[0])} to ${number(scale)}`);
+    this.#legend.setAttribute("aria-label", t`Colours from ${number(ends[0])} to ${number(scale)}`);
     this.#how.textContent = how;
     this.#flag = FLAGS[flag];
     this.#sayNotes();
@@ -305,9 +308,9 @@ export class Panel {
     if (!this.sight) return where;
     const { crop, grid } = this.sight;
     const at = mapPixel(place, crop, grid);
-    if (!at) return `${where}: outside what the network sees`;
+    if (!at) return t`${where}: outside what the network sees`;
     if (!this.map) return where;
-    return `${where} · map ${at.x}, ${at.y}: raw value ${number(this.map[at.y * grid + at.x], 6)}`;
+    return t`${where} · map ${at.x}, ${at.y}: raw value ${number(this.map[at.y * grid + at.x], 6)}`;
   }
 
   /** A region, a byte for each pixel of the map, and what it holds in words; nothing takes both away. */

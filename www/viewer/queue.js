@@ -1,27 +1,30 @@
 import { aborted } from "./jobs.js";
+import { t } from "./language.js";
 
 /**
  * The page's side of one Web Worker: a queue of requests, each answered by a promise, each cancellable.
  *
- * A request that waits is cancelled by not sending it. A request that runs cannot be interrupted: its promise is rejected at
- * once and its answer thrown away; if the worker has not come free within a moment, it is replaced. A worker whose
+ * A request that waits is cancelled by not sending it. A request that runs cannot be interrupted from outside: its promise is rejected at
+ * once and its answer thrown away; if the worker has not come free within a moment, it is ended in the middle of its work and replaced. A worker whose
  * WebAssembly has trapped is replaced as well. After a replacement the requests marked as `keep` are sent again, so that
  * the new worker holds what the old one held.
  */
 
-/** Milliseconds for which a cancelled request may go on before its worker is replaced. */
+/** Milliseconds for which a cancelled request may go on before its worker is replaced: for one that is as good as done that is quicker. */
 const PATIENCE = 1500;
+/** The same for one that takes many runs of the network, which has told how far it is. */
+const IMPATIENCE = 100;
 
 /** A policy that forbids workers does not tell the page so: it looks as if the script were missing. */
-const WHY_NOT = "load the page anew, and see that its Content-Security-Policy allows workers from its own origin (worker-src 'self').";
+const WHY_NOT = t`load the page anew, and see that its Content-Security-Policy allows workers from its own origin (worker-src 'self').`;
 
 /** Why the browser did not even try to start a worker. */
 function unavailable(error) {
   const { origin } = new URL(import.meta.url);
   if (origin !== location.origin) {
-    return new Error(`The viewer's files lie at ${origin}, and a page may start workers of its own origin only (${location.origin}): put them there.`);
+    return new Error(t`The viewer's files lie at ${origin}, and a page may start workers of its own origin only (${location.origin}): put them there.`);
   }
-  return new Error(`The viewer's worker could not be started (${error.message}): ${WHY_NOT}`);
+  return new Error(t`The viewer's worker could not be started (${error.message}): ${WHY_NOT}`);
 }
 
 export class WorkerQueue {
@@ -81,7 +84,7 @@ export class WorkerQueue {
     this.#worker.onmessage = ({ data }) => this.#answer(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      this.#answer({ id: this.#running?.id, error: event.message || "its script could not be loaded", fatal: { bytes: 0 } });
+      this.#answer({ id: this.#running?.id, error: event.message || t`its script could not be loaded`, fatal: { bytes: 0 } });
     };
     const again = [["start", { module: this.#module }], ...this.#kept];
     this.#queue.unshift(...again.map(([name, request]) => this.#silent(name, request)));
@@ -103,7 +106,10 @@ export class WorkerQueue {
   #answer({ id, result, error, fatal, progress }) {
     const job = this.#running;
     if (!job || job.id !== id) return;
-    if (progress) return job.progress?.(progress);
+    if (progress) {
+      job.long = progress.total > 1;
+      return job.progress?.(progress);
+    }
     this.#running = undefined;
     clearTimeout(this.#patience);
     if (error === undefined) {
@@ -114,7 +120,7 @@ export class WorkerQueue {
       // What a new worker chokes on is not given to the next one.
       if (job.again) this.#kept.delete(job.name);
     }
-    if (error !== undefined && job.name === "start") this.#giveUp(new Error(`The viewer's worker could not be started (${error}): ${WHY_NOT}`));
+    if (error !== undefined && job.name === "start") this.#giveUp(new Error(t`The viewer's worker could not be started (${error}): ${WHY_NOT}`));
     else if (fatal) this.#replace();
     else this.#next();
   }
@@ -129,7 +135,7 @@ export class WorkerQueue {
     job.reject(reason);
     if (job === this.#running) {
       clearTimeout(this.#patience);
-      this.#patience = setTimeout(() => this.#replace(), PATIENCE);
+      this.#patience = setTimeout(() => this.#replace(), job.long ? IMPATIENCE : PATIENCE);
     } else {
       this.#queue = this.#queue.filter((waiting) => waiting !== job);
     }
@@ -147,9 +153,9 @@ const MUCH_MEMORY = 1.5e9;
 
 /** What browsers write of why WebAssembly stopped, none like the other, and what it means. */
 const REASONS = [
-  [/unreachable/i, "it met something that the viewer was not made for"],
-  [/stack|recursion/i, "it went too deep"],
-  [/bounds|range|memory/i, "it reached beyond its memory"],
+  [/unreachable/i, t`it met something that the viewer was not made for`],
+  [/stack|recursion/i, t`it went too deep`],
+  [/bounds|range|memory/i, t`it reached beyond its memory`],
 ];
 
 /** Why it stopped, in plain words; what is none of these reasons is told as it is. */
@@ -160,8 +166,8 @@ export class Trap extends Error {
   constructor(why, bytes) {
     super(
       bytes > MUCH_MEMORY
-        ? "The computation ran out of memory and was restarted: close other tabs, or use a smaller image or model."
-        : `The computation stopped unexpectedly (${inWords(why)}) and was restarted: try again, or use another image or model.`,
+        ? t`The computation ran out of memory and was restarted: close other tabs, or use a smaller image or model.`
+        : t`The computation stopped unexpectedly (${inWords(why)}) and was restarted: try again, or use another image or model.`,
     );
   }
 }

@@ -1,4 +1,5 @@
 import { h, list } from "./dom.js";
+import { t } from "./language.js";
 
 const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 /** A grey network's: the averages of the three. */
@@ -6,19 +7,19 @@ const GREY = { mean: [0.449], std: [0.226] };
 
 /** How pixels are fed: a card's `range`, `mean` and `std`. */
 const PIXELS = {
-  imagenet: { label: "0 to 1, ImageNet's mean and deviation", range: "0..1", ...IMAGENET },
-  none: { label: "0 to 1", range: "0..1" },
-  bytes: { label: "0 to 255", range: "0..255" },
-  symmetric: { label: "−1 to 1", range: "-1..1" },
-  grey: { label: "0 to 1, grey mean and deviation", range: "0..1", ...GREY },
+  imagenet: { label: t`0 to 1, ImageNet's mean and deviation`, range: "0..1", ...IMAGENET },
+  none: { label: t`0 to 1`, range: "0..1" },
+  bytes: { label: t`0 to 255`, range: "0..255" },
+  symmetric: { label: t`−1 to 1`, range: "-1..1" },
+  grey: { label: t`0 to 1, grey mean and deviation`, range: "0..1", ...GREY },
 };
 
 /** What the numbers are that the network answers with: a card's `output.scores`. */
 const SCORES = {
-  softmax: "logits of classes that exclude each other",
-  sigmoid: "logits of independent classes, or one of two",
+  softmax: t`logits of classes that exclude each other`,
+  sigmoid: t`logits of independent classes, or one of two`,
   probabilities: "probabilities",
-  values: "other values",
+  values: t`other values`,
 };
 
 /** Sides that published classifiers take. */
@@ -26,7 +27,7 @@ const SIZES = [32, 64, 96, 112, 128, 160, 192, 224, 240, 256, 260, 288, 299, 300
 
 /** What was assumed of a model, as a list of sentences: the same that `pellucid explain` prints. */
 export function assumedList(assumed) {
-  return h("ul", { class: "assumed", "aria-label": "Assumed of this model" }, ...assumed.map(({ text }) => h("li", {}, text)));
+  return h("ul", { class: "assumed", "aria-label": t`Assumed of this model` }, ...assumed.map(({ text }) => h("li", {}, text)));
 }
 
 /**
@@ -44,12 +45,12 @@ export function settingsForm({ size, fixedSize, channels, classes, named, hasCar
   side.disabled = fixedSize;
   const [pixels, current] = pixelChoices(fed, channels);
   const range = list(Object.entries(pixels).map(([value, { label }]) => [value, label]), current);
-  const layout = list([["nchw", "channels first"], ["nhwc", "channels last"]], fed.layout);
+  const layout = list([["nchw", t`channels first`], ["nhwc", t`channels last`]], fed.layout);
   const explained = list(outputs.map((name) => [name, name]), answer.name);
   const scores = list(Object.entries(SCORES), answer.scores);
   // What another value's numbers are, the graph tells.
   explained.onchange = () => (scores.disabled = explained.value !== answer.name);
-  const names = h("div", { class: "editable", role: "textbox", tabIndex: 0, "aria-label": "Class names, in order", "data-placeholder": "nevus, melanoma, …" });
+  const names = h("div", { class: "editable", role: "textbox", tabIndex: 0, "aria-label": t`Class names, in order`, "data-placeholder": t`nevus, melanoma, …` });
   names.contentEditable = "true";
   names.textContent = named ? classes.map(({ title }) => title).join(", ") : "";
   names.onkeydown = (event) => {
@@ -74,17 +75,17 @@ export function settingsForm({ size, fixedSize, channels, classes, named, hasCar
   return h(
     "details",
     { class: "settings" },
-    h("summary", {}, hasCard ? "Settings" : "Settings are guessed: this model has no card"),
+    h("summary", {}, hasCard ? t`Settings` : t`Settings are guessed: this model has no card`),
     h(
       "div",
       { class: "fields" },
-      h("label", {}, "Input size in pixels", side),
-      h("label", {}, "Normalization", range),
-      h("label", {}, "Layout", layout),
-      h("label", {}, "Explained value", explained),
-      h("label", {}, "Its numbers are", scores),
-      h("div", {}, h("span", { "aria-hidden": "true" }, "Class names, in order"), names),
-      h("button", { type: "button", class: "quiet", onclick: submit }, "Apply"),
+      h("label", {}, t`Input size in pixels`, side),
+      h("label", {}, t`Normalization`, range),
+      h("label", {}, t`Layout`, layout),
+      h("label", {}, t`Explained value`, explained),
+      h("label", {}, t`Its numbers are`, scores),
+      h("div", {}, h("span", { "aria-hidden": "true" }, t`Class names, in order`), names),
+      h("button", { type: "button", class: "quiet", onclick: submit }, t`Apply`),
     ),
   );
 }
@@ -97,6 +98,6 @@ function pixelChoices({ range, mean, std }, channels) {
   const same = ([, known]) => known.range === range && text(spread(known.mean)) === text(mean) && text(spread(known.std)) === text(std);
   const found = offered.find(same);
   if (found) return [Object.fromEntries(offered), found[0]];
-  const own = { label: "as this model's card says", range, mean, std };
+  const own = { label: t`as this model's card says`, range, mean, std };
   return [Object.fromEntries([...offered, ["own", own]]), "own"];
 }

@@ -1,5 +1,7 @@
-import { download, named } from "./download.js";
+import { download } from "./download.js";
+import { fetchModel, notAPage } from "./fetching.js";
 import { aborted, anyOf, unless } from "./jobs.js";
+import { t } from "./language.js";
 import { Model } from "./model.js";
 import { Panel } from "./panel.js";
 import { cancelled, megabytes } from "./words.js";
@@ -53,14 +55,14 @@ export class Slot {
     if (this.source.blob) return;
     this.#to("loading");
     await this.#attempt(async () => {
-      const { url, cardUrl } = this.source;
+      const { url, cardUrl, sha256 } = this.source;
       const until = anyOf([signal, this.life]);
       const progress = (done, total) => {
-        this.panel.stage(`Loading ${megabytes(done, total)}`, total ? done / total : null);
+        this.panel.stage(t`Loading ${megabytes(done, total)}`, total ? done / total : null);
         say(megabytes(done, total), { quiet: done > 0 });
       };
       const card = cardUrl && (await notAPage(await download(cardUrl, { signal: until }), cardUrl).text());
-      const blob = await notAPage(await download(url, { signal: until, progress }), url);
+      const blob = await fetchModel(url, sha256, { signal: until, progress });
       this.source = { ...this.source, blob, card };
     });
   }
@@ -75,7 +77,7 @@ export class Slot {
     const again = this.ready;
     this.#to("preparing");
     panel.clear();
-    panel.stage("Preparing", null);
+    panel.stage(t`Preparing`, null);
     await this.#attempt(async () => {
       const until = anyOf([signal, this.life]);
       const module = await unless(until, program);
@@ -121,12 +123,4 @@ export class Slot {
     this.state = state;
     this.panel.element.dataset.state = state;
   }
-}
-
-/** A sign-in page, or the page that a server sends for whatever is missing, comes with status 200. */
-function notAPage(blob, url) {
-  if (/^text\/html\b/i.test(blob.type)) {
-    throw new Error(`In place of ${named(url)} the server sent a web page: it may lack the file, or want you to sign in.`);
-  }
-  return blob;
 }

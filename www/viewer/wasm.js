@@ -5,6 +5,8 @@
  * feature accepts them (https://github.com/WebAssembly/relaxed-simd, https://github.com/WebAssembly/simd).
  */
 import { answer, named, received } from "./download.js";
+import { t } from "./language.js";
+import { Once } from "./once.js";
 
 const HEADER = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0];
 /** i8x16.popcnt(i8x16.splat(0)) */
@@ -18,19 +20,25 @@ const accepts = (code) => WebAssembly.validate(new Uint8Array([...HEADER, ...cod
 export function variant() {
   if (typeof WebAssembly !== "object" || !accepts(SIMD)) {
     throw new Error(
-      "This browser lacks WebAssembly SIMD, which the viewer computes with: use Chrome or Edge 91, Firefox 89, Safari 16.4 or newer.",
+      t`This browser lacks WebAssembly SIMD, which the viewer computes with: use Chrome or Edge 91, Firefox 89, Safari 16.4 or newer.`,
     );
   }
   return accepts(RELAXED_SIMD) ? "pellucid_viewer_relaxed_bg.wasm" : "pellucid_viewer_bg.wasm";
 }
 
-/** The compiled module; `progress(done, total)` is told the bytes as they come. */
-export async function compile({ signal, progress = () => {} } = {}) {
+const compiled = new Once();
+
+/** The compiled module, one for all viewers of the page; `progress(done, total)` is told the bytes as they come. */
+export function compile(listening) {
+  return compiled.ask("program", download, listening);
+}
+
+async function download({ signal, progress }) {
   const url = new URL(`./${variant()}`, import.meta.url).href;
   const response = await answer(url, { signal });
   const type = response.headers.get("content-type") ?? "";
   if (/^text\/html\b/i.test(type)) {
-    throw new Error(`In place of the viewer's program (${named(url)}) the server sent a web page: it may lack the file, or want you to sign in.`);
+    throw new Error(t`In place of the viewer's program (${named(url)}) the server sent a web page: it may lack the file, or want you to sign in.`);
   }
   const bytes = received(response, url, { signal, progress });
   let broke;
@@ -59,7 +67,7 @@ export async function compile({ signal, progress = () => {} } = {}) {
 function explained(error, url) {
   if (!(error instanceof WebAssembly.CompileError)) return error;
   if (/content security policy|unsafe-eval/i.test(error.message)) {
-    return new Error("This page's Content-Security-Policy forbids WebAssembly: add 'wasm-unsafe-eval' to its script-src.");
+    return new Error(t`This page's Content-Security-Policy forbids WebAssembly: add 'wasm-unsafe-eval' to its script-src.`);
   }
-  return new Error(`The viewer's program (${named(url)}) did not come whole, or is another file: load the page anew.`);
+  return new Error(t`The viewer's program (${named(url)}) did not come whole, or is another file: load the page anew.`);
 }

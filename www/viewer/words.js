@@ -1,3 +1,5 @@
+import { t, written } from "./language.js";
+
 /** Text of other people's, such as a file's name, with what controls or turns the text around it spelled out. */
 export function visible(text) {
   return String(text).replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
@@ -12,30 +14,30 @@ export function sentence(error) {
 
 /** `12.3 of 44.7 MB`, or `12.3 MB` where the total is unknown. */
 export function megabytes(done, total) {
-  const inMegabytes = (bytes) => (bytes / 1e6).toFixed(1);
-  return total ? `${inMegabytes(done)} of ${inMegabytes(total)} MB` : `${inMegabytes(done)} MB`;
+  const inMegabytes = (bytes) => written((bytes / 1e6).toFixed(1));
+  return total ? t`${inMegabytes(done)} of ${inMegabytes(total)} MB` : `${inMegabytes(done)} MB`;
 }
 
 /** A probability as people read it. Rounding never claims certainty. */
 export function percent(probability) {
   if (Number.isNaN(probability)) return "–";
-  if (probability > 0.999 && probability < 1) return "> 99.9 %";
-  if (probability < 0.001 && probability > 0) return "< 0.1 %";
-  return `${(probability * 100).toFixed(1)} %`;
+  if (probability > 0.999 && probability < 1) return `> ${written("99.9")} %`;
+  if (probability < 0.001 && probability > 0) return `< ${written("0.1")} %`;
+  return `${written((probability * 100).toFixed(1))} %`;
 }
 
 /** A number of a map's, to so many digits. */
 export function number(value, digits = 3) {
   if (value === 0) return "0";
-  if (!Number.isFinite(value)) return "not a number";
+  if (!Number.isFinite(value)) return t`not a number`;
   const size = Math.abs(value);
   const text = size >= 0.001 && size < 10_000 ? value.toPrecision(digits) : value.toExponential(digits - 1);
-  return text.replaceAll("-", "−").replace("e+", "e");
+  return written(text).replaceAll("-", "−").replace("e+", "e");
 }
 
 /** What a model says of a class: a percentage where it is one, and the score otherwise. */
 export function said({ logits, probabilities }, index) {
-  return probabilities ? percent(probabilities[index]) : logits[index].toPrecision(4);
+  return probabilities ? percent(probabilities[index]) : written(logits[index].toPrecision(4));
 }
 
 /** Whether something is a Blob or File, of this page or of a frame in it. */

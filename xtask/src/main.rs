@@ -31,7 +31,7 @@ enum Chore {
     Test(test::Arguments),
     Deps(deps::Arguments),
     Reference(reference::Arguments),
-    Site(site::Arguments),
+    Site(site::Chore),
     Bench(bench::Arguments),
     Gpu(gpu::Arguments),
     Hostile(hostile::Arguments),

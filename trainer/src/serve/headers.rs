@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 ///
 /// The page repeats this text, so that it holds on any web server.
 pub const PAGE_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; \
-     connect-src 'self'; img-src 'self'; style-src 'self'; base-uri 'none'; form-action 'none'";
+     connect-src 'self'; img-src 'self'; style-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'";
 
 /// Which pages may frame this one, where nobody says: those of its own origin.
 pub const FRAME_ANCESTORS: &str = "'self'";

@@ -121,7 +121,7 @@ fn files_come_with_their_types_and_every_answer_with_the_policy() {
             assert_eq!(
                 header("content-security-policy"),
                 "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; \
-                 img-src 'self'; style-src 'self'; base-uri 'none'; form-action 'none'; \
+                 img-src 'self'; style-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; \
                  frame-ancestors 'self'"
             );
             assert_eq!(header("x-content-type-options"), "nosniff");

@@ -1,6 +1,7 @@
 import { h } from "../dom.js";
 import { now, save } from "../export/save.js";
 import { hashOf } from "../hashes.js";
+import { t } from "../language.js";
 import { sentence } from "../words.js";
 import { Case } from "./case.js";
 import { other } from "./recorded.js";
@@ -35,11 +36,11 @@ export class Cases {
   #hashes = new WeakMap();
   #title = h("h3");
   #status = h("p", { class: "status", role: "status" });
-  #bar = h("progress", { "aria-label": "Images classified", hidden: true });
-  #stop = h("button", { type: "button", class: "quiet", hidden: true, onclick: () => this.stop() }, "Stop");
-  #resume = h("button", { type: "button", class: "quiet", hidden: true, onclick: () => this.resume() }, "Go on");
-  #save = h("button", { type: "button", class: "quiet", onclick: () => this.#saveSheet() }, "Save table (CSV)");
-  #clear = h("button", { type: "button", class: "quiet", onclick: () => this.clear() }, "Clear list");
+  #bar = h("progress", { "aria-label": t`Images classified`, hidden: true });
+  #stop = h("button", { type: "button", class: "quiet", hidden: true, onclick: () => this.stop() }, t`Stop`);
+  #resume = h("button", { type: "button", class: "quiet", hidden: true, onclick: () => this.resume() }, t`Go on`);
+  #save = h("button", { type: "button", class: "quiet", onclick: () => this.#saveSheet() }, t`Save table (CSV)`);
+  #clear = h("button", { type: "button", class: "quiet", onclick: () => this.clear() }, t`Clear list`);
 
   /** `slots()` are the models that are ready; `program()` and `idle()` as for `Round`. */
   constructor({ slots, program, idle }) {
@@ -49,7 +50,7 @@ export class Cases {
     this.#round.onthumbnail = (one, pixels) => this.strip.thumbnail(one, pixels);
     this.strip.onopen = this.#table.onopen = (one) => this.onopen(one);
     const work = h("div", { class: "work" }, this.#status, this.#bar, this.#stop, this.#resume);
-    this.element = h("section", { class: "cases", "aria-label": "All images", hidden: true }, h("header", {}, this.#title, work, h("div", { class: "acts" }, this.#save, this.#clear)), this.#table.element);
+    this.element = h("section", { class: "cases", part: "cases", "aria-label": t`All images`, hidden: true }, h("header", {}, this.#title, work, h("div", { class: "acts" }, this.#save, this.#clear)), this.#table.element);
     this.#table.models = [];
   }
 
@@ -82,7 +83,7 @@ export class Cases {
     return this.#put(
       images.map(({ path, sha256, answers, blob }) => {
         const read = blob && (async () => blob);
-        return new Case({ path, hash: sha256, recorded: answers, read, refused: read ? undefined : "Give this image again: the session holds its SHA-256 only." });
+        return new Case({ path, hash: sha256, recorded: answers, read, refused: read ? undefined : t`Give this image again: the session holds its SHA-256 only.` });
       }),
     );
   }
@@ -112,7 +113,7 @@ export class Cases {
       this.#draw(one);
     }
     this.strip.element.hidden = this.element.hidden = this.#all.length < 2 && !this.#all.some((one) => one.wanted);
-    this.#title.textContent = this.#all.length === 1 ? "1 image" : `${this.#all.length} images`;
+    this.#title.textContent = this.#all.length === 1 ? t`1 image` : t`${this.#all.length} images`;
     this.#hash(this.#slots());
     this.#round.resume();
     this.#showRound();
@@ -226,8 +227,8 @@ export class Cases {
     this.#resume.hidden = !stopped || all;
     // Every number read aloud would be noise; the beginning and the end are news.
     this.#status.setAttribute("aria-live", working && done > 0 ? "off" : "polite");
-    const words = slots.length === 0 ? "No model is ready" : this.#count(slots);
-    this.#status.textContent = stopped && !all ? `Stopped: ${words}` : words;
+    const words = slots.length === 0 ? t`No model is ready` : this.#count(slots);
+    this.#status.textContent = stopped && !all ? t`Stopped: ${words}` : words;
     this.onwork(working);
   }
 
@@ -236,7 +237,7 @@ export class Cases {
     const some = (holds) => this.#all.filter(holds).length;
     const [wanted, refused] = [some((one) => one.wanted), some((one) => one.refused !== undefined && !one.wanted)];
     const classified = some((one) => one.refused === undefined && !one.lacks(slots));
-    return [`${classified} of ${this.#all.length} classified`, wanted > 0 && `${wanted} to be given again`, refused > 0 && `${refused} cannot be`].filter(Boolean).join(", ");
+    return [t`${classified} of ${this.#all.length} classified`, wanted > 0 && t`${wanted} to be given again`, refused > 0 && t`${refused} cannot be`].filter(Boolean).join(", ");
   }
 
   async #saveSheet() {

@@ -1,5 +1,6 @@
 import { stem } from "../export/save.js";
 import { isSession as isSessionText } from "../export/session.js";
+import { t } from "../language.js";
 import { openZip } from "./zip.js";
 
 /** Files above this are not read: no image or model that a browser can work on is larger. */
@@ -42,7 +43,7 @@ async function isSession(file) {
 }
 
 function tooLarge({ name, size }) {
-  return size > LARGEST ? `${name} is ${(size / 1e9).toFixed(1)} GB; at most 1 GB is read: choose a smaller file.` : undefined;
+  return size > LARGEST ? t`${name} is ${(size / 1e9).toFixed(1)} GB; at most 1 GB is read: choose a smaller file.` : undefined;
 }
 
 async function isZip(file) {
@@ -64,7 +65,7 @@ async function unfold(file, path, images, left) {
   const real = entries.filter((entry) => !entry.path.split("/").some((part) => part.startsWith(".") || part === "__MACOSX"));
   real.sort((a, b) => a.path.localeCompare(b.path, undefined, { numeric: true }));
   const pictures = real.filter((entry) => !NO_IMAGE.test(entry.path));
-  if (pictures.length === 0) images.push({ path, refused: "There is no image in this zip archive." });
+  if (pictures.length === 0) images.push({ path, refused: t`There is no image in this zip archive.` });
   for (const { path: name, read } of pictures) images.push({ path: `${path}/${name}`, read });
   left.push(...real.filter((entry) => NO_IMAGE.test(entry.path)).map((entry) => `${path}/${entry.path}`));
 }
@@ -83,7 +84,7 @@ export async function dropped(transfer) {
 /** What was picked or pasted; of a folder with the paths in it. */
 export function picked(list) {
   return [...list]
-    .map((file) => ({ file, path: file.webkitRelativePath || file.name || "Pasted image", found: Boolean(file.webkitRelativePath) }))
+    .map((file) => ({ file, path: file.webkitRelativePath || file.name || t`Pasted image`, found: Boolean(file.webkitRelativePath) }))
     .filter(({ path, found }) => !found || !path.split("/").some((part) => part.startsWith(".")))
     .sort((a, b) => (a.found && b.found ? a.path.localeCompare(b.path, undefined, { numeric: true }) : 0));
 }

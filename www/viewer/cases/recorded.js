@@ -1,3 +1,4 @@
+import { t } from "../language.js";
 import { percent, visible } from "../words.js";
 
 /** By so much a probability, or a score relative to its size, may differ on another machine. */
@@ -5,7 +6,7 @@ const SAME = 1e-3;
 
 /** What a session recorded of a model's answer, in words. */
 export function inWords({ title, probability, score }) {
-  const number = probability === null ? `score ${score.toPrecision(4)}` : percent(probability);
+  const number = probability === null ? t`score ${score.toPrecision(4)}` : percent(probability);
   return `${visible(title)}, ${number.replaceAll(" ", "\u00a0")}`;
 }
 
@@ -14,7 +15,7 @@ export function other(one, slots, hashes) {
   const told = slots.flatMap(({ name, opened }) => {
     const recorded = one.recorded?.find(({ model }) => model === hashes.get(opened));
     const answer = one.answer(opened)?.prediction;
-    return recorded && answer && !same(recorded, answer, opened.description) ? [`${name}: the session recorded ${inWords(recorded)}.`] : [];
+    return recorded && answer && !same(recorded, answer, opened.description) ? [t`${name}: the session recorded ${inWords(recorded)}.`] : [];
   });
   return told.length > 0 ? told.join(" ") : undefined;
 }

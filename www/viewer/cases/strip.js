@@ -1,4 +1,5 @@
 import { draw, h } from "../dom.js";
+import { t } from "../language.js";
 import { said, visible } from "../words.js";
 import { inWords } from "./recorded.js";
 
@@ -11,7 +12,7 @@ const TOLD = 3;
  * One stop of the Tab key: arrow keys, Home and End go from one to the next.
  */
 export class Strip {
-  element = h("ol", { class: "strip", "aria-label": "Images at hand", hidden: true });
+  element = h("ol", { class: "strip", "aria-label": t`Images at hand`, hidden: true });
   onopen = () => {};
 
   #rows = new Map();
@@ -46,7 +47,7 @@ export class Strip {
     button.toggleAttribute("data-refused", one.refused !== undefined && !one.wanted);
     button.toggleAttribute("data-wanted", one.wanted);
     button.toggleAttribute("data-working", one.working);
-    const recorded = one.wanted ? (one.recorded ?? []).slice(0, TOLD).map((answer) => `Recorded of ${visible(answer.name ?? "a model")}: ${inWords(answer)}`) : [];
+    const recorded = one.wanted ? (one.recorded ?? []).slice(0, TOLD).map((answer) => t`Recorded of ${visible(answer.name ?? t`a model`)}: ${inWords(answer)}`) : [];
     told.replaceChildren(...(one.refused ? [one.refused, ...recorded] : lines(one, slots)).map((line) => h("span", {}, line)));
     if (one.remark) told.append(h("span", { class: "remark" }, one.remark));
   }
@@ -85,9 +86,9 @@ export class Strip {
 }
 
 function lines(one, slots) {
-  if (slots.every(({ opened }) => !one.answer(opened))) return [one.working ? "Classifying…" : "Waiting"];
+  if (slots.every(({ opened }) => !one.answer(opened))) return [one.working ? t`Classifying…` : t`Waiting`];
   const told = slots.slice(0, TOLD).map(({ name, opened }) => `${name}: ${inShort(one.answer(opened), opened)}`);
-  return slots.length > TOLD ? [...told, `and ${slots.length - TOLD} more`] : told;
+  return slots.length > TOLD ? [...told, t`and ${slots.length - TOLD} more`] : told;
 }
 
 /** A model's answer in a few words. */
@@ -95,7 +96,7 @@ export function inShort(answer, { description }) {
   if (!answer) return "…";
   if (answer.failed) return answer.failed;
   const { predicted } = answer.prediction;
-  if (predicted === null) return "not a number";
+  if (predicted === null) return t`not a number`;
   const score = answer.prediction.probabilities ? "" : "score ";
   // A number and its unit stay on one line.
   return `${description.classes[predicted].title}, ${score}${said(answer.prediction, predicted).replaceAll(" ", "\u00a0")}`;

@@ -1,11 +1,12 @@
 import { h } from "../dom.js";
+import { t } from "../language.js";
 import { percent, visible } from "../words.js";
 import { agreement } from "./case.js";
 
 /** Milliseconds after which rows are put in order again: a thousand of them are not sorted with every answer. */
 const SETTLED = 1000;
 
-const AGREEMENT = { agree: "agree", differ: "differ" };
+const AGREEMENT = { agree: t`agree`, differ: t`differ` };
 
 /** All images with every model's answer, one a row, sorted by any column; `onopen(case)` tells which one is wanted. */
 export class Table {
@@ -19,7 +20,7 @@ export class Table {
   #later;
 
   constructor() {
-    this.element = h("div", { class: "sheet", role: "region", "aria-label": "Table of all images", tabIndex: 0 }, h("table", {}, this.#head, this.#body));
+    this.element = h("div", { class: "sheet", role: "region", "aria-label": t`Table of all images`, tabIndex: 0 }, h("table", {}, this.#head, this.#body));
   }
 
   add(one, number) {
@@ -69,12 +70,12 @@ export class Table {
   #columns() {
     const models = this.#slots.flatMap(({ name, opened }, index) => [
       { key: `class ${index}`, title: name, value: (one) => title(one.answer(opened), opened) },
-      { key: `share ${index}`, title: "probability", label: `${name}: probability`, value: (one) => share(one.answer(opened)) },
+      { key: `share ${index}`, title: t`probability`, label: t`${name}: probability`, value: (one) => share(one.answer(opened)) },
     ]);
     return [
-      { key: "path", title: "Image", value: ({ path }) => path },
+      { key: "path", title: t`Image`, value: ({ path }) => path },
       ...models,
-      ...(this.#slots.length > 1 ? [{ key: "agreement", title: "Models", label: "Whether the models agree", value: (one) => agreement(one, this.#slots) }] : []),
+      ...(this.#slots.length > 1 ? [{ key: "agreement", title: t`Models`, label: t`Whether the models agree`, value: (one) => agreement(one, this.#slots) }] : []),
     ];
   }
 
@@ -126,11 +127,11 @@ export class Table {
 }
 
 function answered(answer, { description }, working) {
-  if (!answer) return [h("td", { colSpan: 2, class: "open-question" }, working ? "classifying…" : "waiting")];
+  if (!answer) return [h("td", { colSpan: 2, class: "open-question" }, working ? t`classifying…` : t`waiting`)];
   if (answer.failed) return [h("td", { colSpan: 2, class: "refused" }, answer.failed)];
   const { predicted, probabilities, logits } = answer.prediction;
-  if (predicted === null) return [h("td", { colSpan: 2, class: "refused" }, "The answer is not a number.")];
-  const number = probabilities ? percent(probabilities[predicted]) : `score ${logits[predicted].toPrecision(4)}`;
+  if (predicted === null) return [h("td", { colSpan: 2, class: "refused" }, t`The answer is not a number.`)];
+  const number = probabilities ? percent(probabilities[predicted]) : t`score ${logits[predicted].toPrecision(4)}`;
   return [h("td", {}, description.classes[predicted].title), h("td", { class: "number" }, number)];
 }
 

@@ -4,6 +4,7 @@
  * The directory at the archive's end is read and judged first; a file is unpacked when it is asked for, and no further than the
  * directory says that it goes. Memory is that of the directory and of one file at a time.
  */
+import { t } from "../language.js";
 import { crc32 } from "./crc32.js";
 
 /** More entries than this are not listed. */
@@ -30,7 +31,7 @@ const ENCRYPTED = 1;
 const CODE_PAGE_437 =
   "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u00a0";
 
-const DAMAGED = "This zip archive is damaged or did not come whole: copy it anew.";
+const DAMAGED = t`This zip archive is damaged or did not come whole: copy it anew.`;
 
 /** The files in an archive, `[{ path, read() }]`, of which `read` gives a File. Throws a sentence where it is not to be read. */
 export async function openZip(blob) {
@@ -48,9 +49,9 @@ async function directory(blob) {
   const tail = await view(blob, from, blob.size);
   let at = tail.byteLength - 22;
   while (at >= 0 && !(tail.getUint32(at, true) === END && at + 22 + tail.getUint16(at + 20, true) <= tail.byteLength)) at -= 1;
-  if (at < 0) throw new Error("This is no zip archive, or one that did not come whole: copy it anew.");
+  if (at < 0) throw new Error(t`This is no zip archive, or one that did not come whole: copy it anew.`);
   let [count, length, told, end] = [tail.getUint16(at + 10, true), tail.getUint32(at + 12, true), tail.getUint32(at + 16, true), from + at];
-  if (tail.getUint16(at + 4, true) !== tail.getUint16(at + 6, true)) throw new Error("This zip archive is one of several parts: join them first.");
+  if (tail.getUint16(at + 4, true) !== tail.getUint16(at + 6, true)) throw new Error(t`This zip archive is one of several parts: join them first.`);
   if (at >= 20 && tail.getUint32(at - 20, true) === LOCATOR64) {
     end = whole(tail, at - 12);
     if (end + 56 > blob.size) throw new Error(DAMAGED);
@@ -58,7 +59,7 @@ async function directory(blob) {
     if (large.getUint32(0, true) !== END64) throw new Error(DAMAGED);
     [count, length, told] = [whole(large, 32), whole(large, 40), whole(large, 48)];
   }
-  if (count > MOST_ENTRIES) throw new Error(`This zip archive holds ${count.toLocaleString("en")} files; at most ${MOST_ENTRIES.toLocaleString("en")} are read: make smaller ones.`);
+  if (count > MOST_ENTRIES) throw new Error(t`This zip archive holds ${count.toLocaleString("en")} files; at most ${MOST_ENTRIES.toLocaleString("en")} are read: make smaller ones.`);
   const start = end - length;
   if (start < 0 || told > start || length > LARGEST_DIRECTORY) throw new Error(DAMAGED);
   return { start, bytes: await view(blob, start, end), count, shift: start - told };
@@ -100,21 +101,21 @@ function enlarge(entry, bytes, from, length) {
 
 /** Refuses what is not to be unpacked, before any of it is. */
 function judge(entries, size) {
-  if (entries.some(({ flags }) => flags & ENCRYPTED)) throw new Error("This zip archive is protected by a password: unpack it first.");
+  if (entries.some(({ flags }) => flags & ENCRYPTED)) throw new Error(t`This zip archive is protected by a password: unpack it first.`);
   const inOrder = [...entries].sort((a, b) => a.start - b.start);
   const overlap = inOrder.some(({ start, packed }, index) => index + 1 < inOrder.length && start + 30 + packed > inOrder[index + 1].start);
-  if (overlap) throw new Error("Files of this zip archive lie on top of each other, as in one that is made to fill a memory: it is not unpacked.");
+  if (overlap) throw new Error(t`Files of this zip archive lie on top of each other, as in one that is made to fill a memory: it is not unpacked.`);
   const total = entries.reduce((sum, entry) => sum + entry.size, 0);
-  if (total > FREE && total > size * GROWTH) throw new Error(`This zip archive would grow ${Math.round(total / size).toLocaleString("en")}-fold when unpacked, as one that is made to fill a memory: it is not.`);
-  if (total > MOST) throw new Error(`This zip archive holds ${(total / 1e9).toFixed(1)} GB unpacked; at most ${(MOST / 1e9).toFixed(1)} GB are read: make smaller ones.`);
+  if (total > FREE && total > size * GROWTH) throw new Error(t`This zip archive would grow ${Math.round(total / size).toLocaleString("en")}-fold when unpacked, as one that is made to fill a memory: it is not.`);
+  if (total > MOST) throw new Error(t`This zip archive holds ${(total / 1e9).toFixed(1)} GB unpacked; at most ${(MOST / 1e9).toFixed(1)} GB are read: make smaller ones.`);
 }
 
 async function unpack(blob, entry) {
   const { method, size, packed, start, crc, path } = entry;
   const file = path.split("/").pop();
-  if (size > LARGEST) throw new Error(`${file} is ${(size / 1e9).toFixed(1)} GB unpacked; at most 1 GB is read.`);
-  if (method !== STORED && method !== DEFLATED) throw new Error(`${file} is packed by a method that is not read (${METHODS[method] ?? method}): unpack the archive first.`);
-  const damaged = new Error(`${file} is damaged in its zip archive: copy it anew.`);
+  if (size > LARGEST) throw new Error(t`${file} is ${(size / 1e9).toFixed(1)} GB unpacked; at most 1 GB is read.`);
+  if (method !== STORED && method !== DEFLATED) throw new Error(t`${file} is packed by a method that is not read (${METHODS[method] ?? method}): unpack the archive first.`);
+  const damaged = new Error(t`${file} is damaged in its zip archive: copy it anew.`);
   const head = await view(blob, start, start + 30);
   if (head.byteLength < 30 || head.getUint32(0, true) !== LOCAL) throw damaged;
   const data = start + 30 + head.getUint16(26, true) + head.getUint16(28, true);
@@ -147,7 +148,7 @@ async function view(blob, from, to) {
   try {
     return new DataView(await blob.slice(from, to).arrayBuffer());
   } catch {
-    throw new Error("The file could not be read: it may have been moved.");
+    throw new Error(t`The file could not be read: it may have been moved.`);
   }
 }
 

@@ -1,4 +1,5 @@
 import { h } from "../dom.js";
+import { t } from "../language.js";
 import { sentence } from "../words.js";
 import { printReport } from "./report.js";
 import { now, save } from "./save.js";
@@ -18,11 +19,11 @@ export class Away {
   constructor({ snapshots, source, host, session }) {
     const print = () => {
       const shown = snapshots();
-      if (shown.length === 0) throw new Error("There is nothing to report yet: open an image first.");
+      if (shown.length === 0) throw new Error(t`There is nothing to report yet: open an image first.`);
       return printReport(shown, source(), host());
     };
     const keep = async () => {
-      const progress = (done, total) => this.#say(`Reading image ${done + 1} of ${total}`);
+      const progress = (done, total) => this.#say(t`Reading image ${done + 1} of ${total}`);
       const file = await sessionFile(await session(), { withImages: this.#withImages.checked, progress });
       save(file, `pellucid session ${now()}.json`);
     };
@@ -34,11 +35,11 @@ export class Away {
     };
     this.element = h(
       "section",
-      { class: "away", "aria-label": "Report and session" },
-      this.#act("Print a report", print),
-      this.#act("Save session", keep),
-      h("label", { class: "check" }, this.#withImages, "with the images in it"),
-      h("button", { type: "button", class: "quiet", onclick: () => picker.click() }, "Open session"),
+      { class: "away", "aria-label": t`Report and session` },
+      this.#act(t`Print a report`, print),
+      this.#act(t`Save session`, keep),
+      h("label", { class: "check" }, this.#withImages, t`with the images in it`),
+      h("button", { type: "button", class: "quiet", onclick: () => picker.click() }, t`Open session`),
       picker,
       this.#said,
     );

@@ -1,5 +1,6 @@
 import { Case } from "../cases/case.js";
 import { hashOf } from "../hashes.js";
+import { t } from "../language.js";
 import { isBlob, visible } from "../words.js";
 import { readSession } from "./session.js";
 
@@ -53,10 +54,10 @@ export class Keeper {
     const named = (answers) => answers.map((answer) => ({ ...answer, name: names.get(answer.model) }));
     const restored = cases.restore(images.map((image) => ({ ...image, answers: named(image.answers) })));
     const first = restored[current] ?? restored.find(({ readable }) => readable);
-    if (sample !== undefined && current === undefined) open({ phantom: sample }, `Sample ${sample + 1}`);
+    if (sample !== undefined && current === undefined) open({ phantom: sample }, t`Sample ${sample + 1}`);
     else if (first?.readable) open(first, first.name);
     else again();
-    return asking(missing, restored.filter(({ wanted }) => wanted).length) || "The session is open.";
+    return asking(missing, restored.filter(({ wanted }) => wanted).length) || t`The session is open.`;
   }
 
   /** Models whose file is there. */
@@ -103,10 +104,10 @@ async function matched(models, slots) {
 
 /** What is still to be given, in words. */
 function asking(missing, wanted) {
-  const models = missing.map(({ name, sha256 }) => `${visible(name)} (SHA-256 ${sha256.slice(0, 12)}…)`);
+  const models = missing.map(({ name, sha256 }) => t`${visible(name)} (SHA-256 ${sha256.slice(0, 12)}…)`);
   return [
-    wanted > 0 && `Give the session's images again, by dropping or choosing them: ${wanted} ${wanted === 1 ? "is" : "are"} known by SHA-256.`,
-    models.length > 0 && `The session also used what is not in this page: ${models.join(", ")}. Add the file.`,
+    wanted > 0 && t`Give the session's images again, by dropping or choosing them: ${wanted} ${wanted === 1 ? t`is` : t`are`} known by SHA-256.`,
+    models.length > 0 && t`The session also used what is not in this page: ${models.join(", ")}. Add the file.`,
   ]
     .filter(Boolean)
     .join(" ");

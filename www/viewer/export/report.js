@@ -1,5 +1,6 @@
 import { h } from "../dom.js";
 import { hashOf } from "../hashes.js";
+import { language, t } from "../language.js";
 import { visible } from "../words.js";
 import { now } from "./save.js";
 import { drawn } from "./sight.js";
@@ -15,13 +16,13 @@ const TOLD = 8;
  * The page has a document of its own, so that a host's page is not printed with it.
  */
 export async function printReport(shown, source, host) {
-  const frame = h("iframe", { class: "printed", tabIndex: -1, "aria-hidden": "true", title: "Report" });
+  const frame = h("iframe", { class: "printed", tabIndex: -1, "aria-hidden": "true", title: t`Report` });
   host.querySelector("iframe.printed")?.remove();
   const made = await report(shown, source);
   host.append(frame);
   const paper = frame.contentDocument;
   paper.title = `Pellucid ${shown[0].image}`;
-  paper.documentElement.lang = "en";
+  paper.documentElement.lang = language;
   const style = h("link", { rel: "stylesheet", href: new URL("report.css", import.meta.url).href });
   const dressed = new Promise((resolve) => (style.onload = style.onerror = resolve));
   paper.head.append(paper.adoptNode(style));
@@ -35,18 +36,18 @@ async function report(shown, source) {
   const [{ image, shape, layers }] = shown;
   const hashes = await Promise.all([source ? hashOf(source) : "", ...shown.map(({ file }) => hashOf(file))]);
   const facts = [
-    ["Image", visible(image)],
-    ["Size", `${shape.width}×${shape.height} pixels`],
-    source ? ["SHA-256", hashes[0]] : ["Origin", "drawn by this program"],
-    ["Date", now()],
+    [t`Image`, visible(image)],
+    [t`Size`, t`${shape.width}×${shape.height} pixels`],
+    source ? ["SHA-256", hashes[0]] : [t`Origin`, t`drawn by this program`],
+    [t`Date`, now()],
   ];
   return h(
     "main",
     { class: shown.length > 2 ? "many" : "" },
-    h("header", {}, h("h1", {}, "Pellucid: what classifiers look at"), h("p", { class: "notice" }, NOTICE)),
+    h("header", {}, h("h1", {}, t`Pellucid: what classifiers look at`), h("p", { class: "notice" }, NOTICE)),
     h("section", { class: "image" }, copy(layers.picture.canvas), h("dl", {}, ...facts.flatMap(([term, fact]) => [h("dt", {}, term), h("dd", {}, fact)]))),
     h("div", { class: "models" }, ...shown.map((one, index) => model(one, hashes[index + 1]))),
-    h("footer", {}, "A map shows what the network reacts to, not whether it is right. Computed in the browser; no image left it."),
+    h("footer", {}, t`A map shows what the network reacts to, not whether it is right. Computed in the browser; no image left it.`),
   );
 }
 
@@ -56,18 +57,18 @@ function model(shown, hash) {
   const rest = description.classes.length - answers.length;
   const legend = painted && layers.legend ? [h("div", { class: "legend" }, copy(layers.legend), h("p", { class: "ends" }, ...endsInWords(painted).map((end) => h("span", {}, end))), h("p", { class: "how" }, painted.how))] : [];
   const facts = [
-    ...(question ? [["Method", methodInWords(question.method)]] : []),
-    ["Model file, SHA-256", hash],
-    ["Trained", description.training || "The file does not tell."],
-    ["Input", `${description.size}×${description.size} pixels, ${description.channels === 1 ? "grey" : "colour"}`],
-    ["Assumed", assumed.length > 0 ? assumed.join(" ") : "nothing: the file tells all"],
+    ...(question ? [[t`Method`, methodInWords(question.method)]] : []),
+    [t`Model file, SHA-256`, hash],
+    [t`Trained`, description.training || t`The file does not tell.`],
+    [t`Input`, t`${description.size}×${description.size} pixels, ${description.channels === 1 ? t`grey` : t`colour`}`],
+    [t`Assumed`, assumed.length > 0 ? assumed.join(" ") : t`nothing: the file tells all`],
   ];
   return h(
     "article",
     {},
     h("h2", {}, name),
     drawn({ ...layers, place: layers.map ? layers.place : "over", frame: true }),
-    h("p", { class: "caption" }, question ? mapInWords(shown) : "No map"),
+    h("p", { class: "caption" }, question ? mapInWords(shown) : t`No map`),
     ...legend,
     notes ? h("p", { class: "note" }, notes) : null,
     share ? h("p", { class: "note" }, share) : null,
@@ -76,7 +77,7 @@ function model(shown, hash) {
       {},
       h("tbody", {}, ...answers.map(({ title, said, predicted }) => h("tr", { class: predicted ? "predicted" : null }, h("th", { scope: "row" }, title), h("td", {}, said)))),
     ),
-    rest > 0 ? h("p", {}, `and ${rest} more classes`) : null,
+    rest > 0 ? h("p", {}, t`and ${rest} more classes`) : null,
     h("dl", {}, ...facts.flatMap(([term, fact]) => [h("dt", {}, term), h("dd", {}, fact)])),
   );
 }

@@ -1,4 +1,5 @@
 import { hashOf } from "../hashes.js";
+import { t } from "../language.js";
 
 const FORMAT = "pellucid-session";
 const VERSION = 1;
@@ -20,7 +21,7 @@ export async function sessionFile({ settings, models, cases, current, sample }, 
     if (withImages) {
       const blob = await one.blob();
       bytes += blob.size;
-      if (bytes > MOST_IMAGES) throw new Error(`The images are larger than ${MOST_IMAGES >> 20} MB together: save the session without them.`);
+      if (bytes > MOST_IMAGES) throw new Error(t`The images are larger than ${MOST_IMAGES >> 20} MB together: save the session without them.`);
       image.data = await base64(blob);
     }
     parts.push(index > 0 ? ",\n" : "", JSON.stringify(image));
@@ -38,39 +39,39 @@ export const isSession = (text) => text.slice(0, 200).includes(`"${FORMAT}"`);
  * sentence where the file is none, or holds what no session of this version does.
  */
 export async function readSession(file) {
-  if (file.size > LARGEST) throw new Error(`This session is ${(file.size / 1e6).toFixed(0)} MB; at most ${LARGEST / 1e6} MB are read.`);
+  if (file.size > LARGEST) throw new Error(t`This session is ${(file.size / 1e6).toFixed(0)} MB; at most ${LARGEST / 1e6} MB are read.`);
   let found;
   try {
     found = JSON.parse(await file.text());
   } catch {
-    throw new Error("This session did not come whole: it is no JSON.");
+    throw new Error(t`This session did not come whole: it is no JSON.`);
   }
-  need(found?.format === FORMAT, "it is no session of this program");
-  if (found.version !== VERSION) throw new Error(`This session has version ${JSON.stringify(found.version)}, and this page reads version ${VERSION}: use the page that it was saved with.`);
+  need(found?.format === FORMAT, t`it is no session of this program`);
+  if (found.version !== VERSION) throw new Error(t`This session has version ${JSON.stringify(found.version)}, and this page reads version ${VERSION}: use the page that it was saved with.`);
   const { settings = {}, models, images, current, sample } = found;
-  need(isObject(settings), "its settings are none");
-  need(Array.isArray(models) && models.length <= MOST, "it has no list of models");
-  need(Array.isArray(images) && images.length <= MOST, "it has no list of images");
+  need(isObject(settings), t`its settings are none`);
+  need(Array.isArray(models) && models.length <= MOST, t`it has no list of models`);
+  need(Array.isArray(images) && images.length <= MOST, t`it has no list of images`);
   models.forEach((model, index) => {
     const { name, sha256, card } = model ?? {};
-    need(isText(name) && isHash(sha256) && (card === undefined || isText(card, 1e6)), `model ${index + 1} has no name, no SHA-256 or no card in text`);
+    need(isText(name) && isHash(sha256) && (card === undefined || isText(card, 1e6)), t`model ${index + 1} has no name, no SHA-256 or no card in text`);
   });
-  const read = await Promise.all(images.map((image, index) => readImage(image, `image ${index + 1}`)));
-  need(current === undefined || current === null || read[current] !== undefined, "the image that was open is not among its images");
-  need(sample === undefined || sample === null || (Number.isInteger(sample) && sample >= 0 && sample < 1000), "the sample that was open is none");
+  const read = await Promise.all(images.map((image, index) => readImage(image, t`image ${index + 1}`)));
+  need(current === undefined || current === null || read[current] !== undefined, t`the image that was open is not among its images`);
+  need(sample === undefined || sample === null || (Number.isInteger(sample) && sample >= 0 && sample < 1000), t`the sample that was open is none`);
   return { settings, models, images: read, current: current ?? undefined, sample: sample ?? undefined };
 }
 
 async function readImage(image, which) {
-  need(isObject(image) && isText(image.path) && isHash(image.sha256), `${which} has no name or no SHA-256`);
+  need(isObject(image) && isText(image.path) && isHash(image.sha256), t`${which} has no name or no SHA-256`);
   const { path, sha256, answers = [], data } = image;
-  need(Array.isArray(answers) && answers.length <= 100, `${which} has no list of answers`);
+  need(Array.isArray(answers) && answers.length <= 100, t`${which} has no list of answers`);
   for (const answer of answers) {
     const { model, code, title, probability, score } = answer ?? {};
     const share = probability === null || (typeof probability === "number" && probability >= 0 && probability <= 1);
-    need(isHash(model) && isText(code) && isText(title) && share && Number.isFinite(score), `${which} has an answer that is none`);
+    need(isHash(model) && isText(code) && isText(title) && share && Number.isFinite(score), t`${which} has an answer that is none`);
   }
-  need(data === undefined || isText(data, Infinity), `${which} has data that are no text`);
+  need(data === undefined || isText(data, Infinity), t`${which} has data that are no text`);
   return { path, sha256, answers, blob: data === undefined ? undefined : await decoded(data, path, sha256) };
 }
 
@@ -79,10 +80,10 @@ async function decoded(data, path, sha256) {
   try {
     bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
   } catch {
-    throw new Error(`This session cannot be opened: the data of ${path} are damaged.`);
+    throw new Error(t`This session cannot be opened: the data of ${path} are damaged.`);
   }
   const file = new File([bytes], path.split("/").pop());
-  if ((await hashOf(file)) !== sha256) throw new Error(`This session cannot be opened: ${path} in it is another image than the one that its SHA-256 names.`);
+  if ((await hashOf(file)) !== sha256) throw new Error(t`This session cannot be opened: ${path} in it is another image than the one that its SHA-256 names.`);
   return file;
 }
 
@@ -90,13 +91,13 @@ function base64(blob) {
   return new Promise((resolve, reject) => {
     const reader = new FileReader();
     reader.onload = () => resolve(reader.result.slice(reader.result.indexOf(",") + 1));
-    reader.onerror = () => reject(new Error("An image could not be read: it may have been moved."));
+    reader.onerror = () => reject(new Error(t`An image could not be read: it may have been moved.`));
     reader.readAsDataURL(blob);
   });
 }
 
 function need(holds, why) {
-  if (!holds) throw new Error(`This session cannot be opened: ${why}.`);
+  if (!holds) throw new Error(t`This session cannot be opened: ${why}.`);
 }
 
 const isObject = (thing) => typeof thing === "object" && thing !== null && !Array.isArray(thing);

@@ -2,6 +2,7 @@
  * What stands in a panel at one moment, as pictures and words to take away. The pictures are copied at once: what the panel shows
  * afterwards is another matter.
  */
+import { t } from "../language.js";
 
 /** A picture is drawn at least so many pixels wide, unless that made it higher than the second number. */
 const LEAST = 640;
@@ -132,9 +133,9 @@ function wrapped(context, line, room) {
 
 /** A canvas as a PNG file. Browsers that guard against fingerprinting give other pixels than were drawn: then there is none. */
 export async function png(canvas) {
-  if (!honest()) throw new Error("This browser gives out pictures from pages with changed pixels, to guard against fingerprinting: allow this page to read its canvas, and try again.");
+  if (!honest()) throw new Error(t`This browser gives out pictures from pages with changed pixels, to guard against fingerprinting: allow this page to read its canvas, and try again.`);
   const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
-  if (!blob) throw new Error("The browser could not make a picture of this size.");
+  if (!blob) throw new Error(t`The browser could not make a picture of this size.`);
   return blob;
 }
 

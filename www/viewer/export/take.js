@@ -1,5 +1,6 @@
 import { h } from "../dom.js";
 import { hashOf } from "../hashes.js";
+import { t } from "../language.js";
 import { sentence } from "../words.js";
 import { npy } from "./npy.js";
 import { now, save, stem } from "./save.js";
@@ -23,15 +24,15 @@ export class Take {
     this.element = h(
       "details",
       { class: "take", hidden: true },
-      h("summary", { "aria-label": `Save or copy the map of ${name}` }, "Save or copy"),
+      h("summary", { "aria-label": t`Save or copy the map of ${name}` }, t`Save or copy`),
       h(
         "div",
         { class: "acts" },
-        act("Picture", (shown) => picture(shown).then((blob) => save(blob, `${named(shown)}.png`))),
-        act("Picture without text", (shown) => png(drawn({ ...shown.layers, frame: false })).then((blob) => save(blob, `${named(shown)} bare.png`))),
-        copies ? act("Copy picture", copy) : null,
-        act("Raw map (.npy)", (shown) => save(npy(shown.values, dims(shown)), `${named(shown)}.npy`)),
-        act("Raw map (TIFF)", async (shown) => save(tiff(shown.values, [shown.channels, shown.size, shown.size], await told(shown)), `${named(shown)}.tif`)),
+        act(t`Picture`, (shown) => picture(shown).then((blob) => save(blob, `${named(shown)}.png`))),
+        act(t`Picture without text`, (shown) => png(drawn({ ...shown.layers, frame: false })).then((blob) => save(blob, `${named(shown)} bare.png`))),
+        copies ? act(t`Copy picture`, copy) : null,
+        act(t`Raw map (.npy)`, (shown) => save(npy(shown.values, dims(shown)), `${named(shown)}.npy`)),
+        act(t`Raw map (TIFF)`, async (shown) => save(tiff(shown.values, [shown.channels, shown.size, shown.size], await told(shown)), `${named(shown)}.tif`)),
       ),
       this.#said,
     );
@@ -72,8 +73,8 @@ export async function picture(shown) {
     line(mapInWords(shown), { size: 18, bold: true }),
     line(`${shown.name}: ${answers.join(", ")}`),
     ...(shown.notes ? [line(shown.notes)] : []),
-    line(`Method: ${methodInWords(shown.question.method)}`),
-    line(`Model file, SHA-256:`, { size: 13, faint: true }),
+    line(t`Method: ${methodInWords(shown.question.method)}`),
+    line(t`Model file, SHA-256:`, { size: 13, faint: true }),
     line(sha, { size: 13, mono: true, faint: true }),
     line(`${date} · ${NOTICE}`, { size: 13, faint: true }),
   ];
@@ -86,9 +87,9 @@ async function copy(shown) {
     await navigator.clipboard.write([new ClipboardItem({ "image/png": picture(shown) })]);
   } catch (error) {
     if (error?.name !== "NotAllowedError") throw error;
-    throw new Error("The browser does not let this page write to the clipboard: allow it, or save the picture.");
+    throw new Error(t`The browser does not let this page write to the clipboard: allow it, or save the picture.`);
   }
-  return "The picture is in the clipboard.";
+  return t`The picture is in the clipboard.`;
 }
 
 /** What a TIFF tells of itself. */

@@ -1,6 +1,7 @@
+import { t } from "../language.js";
 import { number, said } from "../words.js";
 
-export const NOTICE = "Research software: its answers are no diagnosis and must not be used for one.";
+export const NOTICE = t`Research software: its answers are no diagnosis and must not be used for one.`;
 
 /** A method's name and parameters: `gradient`, `smoothgrad (samples 25, sigma 0.15)`. */
 export function methodInWords({ name, ...parameters }) {
@@ -11,8 +12,8 @@ export function methodInWords({ name, ...parameters }) {
 /** What a map is of: `Saliency for nevus rather than melanoma`. */
 export function mapInWords({ words, question, description }) {
   const title = (index) => description.classes[index].title;
-  const than = question.against === null ? "" : ` rather than ${title(question.against)}`;
-  return `${words} for ${title(question.class)}${than}`;
+  const than = question.against === null ? "" : t` rather than ${title(question.against)}`;
+  return t`${words} for ${title(question.class)}${than}`;
 }
 
 /** The classes with what the model says of each, the highest first, `[{ title, said, predicted }]`. */

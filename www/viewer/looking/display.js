@@ -1,18 +1,19 @@
 import { h, list, offer, pill } from "../dom.js";
+import { t } from "../language.js";
 
 /** What is shown of a map: its name, and what the numbers at the colour bar then are. */
 const SIGNS = {
-  absolute: ["Magnitude", "magnitude"],
-  all: ["Signed", "+ for the class, − against it"],
-  positive: ["For", "for the class"],
-  negative: ["Against", "against the class"],
+  absolute: [t`Magnitude`, t`magnitude`],
+  all: [t`Signed`, t`+ for the class, − against it`],
+  positive: [t`For`, t`for the class`],
+  negative: [t`Against`, t`against the class`],
 };
-const PLACES = { over: ["Over the image"], beside: ["Beside it"], alone: ["Alone"] };
+const PLACES = { over: [t`Over the image`], beside: [t`Beside it`], alone: [t`Alone`] };
 /** The first of each is usual; all can be told apart by the colour-blind. */
-const COLOURS = { one: [["blues", "blue"], ["inferno", "black to yellow"], ["grey", "black to white"]], two: [["diverging", "red for, blue against"], ["purple_green", "green for, purple against"]] };
-const CLIPS = [0, 0.5, 1, 2, 5].map((percent) => [percent, percent === 0 ? "nothing" : `${percent} % of the total`]);
-const SMOOTHINGS = [0, 1, 2, 4, 8].map((pixels) => [pixels, pixels === 0 ? "none" : `${pixels} ${pixels === 1 ? "pixel" : "pixels"}`]);
-const OUTLINES = [[0, "none"], ...[0.1, 0.25, 0.5, 0.75].map((share) => [share, `from ${share * 100} % of the strongest colour`])];
+const COLOURS = { one: [["blues", t`blue`], ["inferno", t`black to yellow`], ["grey", t`black to white`]], two: [["diverging", t`red for, blue against`], ["purple_green", t`green for, purple against`]] };
+const CLIPS = [0, 0.5, 1, 2, 5].map((percent) => [percent, percent === 0 ? t`nothing` : t`${percent} % of the total`]);
+const SMOOTHINGS = [0, 1, 2, 4, 8].map((pixels) => [pixels, pixels === 0 ? t`none` : `${pixels} ${pixels === 1 ? t`pixel` : t`pixels`}`]);
+const OUTLINES = [[0, t`none`], ...[0.1, 0.25, 0.5, 0.75].map((share) => [share, t`from ${share * 100} % of the strongest colour`])];
 
 /**
  * How maps are shown: none of it changes a number. `onstyle()` tells of what needs maps painted anew, `onlayers()` of what only lays
@@ -37,17 +38,17 @@ export class Display {
   /** The lists, by what they choose. */
   #fields = {};
   #outlineCause = h("input", { type: "checkbox" });
-  #offer = h("label", { class: "check cause", hidden: true }, this.#outlineCause, "outline the cause, the pixels that decide this sample's class");
+  #offer = h("label", { class: "check cause", hidden: true }, this.#outlineCause, t`outline the cause, the pixels that decide this sample's class`);
 
   constructor() {
-    const slider = (this.#slider = h("input", { type: "range", min: 0, max: 100, value: this.opacity * 100, "aria-label": "Overlay opacity", class: "opacity" }));
+    const slider = (this.#slider = h("input", { type: "range", min: 0, max: 100, value: this.opacity * 100, "aria-label": t`Overlay opacity`, class: "opacity" }));
     slider.oninput = () => {
       this.opacity = slider.value / 100;
       slider.setAttribute("aria-valuetext", `${slider.value} %`);
       this.onlayers?.();
     };
-    const signs = this.#pills("Kind of map", SIGNS, "sign", () => this.#offerColours());
-    const places = this.#pills("Where the map is shown", PLACES, "place", () => (slider.disabled = this.place !== "over"));
+    const signs = this.#pills(t`Kind of map`, SIGNS, "sign", () => this.#offerColours());
+    const places = this.#pills(t`Where the map is shown`, PLACES, "place", () => (slider.disabled = this.place !== "over"));
     const shared = (this.#shared = h("input", { type: "checkbox" }));
     shared.onchange = () => {
       this.shared = shared.checked;
@@ -61,23 +62,23 @@ export class Display {
     this.#offerColours();
     this.element = h(
       "section",
-      { class: "controls display", "aria-label": "How maps are shown" },
-      h("div", { class: "control" }, h("span", { class: "label", "aria-hidden": "true" }, "Map"), signs),
+      { class: "controls display", part: "display", "aria-label": t`How maps are shown` },
+      h("div", { class: "control" }, h("span", { class: "label", "aria-hidden": "true" }, t`Map`), signs),
       h("div", { class: "control" }, places),
-      h("div", { class: "control" }, h("label", {}, h("span", { class: "label" }, "Overlay"), slider), this.#offer),
+      h("div", { class: "control" }, h("label", {}, h("span", { class: "label" }, t`Overlay`), slider), this.#offer),
       h(
         "details",
         { class: "more" },
-        h("summary", {}, "Colours, scale, smoothing"),
+        h("summary", {}, t`Colours, scale, smoothing`),
         h(
           "div",
           { class: "fields" },
-          h("label", {}, "Colours", this.#palette),
-          h("label", {}, "Clip", this.#number(CLIPS, "clip")),
-          h("label", {}, "Smoothing", this.#number(SMOOTHINGS, "smooth")),
-          h("label", {}, "Outline", this.#number(OUTLINES, "outline")),
-          h("label", { class: "check" }, shared, "same scale for all models"),
-          h("p", {}, "They change the picture only: the cross-hair, the shares and the distribution tell the raw values, summed over the colour channels."),
+          h("label", {}, t`Colours`, this.#palette),
+          h("label", {}, t`Clip`, this.#number(CLIPS, "clip")),
+          h("label", {}, t`Smoothing`, this.#number(SMOOTHINGS, "smooth")),
+          h("label", {}, t`Outline`, this.#number(OUTLINES, "outline")),
+          h("label", { class: "check" }, shared, t`same scale for all models`),
+          h("p", {}, t`They change the picture only: the cross-hair, the shares and the distribution tell the raw values, summed over the colour channels.`),
         ),
       ),
     );
@@ -95,9 +96,9 @@ export class Display {
 
   /** What the numbers at a colour bar are. */
   get #how() {
-    const clipped = this.clip > 0 && !this.shared && `${this.clip} % clipped`;
-    const smoothed = this.smooth > 0 && `smoothed by ${this.smooth} ${this.smooth === 1 ? "pixel" : "pixels"}`;
-    return [SIGNS[this.sign][1], clipped, smoothed, this.shared && "one scale for all"].filter(Boolean).join(", ");
+    const clipped = this.clip > 0 && !this.shared && t`${this.clip} % clipped`;
+    const smoothed = this.smooth > 0 && t`smoothed by ${this.smooth} ${this.smooth === 1 ? t`pixel` : t`pixels`}`;
+    return [SIGNS[this.sign][1], clipped, smoothed, this.shared && t`one scale for all`].filter(Boolean).join(", ");
   }
 
   /** What is chosen, as a session keeps it. */

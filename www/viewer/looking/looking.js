@@ -1,3 +1,4 @@
+import { t } from "../language.js";
 import { cancelled } from "../words.js";
 import { isFullScreen, toggleFullScreen } from "./fullscreen.js";
 import { STEP } from "./plate.js";
@@ -8,7 +9,7 @@ import { View } from "./view.js";
 /** Lines of a region closer than this many pixels of the picture to the last corner add nothing. */
 const APART = 0.5;
 
-const HOW_TO_DRAW = "Draw around the region with the pointer, or set corners with the arrow keys and Enter and close it with the space bar.";
+const HOW_TO_DRAW = t`Draw around the region with the pointer, or set corners with the arrow keys and Enter and close it with the space bar.`;
 
 /**
  * What the person does with the pictures, in all panels at once: zooming, pointing, drawing a region, hiding the maps.
@@ -87,7 +88,7 @@ export class Looking {
   /** Takes a mask's file for the region. */
   readMask(file) {
     if (this.#slots().some(({ panel }) => panel.sight)) this.#use(Region.from(file));
-    else this.#refuse(new Error("A mask belongs to an image: open that first."));
+    else this.#refuse(new Error(t`A mask belongs to an image: open that first.`));
   }
 
   #crop() {

@@ -1,3 +1,4 @@
+import { t } from "../language.js";
 import { number } from "../words.js";
 
 /** A map whose largest value is below this holds nothing but the last bits of other numbers. */
@@ -48,7 +49,7 @@ export class Painter {
     const style = this.#display.shown;
     const turn = this.#turn;
     const why = nothing(map);
-    if (!why && !model.holds(question)) panel.stage("Computing the map again", null);
+    if (!why && !model.holds(question)) panel.stage(t`Computing the map again`, null);
     const own = why ? undefined : await this.#ask(slot, question, style, null, signal);
     const others = style.shared && !why ? this.#painted().filter((other) => other !== slot) : [];
     const scale = Math.max(...others.map((other) => other.scale), own?.ownScale ?? 0);
@@ -95,6 +96,6 @@ export class Painter {
 function nothing(map) {
   const most = map.reduce((most, value) => Math.max(most, Math.abs(value) || 0), 0);
   if (most >= NOTHING || map.some((value) => !Number.isFinite(value))) return undefined;
-  if (most === 0) return "The map is zero everywhere: by this method no pixel matters to this score.";
-  return `The map's largest value is ${number(most)}. That is the rounding of other numbers, so it is not drawn.`;
+  if (most === 0) return t`The map is zero everywhere: by this method no pixel matters to this score.`;
+  return t`The map's largest value is ${number(most)}. That is the rounding of other numbers, so it is not drawn.`;
 }

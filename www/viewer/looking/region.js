@@ -1,3 +1,4 @@
+import { t, written } from "../language.js";
 import { edges } from "./edges.js";
 
 /**
@@ -52,9 +53,9 @@ function within(corners, x, y) {
 /** What a region holds of a map, in words. */
 export function told(share, inside) {
   const area = inside.reduce((sum, place) => sum + place, 0) / inside.length;
-  if (area === 0) return "The region holds no pixel of this map: draw it larger, and inside what the network sees.";
-  if (share === undefined || share === null) return "The map is zero, or no number: there is no share to tell.";
-  return `${hundredths(share)} of the map's total magnitude lies inside the region, which covers ${hundredths(area)} of the map's area.`;
+  if (area === 0) return t`The region holds no pixel of this map: draw it larger, and inside what the network sees.`;
+  if (share === undefined || share === null) return t`The map is zero, or no number: there is no share to tell.`;
+  return t`${hundredths(share)} of the map's total magnitude lies inside the region, which covers ${hundredths(area)} of the map's area.`;
 }
 
-const hundredths = (share) => `${(share * 100).toFixed(1)} %`;
+const hundredths = (share) => `${written((share * 100).toFixed(1))} %`;

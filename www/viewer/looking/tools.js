@@ -1,4 +1,5 @@
 import { h, icon } from "../dom.js";
+import { t } from "../language.js";
 
 /** Two arrows apart: to the full screen. */
 export const LARGER = ["M14 4h6v6", "M20 4l-7 7", "M10 20H4v-6", "M4 20l7-7"];
@@ -36,7 +37,7 @@ export class Tools {
   constructor(step) {
     // Where a finger points nothing can hover: there a button without a word shows its `short` one.
     const button = (name, label, act, text, short) => h("button", { type: "button", class: "tool", title: label, "aria-label": text ? null : label, onclick: act }, icon(...ICONS[name]), h("span", { class: short ? "short" : null }, text ?? short));
-    const hide = button("hide", "Hides the map while it is held (H)", null, "Hold to hide map");
+    const hide = button("hide", t`Hides the map while it is held (H)`, null, t`Hold to hide map`);
     const set = (hidden) => {
       hide.setAttribute("aria-pressed", String(hidden));
       this.onhide?.(hidden);
@@ -52,25 +53,25 @@ export class Tools {
     };
     // A long press is no call for a menu.
     hide.oncontextmenu = (event) => event.preventDefault();
-    this.#draw = button("draw", "Draw a region to see how much of the map lies in it", () => this.#setDrawing(!this.drawing), "Draw region");
+    this.#draw = button("draw", t`Draw a region to see how much of the map lies in it`, () => this.#setDrawing(!this.drawing), t`Draw region`);
     this.#draw.setAttribute("aria-pressed", "false");
     const file = h("input", { type: "file", accept: "image/*", hidden: true, class: "mask-file" });
     file.onchange = () => {
       if (file.files[0]) this.onmask?.(file.files[0]);
       file.value = "";
     };
-    const mask = button("mask", "A mask's image, white inside: choose it, or drop it here", () => file.click(), "Mask file");
+    const mask = button("mask", t`A mask's image, white inside: choose it, or drop it here`, () => file.click(), t`Mask file`);
     mask.dataset.takes = "mask";
-    this.#clear = button("clear", "Remove the region", () => this.onclear?.(), "Remove region");
+    this.#clear = button("clear", t`Remove the region`, () => this.onclear?.(), t`Remove region`);
     this.#clear.hidden = true;
-    this.#full = button("full", "Full screen (F)", () => this.onfull?.(), null, "Full screen");
+    this.#full = button("full", t`Full screen (F)`, () => this.onfull?.(), null, t`Full screen`);
     this.element = h(
       "div",
-      { class: "tools", role: "group", "aria-label": "Looking at the image" },
-      button("out", "Zoom out (−)", () => this.onzoom?.(1 / step), null, "Zoom out"),
-      button("in", "Zoom in (+)", () => this.onzoom?.(step), null, "Zoom in"),
-      button("whole", "Whole picture (0)", () => this.onwhole?.(), null, "Whole picture"),
-      button("crop", "What the network sees", () => this.oncrop?.(), null, "What the network sees"),
+      { class: "tools", part: "tools", role: "group", "aria-label": t`Looking at the image` },
+      button("out", t`Zoom out (−)`, () => this.onzoom?.(1 / step), null, t`Zoom out`),
+      button("in", t`Zoom in (+)`, () => this.onzoom?.(step), null, t`Zoom in`),
+      button("whole", t`Whole picture (0)`, () => this.onwhole?.(), null, t`Whole picture`),
+      button("crop", t`What the network sees`, () => this.oncrop?.(), null, t`What the network sees`),
       hide,
       this.#draw,
       mask,
@@ -91,7 +92,7 @@ export class Tools {
   }
 
   set full(on) {
-    this.#full.setAttribute("aria-label", on ? "Leave full screen (F)" : "Full screen (F)");
+    this.#full.setAttribute("aria-label", on ? t`Leave full screen (F)` : t`Full screen (F)`);
     this.#full.title = this.#full.getAttribute("aria-label");
   }
 

@@ -4,6 +4,7 @@ mod compress;
 mod folder;
 mod glue;
 mod models;
+mod release;
 mod version;
 mod wasm;
 
@@ -35,9 +36,19 @@ const LARGEST_WASM: u64 = 3_000_000;
 /// works as well without them.
 #[derive(clap::Args, Clone, Debug)]
 #[command(
-    after_help = "Examples:\n  cargo xtask site --models runs/demo/models\n  cargo xtask site --fast --out /tmp/site    \
+    after_help = "Examples:\n  cargo xtask site --models runs/demo/models\n  cargo xtask site --release    the npm package and the zip archive too\n  cargo xtask site --fast --out /tmp/site    \
                   for a quick look: no relaxed SIMD, light compression\n  pellucid serve dist/site"
 )]
+pub(crate) struct Chore {
+    #[command(flatten)]
+    site: Arguments,
+    /// Make an npm package (`npm/`) and a zip archive of the site as well, beside it.
+    #[arg(long, conflicts_with = "fast")]
+    release: bool,
+}
+
+// What a site is made of, and where it goes. No documentation: clap would take it for the chore's.
+#[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Arguments {
     /// Where the site goes; an older one there is replaced when the new one is whole.
     #[arg(long, default_value = "dist/site", value_name = "DIR")]
@@ -54,8 +65,16 @@ pub(crate) struct Arguments {
 }
 
 /// Carries the chore out for this checkout.
-pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    build(arguments, &Checkout::here()?, &Programs::on_path())
+pub(crate) fn run(chore: &Chore) -> Result<()> {
+    let checkout = Checkout::here()?;
+    build(&chore.site, &checkout, &Programs::on_path())?;
+    if chore.release {
+        let out = &chore.site.out;
+        for made in release::write(out, &folder::parent(out)?, checkout.root())? {
+            eprintln!("  {}", made.display());
+        }
+    }
+    Ok(())
 }
 
 /// Builds the site beside its place and puts it there when it is whole.

@@ -3,6 +3,9 @@
 use super::folder;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
@@ -18,14 +21,16 @@ pub(crate) struct Entry {
     pub(crate) file: String,
 }
 
-/// Copies a folder of models. Where it has no manifest, one is made that lists every `.onnx` in it by its name.
+/// Copies a folder of models. Where it has no manifest, one is made that lists every `.onnx` in it by its name. Each entry gets the
+/// SHA-256 of its file, which the page holds what it downloads to, and keeps it by.
 pub(super) fn copy(from: &Path, to: &Path) -> Result<()> {
     folder::copy(from, to)?;
     let manifest = to.join(MANIFEST);
     if !manifest.exists() {
         write_manifest(to, &listed(to)?)?;
     }
-    check(&manifest, to)
+    check(&manifest, to)?;
+    write_hashes(&manifest, to)
 }
 
 /// Writes a manifest into a folder of models.
@@ -76,6 +81,42 @@ fn check(manifest: &Path, folder: &Path) -> Result<()> {
     }
 }
 
+/// Writes the SHA-256 of every model's file into its entry, beside whatever else stands there.
+fn write_hashes(manifest: &Path, folder: &Path) -> Result<()> {
+    let bytes =
+        fs::read(manifest).with_context(|| format!("{} could not be read", manifest.display()))?;
+    let mut entries: Vec<Map<String, Value>> =
+        serde_json::from_slice(&bytes).context("manifest.json is not a list of models")?;
+    for entry in &mut entries {
+        let file = entry.get("file").and_then(Value::as_str);
+        let file = file.context("an entry of manifest.json names no file")?;
+        let found = sha256(&folder.join(file))?;
+        if let Some(told) = entry.get("sha256")
+            && told.as_str() != Some(&found)
+        {
+            bail!(
+                "manifest.json says that the SHA-256 of {file} is {told}, but it is {found}: it is another file, or the \
+                 manifest is older"
+            );
+        }
+        entry.insert("sha256".to_owned(), Value::from(found));
+    }
+    let json =
+        serde_json::to_string_pretty(&entries).context("the manifest cannot be written as JSON")?;
+    fs::write(manifest, json + "\n")
+        .with_context(|| format!("{} could not be written", manifest.display()))
+}
+
+/// A file's SHA-256 as 64 digits.
+fn sha256(path: &Path) -> Result<String> {
+    let bytes = fs::read(path).with_context(|| format!("{} could not be read", path.display()))?;
+    let mut digits = String::new();
+    for byte in Sha256::digest(&bytes) {
+        write!(digits, "{byte:02x}").context("a hash in digits")?;
+    }
+    Ok(digits)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +152,25 @@ mod tests {
             !from.path().join(MANIFEST).exists(),
             "the user's folder is left as it is"
         );
+    }
+
+    #[test]
+    fn every_entry_gets_its_files_hash_and_keeps_what_else_it_says() {
+        let manifest = r#"[{"name": "A", "file": "a.onnx", "card": "a.json"}]"#;
+        let from = folder_of(&[(MANIFEST, manifest), ("a.onnx", "abc"), ("a.json", "{}")]);
+        let to = tempfile::tempdir().unwrap();
+        copy(from.path(), to.path()).unwrap();
+        let written: Value =
+            serde_json::from_slice(&fs::read(to.path().join(MANIFEST)).unwrap()).unwrap();
+        // FIPS 180-4, example of one block.
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(written[0]["sha256"], abc);
+        assert_eq!(written[0]["card"], "a.json");
+        // A hash that is told already has to be the file's.
+        fs::write(to.path().join("a.onnx"), "abd").unwrap();
+        let again = tempfile::tempdir().unwrap();
+        let error = copy(to.path(), again.path()).unwrap_err().to_string();
+        assert!(error.contains("another file"), "{error}");
     }
 
     #[test]

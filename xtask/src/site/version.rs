@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 const BYTES: usize = 8;
 
 /// Files that refer to the folder and keep their names.
-const REFER: [&str; 2] = [ELEMENT, "index.html"];
+const REFER: [&str; 4] = [ELEMENT, "index.html", "embed.html", "manifest.webmanifest"];
 
 /// Names the viewer's folder by its contents, in the files that refer to it as well. Its new path.
 pub(super) fn stamp(site: &Path) -> Result<PathBuf> {
@@ -74,6 +74,9 @@ mod tests {
         fs::write(site.path().join(ELEMENT), "import \"./viewer/element.js\";").unwrap();
         let page = "<link href=\"viewer/page.css\"><pellucid-viewer></pellucid-viewer>";
         fs::write(site.path().join("index.html"), page).unwrap();
+        fs::write(site.path().join("embed.html"), page).unwrap();
+        let icon = "{ \"src\": \"viewer/icon.svg\" }";
+        fs::write(site.path().join("manifest.webmanifest"), icon).unwrap();
         site
     }
 
@@ -89,6 +92,24 @@ mod tests {
         assert_ne!(first, second);
         assert_eq!(first, name("1"));
         assert_eq!(first.len(), "viewer-".len() + 2 * BYTES);
+    }
+
+    #[test]
+    fn the_files_of_the_checkout_that_refer_to_it_are_all_there() {
+        let site = tempfile::tempdir().unwrap();
+        let www = Path::new(env!("CARGO_MANIFEST_DIR")).join("../www");
+        folder::copy(&www, site.path()).unwrap();
+        let name = stamp(site.path()).unwrap();
+        let name = name.file_name().unwrap().to_str().unwrap();
+        for path in folder::files_below(site.path()).unwrap() {
+            let beside = path.parent() == Some(site.path());
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(
+                !beside || !text.contains("\"viewer/") && !text.contains("\"./viewer/"),
+                "{} refers to {FOLDER}/ and not to {name}/",
+                path.display()
+            );
+        }
     }
 
     #[test]
