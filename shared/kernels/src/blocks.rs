@@ -1,0 +1,158 @@
+//! The product at the heart: rows of weights times columns of the image.
+//!
+//! Twelve rows at a time: with one vector of the image and one of a repeated weight that is fourteen registers, which is what
+//! V8 has to give on x86-64. What twelve does not divide is split into eights and fours, so that little is computed for nothing.
+
+use crate::lanes::Lanes;
+
+/// The most rows of a block.
+pub(crate) const TALLEST: usize = 12;
+
+/// Rows of a matrix that are computed at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Block {
+    /// The first row.
+    pub(crate) first: usize,
+    /// How many rows of the matrix.
+    pub(crate) rows: usize,
+    /// 4, 8 or 12: rows that are missing at the end are zero.
+    pub(crate) height: usize,
+    /// Where its weights begin, in rows from the start.
+    offset: usize,
+}
+
+/// A matrix of weights, each block's columns one after the other.
+#[derive(Debug, Clone)]
+pub(crate) struct Weights {
+    values: Vec<f32>,
+    pub(crate) blocks: Vec<Block>,
+    depth: usize,
+}
+
+impl Weights {
+    /// The matrix of `rows` rows and `depth` columns.
+    pub(crate) fn new(rows: usize, depth: usize, value: impl Fn(usize, usize) -> f32) -> Self {
+        let blocks = blocks(rows);
+        let padded: usize = blocks.iter().map(|block| block.height).sum();
+        let mut values = Vec::with_capacity(padded * depth);
+        for block in &blocks {
+            for column in 0..depth {
+                values.extend((0..block.height).map(|row| match row < block.rows {
+                    true => value(block.first + row, column),
+                    false => 0.0,
+                }));
+            }
+        }
+        Self {
+            values,
+            blocks,
+            depth,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// The block's weights times `columns` columns in panels of `W`; row `r` of the products goes to `r · stride`.
+    #[inline(always)]
+    pub(crate) fn multiply<const W: usize, L: Lanes<W>>(
+        &self,
+        block: &Block,
+        panels: &[f32],
+        to: &mut [f32],
+        stride: usize,
+    ) {
+        let weights = &self.values[block.offset * self.depth..][..block.height * self.depth];
+        match block.height {
+            12 => rows::<12, W, L>(weights, panels, to, stride),
+            8 => rows::<8, W, L>(weights, panels, to, stride),
+            _ => rows::<4, W, L>(weights, panels, to, stride),
+        }
+    }
+}
+
+/// Sums of twelves, eights and fours that hold so many rows.
+fn blocks(rows: usize) -> Vec<Block> {
+    let mut twelves = rows / TALLEST;
+    let (mut eights, mut fours) = match rows % TALLEST {
+        0 => (0, 0),
+        1..=4 => (0, 1),
+        5..=8 => (1, 0),
+        _ => {
+            twelves += 1;
+            (0, 0)
+        }
+    };
+    // Four rows alone keep no multiplier busy.
+    if fours == 1 && twelves > 0 {
+        (twelves, eights, fours) = (twelves - 1, 2, 0);
+    }
+    let heights = [(12, twelves), (8, eights), (4, fours)];
+    let heights = heights
+        .into_iter()
+        .flat_map(|(height, count)| std::iter::repeat_n(height, count));
+    let mut first = 0;
+    heights
+        .map(|height| {
+            let block = Block {
+                first,
+                rows: height.min(rows - first),
+                height,
+                offset: first,
+            };
+            first += height;
+            block
+        })
+        .collect()
+}
+
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+fn rows<const R: usize, const W: usize, L: Lanes<W>>(
+    weights: &[f32],
+    panels: &[f32],
+    to: &mut [f32],
+    stride: usize,
+) {
+    let depth = weights.len() / R;
+    for (index, panel) in panels.chunks_exact(depth * W).enumerate() {
+        let sums = tile::<R, W, L>(weights, panel);
+        for (row, sum) in sums.into_iter().enumerate() {
+            crate::lanes::put(to, row * stride + index * W, sum);
+        }
+    }
+}
+
+/// `R` rows of weights times `W` columns.
+#[inline(always)]
+fn tile<const R: usize, const W: usize, L: Lanes<W>>(weights: &[f32], panel: &[f32]) -> [L; R] {
+    let (weights, _) = weights.as_chunks::<R>();
+    let (panel, _) = panel.as_chunks::<W>();
+    let mut sums = [L::splat(0.0); R];
+    for (weights, values) in weights.iter().zip(panel) {
+        let values = L::load(values);
+        for row in 0..R {
+            sums[row] = L::splat(weights[row]).mul_add(values, sums[row]);
+        }
+    }
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::blocks;
+
+    #[test]
+    fn blocks_hold_every_row_once() {
+        for rows in 1..200 {
+            let mut next = 0;
+            for block in blocks(rows) {
+                assert_eq!(block.first, next);
+                assert!(block.rows >= 1 && block.rows <= block.height, "{rows}");
+                next += block.rows;
+            }
+            assert_eq!(next, rows);
+        }
+    }
+}
