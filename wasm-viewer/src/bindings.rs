@@ -1,6 +1,7 @@
 //! What JavaScript sees. Names and types only: the work is done in the modules beside this one.
 
 use ndarray::{Array2, ArrayView2};
+use pellucid_shared::engine::Convolutions;
 use pellucid_shared::metrics::mass_inside;
 use pellucid_shared::render::{ColourMap, collapse};
 use serde::Serialize;
@@ -16,6 +17,15 @@ type Answer<T> = Result<T, JsError>;
 #[wasm_bindgen(start)]
 fn start() {
     console_error_panic_hook::set_once();
+}
+
+/// Classifiers that are opened from now on compute convolutions by tract's own code instead of ours, or by ours again.
+#[wasm_bindgen(js_name = stockConvolutions)]
+pub fn stock_convolutions(stock: bool) {
+    match stock {
+        true => Convolutions::Tract.choose(),
+        false => Convolutions::Own.choose(),
+    }
 }
 
 /// [`Picture`] for JavaScript.

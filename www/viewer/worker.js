@@ -3,7 +3,7 @@
  * sends the next one only after the answer). Every answer is `{ id, result }` or `{ id, error, fatal }`, before which `{ id, progress }` may come; `fatal` holds
  * the bytes of memory in use when the WebAssembly instance was lost and the worker is to be replaced.
  */
-import start, { Classifier, Painting, Picture } from "./pellucid_viewer.js";
+import start, { Classifier, Painting, Picture, stockConvolutions } from "./pellucid_viewer.js";
 
 let memory;
 let picture;
@@ -16,6 +16,8 @@ const further = new Map();
 const requests = {
   async start({ module }) {
     ({ memory } = await start({ module_or_path: module }));
+    // Whether a difference comes of our kernels: the page's address with `?convolutions=tract` does without them.
+    stockConvolutions(self.name === "tract");
   },
 
   /** Decodes an image file, or draws a phantom. */

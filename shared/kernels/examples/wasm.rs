@@ -153,8 +153,7 @@ fn multiply(rounds: u32, factor: f32, sums: &mut [[f32; 4]; 12]) {
         #[cfg(not(target_feature = "relaxed-simd"))]
         core::arch::wasm32::f32x4_add(core::arch::wasm32::f32x4_mul(sum, factor), factor)
     };
-    let mut vectors: [v128; 12] =
-        std::array::from_fn(|row| f32x4(row as f32, 1.0, 2.0, 3.0));
+    let mut vectors: [v128; 12] = std::array::from_fn(|row| f32x4(row as f32, 1.0, 2.0, 3.0));
     for _ in 0..rounds {
         for vector in &mut vectors {
             *vector = madd(*vector);

@@ -54,7 +54,8 @@ impl Weights {
         self.values.len()
     }
 
-    /// The block's weights times `columns` columns in panels of `W`; row `r` of the products goes to `r · stride`.
+    /// The block's weights times `count` panels of `W` columns, which lie as [`place`] says; row `r` of the products goes to
+    /// `r · stride`.
     #[inline(always)]
     pub(crate) fn multiply<const W: usize, L: Lanes<W>>(
         &self,
@@ -63,13 +64,34 @@ impl Weights {
         to: &mut [f32],
         stride: usize,
     ) {
+        let count = panels.len() / (self.depth * W);
         let weights = &self.values[block.offset * self.depth..][..block.height * self.depth];
-        match block.height {
-            12 => rows::<12, W, L>(weights, panels, to, stride),
-            8 => rows::<8, W, L>(weights, panels, to, stride),
-            _ => rows::<4, W, L>(weights, panels, to, stride),
+        let mut start = 0;
+        while start < self.depth {
+            let deep = SLAB.min(self.depth - start);
+            let weights = &weights[start * block.height..][..deep * block.height];
+            let panels = &panels[start * count * W..][..deep * count * W];
+            let onto = start > 0;
+            match block.height {
+                12 => rows::<12, W, L>(weights, panels, onto, to, stride),
+                8 => rows::<8, W, L>(weights, panels, onto, to, stride),
+                _ => rows::<4, W, L>(weights, panels, onto, to, stride),
+            }
+            start += deep;
         }
     }
+}
+
+/// Rows of the image's columns that are multiplied at a time: with twelve rows of weights they stay in the first-level cache.
+const SLAB: usize = 256;
+
+/// Where the first of `count` panels has its numbers for a row, of `depth`, and how many numbers further the next panel has them:
+/// slabs of [`SLAB`] rows lie one after the other, in each of them the panels.
+#[inline(always)]
+pub(crate) fn place<const W: usize>(row: usize, depth: usize, count: usize) -> (usize, usize) {
+    let start = row / SLAB * SLAB;
+    let deep = SLAB.min(depth - start);
+    (start * count * W + (row - start) * W, deep * W)
 }
 
 /// Sums of twelves, eights and fours that hold so many rows.
@@ -112,14 +134,20 @@ fn blocks(rows: usize) -> Vec<Block> {
 fn rows<const R: usize, const W: usize, L: Lanes<W>>(
     weights: &[f32],
     panels: &[f32],
+    onto: bool,
     to: &mut [f32],
     stride: usize,
 ) {
     let depth = weights.len() / R;
     for (index, panel) in panels.chunks_exact(depth * W).enumerate() {
         let sums = tile::<R, W, L>(weights, panel);
-        for (row, sum) in sums.into_iter().enumerate() {
-            crate::lanes::put(to, row * stride + index * W, sum);
+        for (row, mut sum) in sums.into_iter().enumerate() {
+            let place = row * stride + index * W;
+            // Sums of sums round less than one long one.
+            if onto {
+                sum = sum.add(crate::lanes::at(to, place));
+            }
+            crate::lanes::put(to, place, sum);
         }
     }
 }

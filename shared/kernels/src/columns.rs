@@ -1,7 +1,7 @@
 //! Convolution as a product of matrices. The image's columns are packed a piece at a time, so that the matrix of all of them, as
 //! many times the image as the window has elements, is never there.
 
-use crate::blocks::{TALLEST, Weights};
+use crate::blocks::{TALLEST, Weights, place};
 use crate::convolution::Sink;
 use crate::geometry::Geometry;
 use crate::lanes::Lanes;
@@ -102,8 +102,9 @@ fn pack<const W: usize>(
                 fill(geometry, plane, tap, pixels.clone(), line);
             }
             let row = channel * geometry.taps() + tap;
-            for (panel, values) in panels.chunks_exact_mut(rows * W).zip(line.chunks_exact(W)) {
-                panel[row * W..][..W].copy_from_slice(values);
+            let (first, next) = place::<W>(row, rows, line.len() / W);
+            for (panel, values) in panels[first..].chunks_mut(next).zip(line.chunks_exact(W)) {
+                panel[..W].copy_from_slice(values);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The transpose of a convolution: what carries a gradient back through one.
 
-use crate::blocks::{TALLEST, Weights};
+use crate::blocks::{TALLEST, Weights, place};
 use crate::geometry::{Geometry, GeometryError, check_length};
 use crate::lanes::{Lanes, Task, on_lanes};
 use crate::phases::Split;
@@ -237,8 +237,9 @@ impl Canvas<'_> {
             let panels = &mut panels[..inner * whole];
             for (channel, plane) in from.chunks_exact(high * wide).enumerate() {
                 let line = &plane[start * wide..][..count];
-                for (panel, values) in panels.chunks_exact_mut(inner * W).zip(line.chunks(W)) {
-                    let to = &mut panel[channel * W..][..W];
+                let (first, next) = place::<W>(channel, inner, whole / W);
+                for (panel, values) in panels[first..].chunks_mut(next).zip(line.chunks(W)) {
+                    let to = &mut panel[..W];
                     to[..values.len()].copy_from_slice(values);
                     to[values.len()..].fill(0.0);
                 }

@@ -8,7 +8,7 @@
 use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 use std::marker::PhantomData;
 
-use crate::blocks::{TALLEST, Weights};
+use crate::blocks::{Weights, place};
 use crate::convolution::Sink;
 use crate::geometry::Geometry;
 use crate::lanes::{Lanes, at, put};
@@ -101,7 +101,7 @@ pub(crate) struct Winograd<const M: usize, const A: usize, P> {
     points: PhantomData<P>,
 }
 
-/// Channels that are written at once: 64 bytes, a line of the cache, with vectors of four.
+/// Channels that are written at once: 64 bytes, a line of the cache, with vectors of four. Divides the rows of a slab.
 const TOGETHER: usize = 4;
 /// The fewest tiles of a piece, so that the weights are not read too often.
 const FEWEST: usize = 32;
@@ -147,7 +147,8 @@ impl<const M: usize, const A: usize, P: Points<M, A>> Winograd<M, A, P> {
     ) {
         let depth = geometry.depth();
         let [high, wide] = geometry.result.map(|size| size.div_ceil(M));
-        let most = (CACHED / (A * A * depth)).max(FEWEST);
+        let filters = geometry.filters_each();
+        let most = (2 * CACHED / (A * A * (depth + filters))).max(FEWEST);
         let rows = most.div_ceil(wide).clamp(1, high);
         let tiles = Tiles {
             wide,
@@ -231,9 +232,10 @@ impl<const M: usize, const A: usize, P: Points<M, A>> Winograd<M, A, P> {
             if together == TOGETHER || channel + 1 == depth {
                 let first = channel + 1 - together;
                 for point in 0..A * A {
+                    let panels = &mut panels[point * panels_each * depth * W..];
+                    let (start, next) = place::<W>(first, depth, panels_each);
                     for panel in 0..panels_each {
-                        let to = &mut panels[((point * panels_each + panel) * depth + first) * W..]
-                            [..together * W];
+                        let to = &mut panels[start + panel * next..][..together * W];
                         for channel in 0..together {
                             let place = (channel * A * A + point) * stride + panel * W;
                             put(to, channel * W, at::<W, L>(spread, place));
@@ -263,24 +265,28 @@ impl<const M: usize, const A: usize, P: Points<M, A>> Winograd<M, A, P> {
         // Not a power of two: the same place at each point would fall into one set of the cache.
         let stride = whole + W;
         let panels = &scratch.panels[..A * A * whole * depth];
-        let products = room(&mut scratch.products, A * A * TALLEST * stride);
-        let flat = room(&mut scratch.lines, M * M * stride);
-        let line = room(&mut scratch.spread, wide * M + W);
         let matrices = &self.groups[group];
         let blocks = matrices.first().map_or(&[][..], |matrix| &matrix.blocks);
-        for block in blocks {
-            for (point, matrix) in matrices.iter().enumerate() {
-                let panels = &panels[point * whole * depth..][..whole * depth];
-                let to = &mut products[point * TALLEST * stride..][..TALLEST * stride];
-                matrix.multiply::<W, L>(block, panels, to, stride);
+        let tall: usize = blocks.iter().map(|block| block.height).sum();
+        let products = room(&mut scratch.products, A * A * tall * stride);
+        let flat = room(&mut scratch.lines, M * M * stride);
+        let line = room(&mut scratch.spread, wide * M + W);
+        // A matrix and its panels at a time: both stay in the cache.
+        for (point, matrix) in matrices.iter().enumerate() {
+            let panels = &panels[point * whole * depth..][..whole * depth];
+            for block in blocks {
+                let to = &mut products[(point * tall + block.first) * stride..];
+                matrix.multiply::<W, L>(block, panels, &mut to[..block.height * stride], stride);
             }
+        }
+        for block in blocks {
             for row in 0..block.rows {
                 let filter = group * geometry.filters_each() + block.first + row;
                 for tile in (0..count).step_by(W) {
                     let mut upright = [[L::splat(0.0); A]; M];
                     for x in 0..A {
                         let column = std::array::from_fn(|y| {
-                            let place = ((y * A + x) * TALLEST + row) * stride + tile;
+                            let place = ((y * A + x) * tall + block.first + row) * stride + tile;
                             at::<W, L>(products, place)
                         });
                         for (y, value) in P::results(column).into_iter().enumerate() {

@@ -117,6 +117,7 @@ fn what_is_no_number_is_told() {
         let mut geometry = drawn::geometry(&mut chance, case);
         // Every pixel is read.
         geometry.strides = [1, 1];
+        geometry.dilations = [1, 1];
         geometry.padding = geometry.padding.map(|padding| padding.min(1));
         for axis in 0..2 {
             let reach = (geometry.window[axis] - 1) * geometry.dilations[axis];

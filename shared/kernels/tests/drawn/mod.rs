@@ -36,12 +36,17 @@ pub(crate) fn geometry(chance: &mut Chance, case: usize) -> Geometry {
         _ => 1,
     };
     let (groups, depth, filters, window) = match case % 4 {
+        // More channels than are multiplied at a time, now and then.
+        0 if case.is_multiple_of(40) => (1, chance.among(250, 600), chance.among(8, 16), [3, 3]),
         0 => (groups, chance.among(8, 30), chance.among(8, 40), [3, 3]),
         1 => {
             let side = [2, 3, 5, 7][chance.below(4)];
             (chance.among(1, 9), 1, chance.among(1, 2), [side, side])
         }
+        2 if case % 40 == 2 => (1, chance.among(250, 600), chance.among(1, 16), [1, 1]),
         2 => (groups, chance.among(1, 40), chance.among(1, 40), [1, 1]),
+        // Transposed, as many products.
+        _ if case % 40 == 3 => (1, chance.among(1, 4), chance.among(250, 600), [3, 3]),
         _ => {
             let window = [chance.among(1, 7), chance.among(1, 7)];
             (groups, chance.among(1, 6), chance.among(1, 20), window)

@@ -1,0 +1,36 @@
+//! The choice between our own convolutions and tract's.
+
+use std::cell::Cell;
+
+/// Whose convolutions tract's plans have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Convolutions {
+    /// Those of `pellucid-kernels`.
+    Own,
+    /// tract's.
+    Tract,
+}
+
+thread_local! {
+    static CHOSEN: Cell<Convolutions> = const { Cell::new(Convolutions::UNASKED) };
+}
+
+impl Convolutions {
+    /// With the feature `stock-tract` tract's, else ours.
+    const UNASKED: Self = match cfg!(feature = "stock-tract") {
+        true => Self::Tract,
+        false => Self::Own,
+    };
+
+    /// What the plans have that this thread makes.
+    #[must_use]
+    pub fn chosen() -> Self {
+        CHOSEN.get()
+    }
+
+    /// Decides for the plans that this thread makes from now on: those of a tape when it is made, those of an engine when it first runs
+    /// with inputs of a shape.
+    pub fn choose(self) {
+        CHOSEN.set(self);
+    }
+}
