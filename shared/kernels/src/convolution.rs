@@ -128,13 +128,15 @@ impl Convolution {
         if let Some(plus) = finish.plus {
             check_length("what is added", plus.len(), self.geometry.result_length())?;
         }
-        Ok(on_lanes(Run {
+        let plain = scratch.plain;
+        let run = Run {
             convolution: self,
             image,
             finish,
             result,
             scratch,
-        }))
+        };
+        Ok(on_lanes(run, plain))
     }
 }
 

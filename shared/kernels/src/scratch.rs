@@ -10,6 +10,20 @@ pub struct Scratch {
     pub(crate) products: Vec<f32>,
     pub(crate) lines: Vec<f32>,
     pub(crate) spread: Vec<f32>,
+    /// Whether this processor's own instructions are left out.
+    pub(crate) plain: bool,
+}
+
+impl Scratch {
+    /// For runs as on a processor of which nothing is known: slower, and to be tested on one that is known. Has no effect in
+    /// WebAssembly with vectors.
+    #[must_use]
+    pub fn of_no_processor() -> Self {
+        Self {
+            plain: true,
+            ..Self::default()
+        }
+    }
 }
 
 /// About how many numbers a buffer holds: 384 kB, which the second-level caches of today's processors take.

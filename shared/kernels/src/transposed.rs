@@ -89,12 +89,14 @@ impl Transposed {
     ) -> Result<(), GeometryError> {
         check_length("the input", from.len(), self.geometry.result_length())?;
         check_length("the output", to.len(), self.geometry.image_length())?;
-        on_lanes(Run {
+        let plain = scratch.plain;
+        let run = Run {
             transposed: self,
             from,
             to,
             scratch,
-        });
+        };
+        on_lanes(run, plain);
         Ok(())
     }
 }

@@ -193,6 +193,7 @@ impl<const M: usize, const A: usize, P: Points<M, A>> Winograd<M, A, P> {
             lines,
             spread,
             products,
+            ..
         } = scratch;
         let panels = room(panels, A * A * panels_each * depth * W);
         let lines = zeros(lines, height * split.row());

@@ -33,7 +33,7 @@ fn transposed(geometry: &Geometry, from: &[f32], weights: &[f32], bias: &[f32]) 
 #[test]
 fn convolutions_are_what_their_definition_says() {
     let mut chance = Chance(1);
-    let mut scratch = Scratch::default();
+    let (mut scratch, mut plain) = (Scratch::default(), Scratch::of_no_processor());
     for case in 0..600 {
         let geometry = drawn::geometry(&mut chance, case);
         let image = chance.numbers(geometry.image_length());
@@ -42,12 +42,14 @@ fn convolutions_are_what_their_definition_says() {
         let expected = convolved(&geometry, &image, &weights, &bias);
         for (accuracy, bound) in [(Accuracy::Decisions, 1e-6), (Accuracy::Gradient, 2e-6)] {
             let convolution = Convolution::new(geometry, &weights, &bias, accuracy).unwrap();
-            // What is not written stands out.
-            let mut result = vec![f32::NAN; geometry.result_length()];
-            let finite = convolution.run(&image, Finish::NOTHING, &mut result, &mut scratch);
-            assert_eq!(finite, Ok(true));
-            let error = drawn::error(&result, &expected);
-            assert!(error < bound, "{accuracy:?} {geometry:?}: {error:e}");
+            for scratch in [&mut scratch, &mut plain] {
+                // What is not written stands out.
+                let mut result = vec![f32::NAN; geometry.result_length()];
+                let finite = convolution.run(&image, Finish::NOTHING, &mut result, scratch);
+                assert_eq!(finite, Ok(true));
+                let error = drawn::error(&result, &expected);
+                assert!(error < bound, "{accuracy:?} {geometry:?}: {error:e}");
+            }
         }
     }
 }
@@ -55,7 +57,7 @@ fn convolutions_are_what_their_definition_says() {
 #[test]
 fn transposed_convolutions_are_what_their_definition_says() {
     let mut chance = Chance(2);
-    let mut scratch = Scratch::default();
+    let (mut scratch, mut plain) = (Scratch::default(), Scratch::of_no_processor());
     for case in 0..600 {
         let geometry = drawn::geometry(&mut chance, case);
         let from = chance.numbers(geometry.result_length());
@@ -63,10 +65,12 @@ fn transposed_convolutions_are_what_their_definition_says() {
         let bias = chance.numbers(geometry.channels);
         let expected = transposed(&geometry, &from, &weights, &bias);
         let operator = Transposed::new(geometry, &weights, &bias).unwrap();
-        let mut to = vec![f32::NAN; geometry.image_length()];
-        operator.run(&from, &mut to, &mut scratch).unwrap();
-        let error = drawn::error(&to, &expected);
-        assert!(error < 1e-6, "{geometry:?}: {error:e}");
+        for scratch in [&mut scratch, &mut plain] {
+            let mut to = vec![f32::NAN; geometry.image_length()];
+            operator.run(&from, &mut to, scratch).unwrap();
+            let error = drawn::error(&to, &expected);
+            assert!(error < 1e-6, "{geometry:?}: {error:e}");
+        }
     }
 }
 

@@ -30,22 +30,23 @@ pub(crate) trait Task {
     fn run<const W: usize, L: Lanes<W>>(self) -> Self::Output;
 }
 
-/// Does the work on the widest vectors of this processor.
-pub(crate) fn on_lanes<T: Task>(task: T) -> T::Output {
+/// Does the work on the widest vectors of this processor, or on `plain` ones.
+pub(crate) fn on_lanes<T: Task>(task: T, plain: bool) -> T::Output {
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+    if plain {
+        return task.run::<4, portable::Vector>();
+    }
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
         // SAFETY: the processor has both.
         return unsafe { avx2::run(task) };
     }
+    // A binary for these vectors holds nothing else.
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-    return task.run::<4, wasm::Vector>();
+    let (_, answer) = (plain, task.run::<4, wasm::Vector>());
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    return answer;
     #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-    task.run::<4, portable::Vector>()
-}
-
-/// Does the work as on a machine that is not known, to be tested on one that is.
-#[cfg(test)]
-pub(crate) fn on_plain_lanes<T: Task>(task: T) -> T::Output {
     task.run::<4, portable::Vector>()
 }
 
