@@ -160,8 +160,8 @@ fn tile<const R: usize, const W: usize, L: Lanes<W>>(weights: &[f32], panel: &[f
     let mut sums = [L::splat(0.0); R];
     for (weights, values) in weights.iter().zip(panel) {
         let values = L::load(values);
-        for row in 0..R {
-            sums[row] = L::splat(weights[row]).mul_add(values, sums[row]);
+        for (sum, &weight) in sums.iter_mut().zip(weights) {
+            *sum = L::splat(weight).mul_add(values, *sum);
         }
     }
     sums

@@ -31,7 +31,7 @@ pub struct Geometry {
 pub enum GeometryError {
     /// Sizes of zero, channels that groups do not divide, or sizes beyond what a machine addresses.
     #[error("a convolution of such sizes cannot be computed: {0:?}")]
-    Sizes(Geometry),
+    Sizes(Box<Geometry>),
     /// Something has another length than the sizes say.
     #[error("{what} has {found} numbers, not {wanted}")]
     Length {
@@ -51,7 +51,7 @@ impl Geometry {
     /// # Errors
     /// [`GeometryError::Sizes`].
     pub(crate) fn check(&self) -> Result<(), GeometryError> {
-        let error = GeometryError::Sizes(*self);
+        let error = GeometryError::Sizes(Box::new(*self));
         let pairs = [
             self.image,
             self.window,

@@ -197,6 +197,7 @@ impl Canvas<'_> {
         &mut self.values[start..][..geometry.result[1]]
     }
 
+    /// A channel of the output, on a canvas that holds no other.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     fn add_direct(&mut self, from: &[f32], weights: &[f32], channel: usize) {
@@ -206,7 +207,7 @@ impl Canvas<'_> {
             let weights = &weights[(inner * depth + channel) * taps..][..taps];
             for (y, row) in plane.chunks_exact(geometry.result[1]).enumerate() {
                 for (tap, &weight) in weights.iter().enumerate() {
-                    let line = self.line(channel.min(0), tap, y);
+                    let line = self.line(0, tap, y);
                     for (to, value) in line.iter_mut().zip(row) {
                         *to += weight * value;
                     }

@@ -284,17 +284,14 @@ impl<const M: usize, const A: usize, P: Points<M, A>> Winograd<M, A, P> {
             for row in 0..block.rows {
                 let filter = group * geometry.filters_each() + block.first + row;
                 for tile in (0..count).step_by(W) {
-                    let mut upright = [[L::splat(0.0); A]; M];
-                    for x in 0..A {
-                        let column = std::array::from_fn(|y| {
+                    let upright: [[L; M]; A] = std::array::from_fn(|x| {
+                        P::results(std::array::from_fn(|y| {
                             let place = ((y * A + x) * tall + block.first + row) * stride + tile;
                             at::<W, L>(products, place)
-                        });
-                        for (y, value) in P::results(column).into_iter().enumerate() {
-                            upright[y][x] = value;
-                        }
-                    }
-                    for (y, row) in upright.into_iter().enumerate() {
+                        }))
+                    });
+                    for y in 0..M {
+                        let row = std::array::from_fn(|x| upright[x][y]);
                         for (x, value) in P::results(row).into_iter().enumerate() {
                             put(flat, (y * M + x) * stride + tile, value);
                         }

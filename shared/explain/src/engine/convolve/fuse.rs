@@ -36,7 +36,7 @@ fn is_zero(model: &TypedModel, outlet: OutletId) -> TractResult<bool> {
 }
 
 /// The convolution whose results a node alone reads, by a kernel of ours that does nothing else yet.
-fn own_convolution<'a>(model: &'a TypedModel, outlet: OutletId) -> Option<(OutletId, &'a Own)> {
+fn own_convolution(model: &TypedModel, outlet: OutletId) -> Option<(OutletId, &Own)> {
     let node = model.node(outlet.node);
     let own = node.op_as::<Own>()?;
     let plain = own.then == Then::Nothing && matches!(&*own.kernel, Kernel::Convolution(_));

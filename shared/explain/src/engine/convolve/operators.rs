@@ -56,23 +56,19 @@ impl Own {
             .as_ref()
             .map(|plus| plus.as_slice::<f32>())
             .transpose()?;
-        SCRATCH.with_borrow_mut(|scratch| {
-            let (kernel, then) = match (&*self.kernel, &self.then) {
-                (Kernel::Transposed(kernel), _) => return Ok(kernel.run(image, to, scratch)?),
-                (Kernel::Convolution(kernel), then) => (kernel, then),
-            };
-            match then {
-                Then::Nothing => kernel.run(image, Finish::NOTHING, to, scratch)?,
-                Then::Relu(node) => {
-                    let activation = Activation::Relu;
-                    if !kernel.run(image, Finish { plus, activation }, to, scratch)? {
-                        let node = node.clone();
-                        return Err(NotANumber { node }.into());
-                    }
-                    true
+        SCRATCH.with_borrow_mut(|scratch| match (&*self.kernel, &self.then) {
+            (Kernel::Transposed(kernel), _) => Ok(kernel.run(image, to, scratch)?),
+            (Kernel::Convolution(kernel), Then::Nothing) => {
+                kernel.run(image, Finish::NOTHING, to, scratch)?;
+                Ok(())
+            }
+            (Kernel::Convolution(kernel), Then::Relu(node)) => {
+                let activation = Activation::Relu;
+                match kernel.run(image, Finish { plus, activation }, to, scratch)? {
+                    true => Ok(()),
+                    false => Err(NotANumber { node: node.clone() }.into()),
                 }
-            };
-            Ok(())
+            }
         })
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn replacement(
     model: &TypedModel,
     node: &TypedNode,
     accuracy: Accuracy,
-) -> TractResult<Option<(OutletId, Box<dyn TypedOp>)>> {
+) -> TractResult<Replacement> {
     let found = if let Some(conv) = node.op_as::<Conv>() {
         convolution(model, node, conv, accuracy)?
     } else if let Some(deconv) = node.op_as::<Deconv>() {
