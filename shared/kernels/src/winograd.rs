@@ -290,8 +290,9 @@ impl<const M: usize, const A: usize, P: Points<M, A>> Winograd<M, A, P> {
                             at::<W, L>(products, place)
                         }))
                     });
-                    for y in 0..M {
-                        let row = std::array::from_fn(|x| upright[x][y]);
+                    let rows: [[L; A]; M] =
+                        std::array::from_fn(|y| std::array::from_fn(|x| upright[x][y]));
+                    for (y, row) in rows.into_iter().enumerate() {
                         for (x, value) in P::results(row).into_iter().enumerate() {
                             put(flat, (y * M + x) * stride + tile, value);
                         }
