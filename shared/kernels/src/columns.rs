@@ -2,10 +2,10 @@
 //! many times the image as the window has elements, is never there.
 
 use crate::blocks::{TALLEST, Weights, place};
-use crate::convolution::Sink;
 use crate::geometry::Geometry;
 use crate::lanes::Lanes;
 use crate::scratch::{CACHED, Scratch, room};
+use crate::sink::Sink;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Columns {

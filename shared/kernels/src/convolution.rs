@@ -3,8 +3,9 @@
 use crate::columns::Columns;
 use crate::depthwise::Depthwise;
 use crate::geometry::{Geometry, GeometryError, check_length};
-use crate::lanes::{Lanes, Task, at, on_lanes, put};
+use crate::lanes::{Lanes, Task, on_lanes};
 use crate::scratch::Scratch;
+use crate::sink::{Finish, Sink};
 use crate::winograd::{Four, Two, Winograd};
 
 /// How exact a convolution has to be.
@@ -14,34 +15,6 @@ pub enum Accuracy {
     Decisions,
     /// What is read as it is: relative errors of 2e-6, in less time.
     Gradient,
-}
-
-/// What happens to the sums of a convolution.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Activation {
-    /// Nothing.
-    None,
-    /// `max(x, 0)`
-    Relu,
-    /// `min(max(x, low), high)`
-    Within(f32, f32),
-}
-
-/// What is done to the sums on their way into the result.
-#[derive(Debug, Clone, Copy)]
-pub struct Finish<'a> {
-    /// What is added to each of them; as long as the result.
-    pub plus: Option<&'a [f32]>,
-    /// What is done then.
-    pub activation: Activation,
-}
-
-impl Finish<'_> {
-    /// Nothing at all.
-    pub const NOTHING: Finish<'static> = Finish {
-        plus: None,
-        activation: Activation::None,
-    };
 }
 
 /// A convolution whose weights are in the form that its kernel wants.
@@ -179,14 +152,8 @@ impl Task for Run<'_> {
     #[inline(always)]
     fn run<const W: usize, L: Lanes<W>>(self) -> bool {
         let geometry = &self.convolution.geometry;
-        let mut sink = Sink::<W, L> {
-            bias: &self.convolution.bias,
-            finish: self.finish,
-            plane: geometry.result_plane(),
-            filters: geometry.filters,
-            result: self.result,
-            check: L::splat(0.0),
-        };
+        let bias = &self.convolution.bias;
+        let mut sink = Sink::<W, L>::new(geometry, bias, self.finish, self.result);
         let (image, scratch) = (self.image, self.scratch);
         match &self.convolution.method {
             Method::Columns(columns) => columns.run(geometry, image, &mut sink, scratch),
@@ -195,72 +162,5 @@ impl Task for Run<'_> {
             Method::Four(winograd) => winograd.run(geometry, image, &mut sink, scratch),
         }
         sink.is_finite()
-    }
-}
-
-/// Where sums go: bias, what is added, activation, and whether they were numbers.
-pub(crate) struct Sink<'a, const W: usize, L: Lanes<W>> {
-    bias: &'a [f32],
-    finish: Finish<'a>,
-    plane: usize,
-    filters: usize,
-    result: &'a mut [f32],
-    /// Zero times every sum, added up: NaN as soon as one is not finite.
-    check: L,
-}
-
-impl<const W: usize, L: Lanes<W>> Sink<'_, W, L> {
-    /// Takes the sums of a filter from a pixel on. The slice may be longer than `length`, by up to a vector.
-    #[cfg_attr(target_arch = "wasm32", inline(never))]
-    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-    pub(crate) fn take(
-        &mut self,
-        image: usize,
-        filter: usize,
-        pixel: usize,
-        sums: &[f32],
-        length: usize,
-    ) {
-        let start = (image * self.filters + filter) * self.plane + pixel;
-        let bias = self.bias[filter];
-        let to = &mut self.result[start..][..length];
-        let sums = &sums[..length];
-        let plus = self.finish.plus.map(|plus| &plus[start..][..length]);
-        let (zero, shift) = (L::splat(0.0), L::splat(bias));
-        let (low, high) = match self.finish.activation {
-            Activation::None => (f32::NEG_INFINITY, f32::INFINITY),
-            Activation::Relu => (0.0, f32::INFINITY),
-            Activation::Within(low, high) => (low, high),
-        };
-        let active = self.finish.activation != Activation::None;
-        let (least, most) = (L::splat(low), L::splat(high));
-        let whole = length / W * W;
-        for place in (0..whole).step_by(W) {
-            let mut sum = at::<W, L>(sums, place).add(shift);
-            if let Some(plus) = plus {
-                sum = sum.add(at(plus, place));
-            }
-            self.check = sum.mul_add(zero, self.check);
-            if active {
-                sum = sum.max(least).min(most);
-            }
-            put(to, place, sum);
-        }
-        let mut rest = [0.0; W];
-        for place in whole..length {
-            let sum = sums[place] + bias + plus.map_or(0.0, |plus| plus[place]);
-            rest[place - whole] = sum;
-            to[place] = match active {
-                true => sum.max(low).min(high),
-                false => sum,
-            };
-        }
-        self.check = L::load(&rest).mul_add(zero, self.check);
-    }
-
-    fn is_finite(&self) -> bool {
-        let mut check = [0.0; W];
-        self.check.store(&mut check);
-        check.iter().all(|&sum| sum == 0.0)
     }
 }

@@ -1,10 +1,10 @@
 //! Convolution of each channel on its own.
 
-use crate::convolution::Sink;
 use crate::geometry::Geometry;
 use crate::lanes::{Lanes, at, put};
 use crate::phases::Split;
 use crate::scratch::{Scratch, room, zeros};
+use crate::sink::Sink;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Depthwise {

@@ -20,10 +20,12 @@ mod geometry;
 mod lanes;
 mod phases;
 mod scratch;
+mod sink;
 mod transposed;
 mod winograd;
 
-pub use convolution::{Accuracy, Activation, Convolution, Finish};
+pub use convolution::{Accuracy, Convolution};
 pub use geometry::{Geometry, GeometryError};
 pub use scratch::Scratch;
+pub use sink::{Activation, Finish};
 pub use transposed::Transposed;

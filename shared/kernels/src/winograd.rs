@@ -9,11 +9,11 @@ use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 use std::marker::PhantomData;
 
 use crate::blocks::{Weights, place};
-use crate::convolution::Sink;
 use crate::geometry::Geometry;
 use crate::lanes::{Lanes, at, put};
 use crate::phases::Split;
 use crate::scratch::{CACHED, Scratch, room, zeros};
+use crate::sink::Sink;
 
 /// How `M` results in a row are computed by way of `A = M + 2` points.
 pub(crate) trait Points<const M: usize, const A: usize> {

@@ -6,6 +6,7 @@
 mod barrier;
 mod convolutions;
 mod convolve;
+mod fault;
 mod optimiser;
 mod prepare;
 mod protobuf;

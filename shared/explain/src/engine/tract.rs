@@ -9,10 +9,11 @@ use tract_onnx::tract_core::runtime::RunOptions;
 use super::barrier::kept_apart;
 use super::convolutions::Convolutions;
 use super::convolve::with_own_convolutions;
+use super::fault::NotANumber;
 use super::optimiser;
 use super::prepare::{prepared, told};
 use super::protobuf;
-use super::watch::{NotANumber, watched};
+use super::watch::watched;
 use super::{Engine, EngineError, Outputs, contained, require_numbers};
 use onnx_edit::{Footprint, Model, require_finite};
 

@@ -9,6 +9,7 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::*;
 
 use super::convolve;
+use super::fault::NotANumber;
 
 /// The operators of a typed model that hand NaN on. All others are watched, whether they swallow it or not.
 const HANDING_ON: &[&str] = &[
@@ -64,21 +65,6 @@ const LINEAR: &[&str] = &["Conv", "Deconv", "EinSum", convolve::NAME];
 
 /// How many operators that only scale, shift or rearrange may stand between a linear one and the watch.
 const LOOK_BACK: usize = 8;
-
-/// Why a run ended: a node read NaN, or infinity that comes of an overflow.
-#[derive(Debug, Clone)]
-pub(super) struct NotANumber {
-    /// The name of the node that read it.
-    pub(super) node: String,
-}
-
-impl std::fmt::Display for NotANumber {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "node `{}` reads what is no number", self.node)
-    }
-}
-
-impl std::error::Error for NotANumber {}
 
 /// Puts the watches into a decluttered model.
 pub(super) fn watched(mut model: TypedModel) -> TractResult<TypedModel> {

@@ -6,7 +6,7 @@ use pellucid_kernels::{Activation, Convolution, Finish, Scratch, Transposed};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::*;
 
-use super::super::watch::NotANumber;
+use super::super::fault::NotANumber;
 
 thread_local! {
     /// What runs on a thread share.
