@@ -21,6 +21,7 @@ fn start() {
 
 /// Classifiers that are opened from now on compute convolutions by tract's own code instead of ours, or by ours again.
 #[wasm_bindgen(js_name = stockConvolutions)]
+#[allow(unreachable_pub)] // wasm-bindgen exports what is public.
 pub fn stock_convolutions(stock: bool) {
     match stock {
         true => Convolutions::Tract.choose(),

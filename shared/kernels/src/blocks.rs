@@ -50,6 +50,37 @@ impl Weights {
         }
     }
 
+    /// `count` matrices of such a size at once: `values` writes what all of them have at a row and a column.
+    pub(crate) fn several(
+        count: usize,
+        rows: usize,
+        depth: usize,
+        values: impl Fn(usize, usize, &mut [f32]),
+    ) -> Vec<Self> {
+        let blocks = blocks(rows);
+        let padded: usize = blocks.iter().map(|block| block.height).sum();
+        let mut matrices = vec![vec![0.0; padded * depth]; count];
+        let mut each = vec![0.0; count];
+        // In the order of the blocks, so that all matrices are written from front to back.
+        for block in &blocks {
+            for column in 0..depth {
+                for row in 0..block.rows {
+                    let place = block.offset * depth + column * block.height + row;
+                    values(block.first + row, column, &mut each);
+                    for (matrix, value) in matrices.iter_mut().zip(&each) {
+                        matrix[place] = *value;
+                    }
+                }
+            }
+        }
+        let matrix = |values| Self {
+            values,
+            blocks: blocks.clone(),
+            depth,
+        };
+        matrices.into_iter().map(matrix).collect()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.values.len()
     }

@@ -111,20 +111,10 @@ impl<const M: usize, const A: usize, P: Points<M, A>> Winograd<M, A, P> {
         let (rows, depth) = (geometry.filters_each(), geometry.depth());
         let group = |weights: &[f32]| {
             let (windows, _) = weights.as_chunks::<9>();
-            let mut at_points = vec![0.0; A * A * rows * depth];
-            for (place, window) in windows.iter().enumerate() {
-                for (point, value) in transform::<M, A, P>(window)
-                    .into_iter()
-                    .flatten()
-                    .enumerate()
-                {
-                    at_points[point * rows * depth + place] = value;
-                }
-            }
-            let matrices = at_points.chunks_exact(rows * depth);
-            matrices
-                .map(|matrix| Weights::new(rows, depth, |row, column| matrix[row * depth + column]))
-                .collect()
+            Weights::several(A * A, rows, depth, |row, column, to| {
+                let at_points = transform::<M, A, P>(&windows[row * depth + column]);
+                to.copy_from_slice(at_points.as_flattened());
+            })
         };
         Self {
             groups: weights.chunks_exact(rows * depth * 9).map(group).collect(),
