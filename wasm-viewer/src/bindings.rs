@@ -1,6 +1,7 @@
 //! What JavaScript sees. Names and types only: the work is done in the modules beside this one.
 
 use ndarray::{Array2, ArrayView2};
+use pellucid_shared::engine::Convolutions;
 use pellucid_shared::metrics::mass_inside;
 use pellucid_shared::render::{ColourMap, collapse};
 use serde::Serialize;
@@ -16,6 +17,16 @@ type Answer<T> = Result<T, JsError>;
 #[wasm_bindgen(start)]
 fn start() {
     console_error_panic_hook::set_once();
+}
+
+/// Classifiers that are opened from now on compute convolutions by our own code, or by tract's again.
+#[wasm_bindgen(js_name = ownConvolutions)]
+#[allow(unreachable_pub)] // wasm-bindgen exports what is public.
+pub fn own_convolutions(own: bool) {
+    match own {
+        true => Convolutions::Own.choose(),
+        false => Convolutions::Tract.choose(),
+    }
 }
 
 /// [`Picture`] for JavaScript.

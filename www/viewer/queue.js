@@ -77,7 +77,8 @@ export class WorkerQueue {
     this.generation += 1;
     this.#running = undefined;
     try {
-      this.#worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
+      const name = new URLSearchParams(location.search).get("convolutions") ?? "";
+      this.#worker = new Worker(new URL("worker.js", import.meta.url), { type: "module", name });
     } catch (error) {
       return this.#giveUp(unavailable(error));
     }

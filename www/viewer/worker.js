@@ -3,7 +3,7 @@
  * sends the next one only after the answer). Every answer is `{ id, result }` or `{ id, error, fatal }`, before which `{ id, progress }` may come; `fatal` holds
  * the bytes of memory in use when the WebAssembly instance was lost and the worker is to be replaced.
  */
-import start, { Classifier, Painting, Picture } from "./pellucid_viewer.js";
+import start, { Classifier, Painting, Picture, ownConvolutions } from "./pellucid_viewer.js";
 
 let memory;
 let picture;
@@ -16,6 +16,8 @@ const further = new Map();
 const requests = {
   async start({ module }) {
     ({ memory } = await start({ module_or_path: module }));
+    // Kernels of our own are on trial: the page's address asks for them with `?convolutions=own`.
+    ownConvolutions(self.name === "own");
   },
 
   /** Decodes an image file, or draws a phantom. */

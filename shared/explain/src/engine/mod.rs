@@ -4,6 +4,9 @@
 //! browser; the trainer implements it for ONNX Runtime and for libtorch.
 
 mod barrier;
+mod convolutions;
+mod convolve;
+mod fault;
 mod optimiser;
 mod prepare;
 mod protobuf;
@@ -16,6 +19,7 @@ use std::collections::BTreeMap;
 
 use ndarray::{ArrayD, ArrayViewD};
 
+pub use convolutions::Convolutions;
 use onnx_edit::OnnxError;
 use pellucid_files::guard::guarded;
 use pellucid_files::said;

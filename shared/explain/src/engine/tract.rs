@@ -7,10 +7,13 @@ use tract_onnx::tract_core::optim::Optimizer;
 use tract_onnx::tract_core::runtime::RunOptions;
 
 use super::barrier::kept_apart;
+use super::convolutions::Convolutions;
+use super::convolve::with_own_convolutions;
+use super::fault::NotANumber;
 use super::optimiser;
 use super::prepare::{prepared, told};
 use super::protobuf;
-use super::watch::{NotANumber, watched};
+use super::watch::watched;
 use super::{Engine, EngineError, Outputs, contained, require_numbers};
 use onnx_edit::{Footprint, Model, require_finite};
 
@@ -93,6 +96,10 @@ pub(super) fn optimise(model: InferenceModel) -> Result<Arc<TypedRunnableModel>,
         .and_then(kept_apart)
         .and_then(|model| optimiser::optimise(model, &declutter))
         .map_err(|error| unknown.unwrap_or_else(|| load_error(error)))?;
+    let typed = match Convolutions::chosen() {
+        Convolutions::Own => with_own_convolutions(typed).map_err(load_error)?,
+        Convolutions::Tract => typed,
+    };
     watched(typed)
         .and_then(|model| optimiser::optimise(model, &declutter))
         .and_then(|model| optimiser::optimise(model, &Optimizer::codegen()))

@@ -8,6 +8,9 @@
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::*;
 
+use super::convolve;
+use super::fault::NotANumber;
+
 /// The operators of a typed model that hand NaN on. All others are watched, whether they swallow it or not.
 const HANDING_ON: &[&str] = &[
     "Abs",
@@ -33,6 +36,7 @@ const HANDING_ON: &[&str] = &[
     "MultiBroadcastTo",
     "Neg",
     "Onehot",
+    convolve::NAME,
     "Pad",
     "Pow",
     "Recip",
@@ -57,25 +61,10 @@ const HANDING_ON: &[&str] = &[
 ];
 
 /// Operators whose finite inputs have a finite result unless numbers overflow: behind them infinity is a fault too.
-const LINEAR: &[&str] = &["Conv", "Deconv", "EinSum"];
+const LINEAR: &[&str] = &["Conv", "Deconv", "EinSum", convolve::NAME];
 
 /// How many operators that only scale, shift or rearrange may stand between a linear one and the watch.
 const LOOK_BACK: usize = 8;
-
-/// Why a run ended: a node read NaN, or infinity that comes of an overflow.
-#[derive(Debug, Clone)]
-pub(super) struct NotANumber {
-    /// The name of the node that read it.
-    pub(super) node: String,
-}
-
-impl std::fmt::Display for NotANumber {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "node `{}` reads what is no number", self.node)
-    }
-}
-
-impl std::error::Error for NotANumber {}
 
 /// Puts the watches into a decluttered model.
 pub(super) fn watched(mut model: TypedModel) -> TractResult<TypedModel> {
@@ -87,6 +76,9 @@ pub(super) fn watched(mut model: TypedModel) -> TractResult<TypedModel> {
             continue;
         }
         for (slot, &outlet) in node.inputs.iter().enumerate() {
+            if is_never_nan(&model, outlet) || (name == convolve::GATE && slot == 1) {
+                continue;
+            }
             let fact = model.outlet_fact(outlet)?;
             if is_float(fact) && fact.konst.is_none() {
                 places.push((outlet, InletId::new(node.id, slot), node.name.clone()));
@@ -113,6 +105,11 @@ pub(super) fn watched(mut model: TypedModel) -> TractResult<TypedModel> {
         model.add_edge(watch, inlet)?;
     }
     Ok(model)
+}
+
+/// Whether a value is the larger of zero and something that is watched.
+fn is_never_nan(model: &TypedModel, outlet: OutletId) -> bool {
+    &*model.node(outlet.node).op.name() == convolve::RECTIFIED
 }
 
 fn is_float(fact: &TypedFact) -> bool {
