@@ -238,10 +238,10 @@ fn difference(before: &serde_json::Value, now: &serde_json::Value) -> Option<Str
         })
 }
 
-/// Whether a folder holds a run: a network, or a line of a log. Of one that was killed before its first checkpoint nothing is
+/// Whether a folder holds a run: a network, where a training is, or a line of a log. Of one that was killed before its first checkpoint nothing is
 /// worth keeping.
 fn holds_run(folder: &Path) -> bool {
-    let networks = [BEST, LATEST, UNVERIFIED];
+    let networks = [BEST, LATEST, UNVERIFIED, CHECKPOINT];
     let log = fs::metadata(folder.join(LOG));
     networks.iter().any(|name| folder.join(name).exists()) || log.is_ok_and(|log| log.len() > 0)
 }

@@ -41,8 +41,7 @@ impl FromStr for ClassWeights {
             .filter(|weights| weights.iter().all(|&w| w > 0.0 && w <= MOST_WEIGHT))
             .map(Self::Given)
             .ok_or_else(|| {
-                "must be off, balanced, or a number above 0 for each class, such as 1,2.5,1"
-                    .to_owned()
+                format!("must be off, balanced, or for each class a number above 0 and at most {MOST_WEIGHT}, such as 1,2.5,1")
             })
     }
 }

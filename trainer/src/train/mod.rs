@@ -23,6 +23,7 @@ mod run;
 mod schedule;
 mod seeds;
 mod settings;
+mod stage;
 mod stages;
 #[cfg(test)]
 mod tests;

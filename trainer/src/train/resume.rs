@@ -17,7 +17,7 @@ use super::epoch::Sums;
 use super::log::EpochRecord;
 use super::optimizer::Optimizer;
 use super::schedule::Watch;
-use super::stages::Stage;
+use super::stage::Stage;
 use crate::torch::{Network, to_array, to_tensor};
 
 /// Of the file's form; another one is not read.
@@ -127,7 +127,7 @@ impl Moment<'_> {
         let file = safetensors::serialize(views, Some(metadata))?;
         files::write_atomic(path, &file).with_context(|| {
             format!(
-                "the checkpoint {} cannot be written, and what was there is unchanged: free some space and go on with --resume",
+                "the checkpoint {} cannot be written, and what was there is unchanged: free some space; --resume goes on from where one was written",
                 path.display()
             )
         })

@@ -2,140 +2,23 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
-use pellucid_shared::onnx::Model;
-use pellucid_shared::zoo::Architecture;
-use serde::{Deserialize, Serialize};
+use anyhow::{Result, bail};
+use tch::Tensor;
 
-use super::average::Average;
 use super::checkpoint::save;
 use super::epoch::{Pass, Seen, Sums};
 use super::facts::note;
-use super::init::last_layer;
 use super::log::EpochRecord;
 use super::memory::{is_out_of_memory, out_of_memory};
-use super::objective::Objective;
-use super::optimizer::Optimizer;
 use super::resume::Moment;
 use super::run::{MEASURING_SEED, Run};
-use super::schedule::{self, Rate, Schedule, Watch};
-use super::trainable::Trainable;
-use super::{Recipe, Settings};
+use super::schedule::{self, Watch};
+use super::stage::Stage;
 use crate::attack::Attack;
 use crate::evaluate::{Measured, attacked, clean};
-use crate::torch::Network;
-use tch::Tensor;
 
 /// The share of the best attacked accuracy below which a training against single steps has overfitted to them.
 const OVERFITTED: f64 = 0.5;
-
-/// A stage of a training.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Stage {
-    /// The head alone learns, on clean images.
-    Head,
-    /// As much of the network as the settings say learns, against their attack.
-    Whole,
-}
-
-impl Stage {
-    /// In their order.
-    pub(super) const ALL: [Self; 2] = [Self::Head, Self::Whole];
-
-    /// As the log names it.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Head => "head",
-            Self::Whole => "whole",
-        }
-    }
-
-    fn recipe(self, settings: &Settings) -> Recipe {
-        match self {
-            Self::Head => settings.head,
-            Self::Whole => settings.whole,
-        }
-    }
-
-    /// The batch's option on the command line.
-    fn batch_option(self) -> &'static str {
-        match self {
-            Self::Head => "--head-batch",
-            Self::Whole => "--batch",
-        }
-    }
-
-    fn rate(self, settings: &Settings) -> Rate {
-        match self {
-            Self::Head => Rate::new(Schedule::Constant),
-            Self::Whole => settings.rate.clone(),
-        }
-    }
-
-    /// The attack, and how it is withstood.
-    fn attack(self, settings: &Settings) -> (Option<Attack>, Objective) {
-        match self {
-            Self::Head => {
-                let plain = Objective {
-                    smoothing: settings.objective.smoothing,
-                    ..Objective::default()
-                };
-                (None, plain)
-            }
-            Self::Whole => (settings.adversarial, settings.objective),
-        }
-    }
-
-    /// The mean of the weights, where it is what is measured and kept.
-    fn average(self, settings: &Settings, network: &Network) -> Option<Average> {
-        match self {
-            Self::Head => None,
-            Self::Whole => settings.average.map(|decay| Average::new(decay, network)),
-        }
-    }
-
-    /// An optimiser over what learns in this stage; the network's other parameters are frozen.
-    fn optimizer(
-        self,
-        settings: &Settings,
-        model: &Model,
-        network: &mut Network,
-    ) -> Result<Optimizer> {
-        let parameters = network.parameters().into_iter();
-        let names: Vec<String> = parameters.map(|(name, _)| name).collect();
-        let architecture = Architecture::from_name(&model.graph().name);
-        let whole = Trainable::resolve(&settings.trainable, architecture, &names)?;
-        let learns = match self {
-            Self::Head => {
-                let head = last_layer(model).context(
-                    "the network has no last linear layer that could learn alone: use --head-epochs 0",
-                )?;
-                Trainable::of_names(head.weights())
-            }
-            Self::Whole => whole,
-        };
-        network.set_trainable(|parameter| learns.includes(parameter));
-        let rate = self.recipe(settings).learning_rate;
-        Optimizer::new(settings.optimization, network, rate)
-    }
-
-    /// Whether the stage can begin.
-    ///
-    /// # Errors
-    /// Where nothing of the network would learn.
-    pub(super) fn check(
-        self,
-        settings: &Settings,
-        model: &Model,
-        network: &mut Network,
-    ) -> Result<()> {
-        if self.recipe(settings).epochs > 0 {
-            self.optimizer(settings, model, network)?;
-        }
-        Ok(())
-    }
-}
 
 impl Run<'_> {
     /// Trains a stage, until it is over, has become no better for long, or is asked to stop.
@@ -237,7 +120,8 @@ impl Run<'_> {
             };
             self.best = watch.best();
             self.tell_overfitting(&record, attack.as_ref());
-            self.keep(record, epochs)?;
+            let line = record.line(epochs);
+            self.keep(record)?;
             if let Some(average) = &mut average {
                 average.exchange(&self.network)?;
             }
@@ -253,6 +137,8 @@ impl Run<'_> {
                 records: &self.records,
             };
             now.save(&self.folder.checkpoint())?;
+            // Said of what is on disk.
+            self.progress.say(&line);
             if self.stopped() {
                 break;
             }
@@ -306,7 +192,7 @@ impl Run<'_> {
     }
 
     /// Writes an epoch's network and line.
-    fn keep(&mut self, record: EpochRecord, epochs: usize) -> Result<()> {
+    fn keep(&mut self, record: EpochRecord) -> Result<()> {
         let latest = self.folder.latest();
         save(&mut self.model, &self.network, &self.card, &latest)?;
         if record.best {
@@ -316,7 +202,6 @@ impl Run<'_> {
         if let Some(log) = &mut self.log {
             log.write(&record)?;
         }
-        self.progress.say(&record.line(epochs));
         self.records.push(record);
         Ok(())
     }

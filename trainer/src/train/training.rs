@@ -14,7 +14,7 @@ use super::init::initial_model;
 use super::log::{EpochRecord, Log};
 use super::resume::Checkpoint;
 use super::run::Run;
-use super::stages::Stage;
+use super::stage::Stage;
 use crate::data::{Dataset, Examples, Part, Split, TRAINING_POPULATION, batch};
 use crate::evaluate::Evaluation;
 use crate::export::{self, Verification};

@@ -135,3 +135,22 @@ pub(crate) fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     }
     files
 }
+
+/// Begins a training into a folder and kills it once it could go on; the size in bytes of the file that it would go on from.
+#[cfg(feature = "torch")]
+pub(crate) fn begun(bench: &Bench, out: &str) -> u64 {
+    let train = TRAIN.replace("--epochs 1 ", "--epochs 200 ");
+    let mut child = bench
+        .command(&format!("{train} --out {out}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let checkpoint = bench.path(out).join("checkpoint.safetensors");
+    while !checkpoint.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    std::fs::metadata(&checkpoint).unwrap().len()
+}

@@ -122,7 +122,7 @@ fn a_full_disk_is_one_sentence_and_the_old_file_stays() {
 
 #[cfg(feature = "torch")]
 mod training {
-    use super::super::bench::{TRAIN, contents};
+    use super::super::bench::{TRAIN, begun, contents};
     use super::*;
 
     fn names(bench: &Bench) -> String {
@@ -144,31 +144,38 @@ mod training {
             .unwrap()
             .len();
         std::fs::remove_dir_all(bench.path("out/run")).unwrap();
-        let begun = "run/log.jsonl run/settings.json run/split.csv";
-        for (halves, expected, reason) in [
+        let checkpoint = begun(&bench, "out/run");
+        std::fs::remove_dir_all(bench.path("out/run")).unwrap();
+        let small = "run/log.jsonl run/settings.json run/split.csv";
+        let position = "run/checkpoint.safetensors";
+        let latest = "the checkpoint out/run/latest.onnx cannot be written";
+        let where_it_is = "the checkpoint out/run/checkpoint.safetensors cannot be written";
+        for (bytes, expected, reason) in [
+            (checkpoint / 2, small.to_owned(), where_it_is),
             (
-                1,
-                begun.to_owned(),
-                "the checkpoint out/run/latest.onnx cannot be written",
+                checkpoint + model / 2,
+                format!("{position} {small}"),
+                latest,
             ),
             (
                 // What was measured is written beside what was not.
-                3,
-                format!("run/latest.onnx {begun}"),
-                "the checkpoint out/run/latest.onnx cannot be written",
+                checkpoint + 3 * model / 2,
+                format!("{position} run/latest.onnx {small}"),
+                latest,
             ),
             (
-                5,
-                format!("run/latest.onnx {begun} run/unverified.onnx"),
-                "out/run/unverified.onnx, from which --init goes on once there is space: out/run/best.onnx was not written",
+                // The next position beside the one before.
+                checkpoint + 5 * model / 2,
+                format!("{position} run/latest.onnx {small} run/unverified.onnx"),
+                where_it_is,
             ),
         ] {
             // A page for each small file.
-            let bytes = halves * model / 2 + 4 * PAGE;
+            let bytes = bytes + 4 * PAGE;
             let arguments = format!("{TRAIN} --out out/run");
             let output = on_a_small_disk(&bench, bytes, &arguments);
             let error = said(1, &arguments, &output);
-            assert!(error.contains(reason), "{halves}: {error}");
+            assert!(error.contains(reason), "{bytes}: {error}");
             assert!(error.contains("No space left on device"), "{error}");
             assert_eq!(names(&bench), expected);
             std::fs::remove_dir_all(bench.path("out/run")).unwrap();

@@ -9,7 +9,7 @@ use pellucid_shared::card::Card;
 use pellucid_shared::onnx::Model;
 use pellucid_trainer::export;
 
-use super::bench::{Bench, TRAIN, contents};
+use super::bench::{Bench, TRAIN, begun, contents};
 
 /// How often is killed where `PELLUCID_KILLS` does not say it.
 const KILLS: u32 = 5;
@@ -279,17 +279,7 @@ fn what_cannot_go_on_is_told_why() {
         "no training was interrupted there",
     );
     let run = bench.path("run");
-    let mut child = bench
-        .command(&format!("{train} --out run"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    while !run.join("checkpoint.safetensors").exists() {
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    begun(&bench, "run");
     refused(&format!("{train} --out run"), "holds a run already");
     refused(
         &format!("{train} --out run --resume --lr 0.1"),

@@ -162,7 +162,7 @@ fn a_training_keeps_what_it_has_reached_and_goes_on_from_there() {
         assert!(
             last.starts_with("interrupted ")
                 && last.contains(&format!("{out}/latest.onnx"))
-                && last.contains("--init"),
+                && last.contains("--resume"),
             "{error}"
         );
         let names: Vec<String> = contents(&bench.path(&out))
@@ -173,6 +173,7 @@ fn a_training_keeps_what_it_has_reached_and_goes_on_from_there() {
         assert_eq!(
             names,
             [
+                "checkpoint.safetensors",
                 "latest.onnx",
                 "log.jsonl",
                 "settings.json",

@@ -1,4 +1,4 @@
-//! The page in a real Chromium: two small models are trained, the site is built and served, and Node.js drives it.
+//! The page in a real Chromium, and the shortest way through it in Firefox: two small models are trained, the site is built and served, and Node.js drives it.
 
 use super::tools;
 use crate::checkout::Checkout;
@@ -11,6 +11,7 @@ use anyhow::Result;
 pub(super) fn run(checkout: &Checkout, programs: &Programs) -> Result<()> {
     tools::check_node(programs)?;
     let chromium = tools::chromium(programs)?;
+    let firefox = tools::firefox(programs)?;
     tools::web_servers(programs)?;
     let tests = checkout.root().join("tests/browser");
     tools::install_packages(&tests, programs)?;
@@ -31,6 +32,7 @@ pub(super) fn run(checkout: &Checkout, programs: &Programs) -> Result<()> {
     node.arg("run.mjs").current_dir(&tests);
     node.env("PELLUCID_BIN", pellucid)
         .env("PELLUCID_SITE", site)
-        .env("CHROMIUM", chromium);
+        .env("CHROMIUM", chromium)
+        .env("FIREFOX", firefox);
     process::run(&mut node, "install Node.js")
 }

@@ -59,6 +59,32 @@ pub(crate) fn chromium(programs: &Programs) -> Result<PathBuf> {
         .context("apt-get installed Chromium, but no program of that name is on the PATH")
 }
 
+/// The second browser: what `FIREFOX` names, or what is installed, or installed now where that can be done without a question.
+pub(super) fn firefox(programs: &Programs) -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("FIREFOX") {
+        let path = PathBuf::from(path);
+        if !path.is_file() {
+            bail!("FIREFOX names {}, which is not there", path.display());
+        }
+        return Ok(path);
+    }
+    let installed = || {
+        ["firefox-esr", "firefox"]
+            .iter()
+            .find_map(|name| programs.find(name))
+    };
+    if let Some(path) = installed() {
+        return Ok(path);
+    }
+    if !may_install(programs) {
+        bail!(
+            "Firefox was not found: install it (on Debian: `apt-get install firefox-esr`), or set FIREFOX to its path, or pass --no-browser"
+        );
+    }
+    install(&["firefox-esr"], programs)?;
+    installed().context("apt-get installed Firefox, but no program of that name is on the PATH")
+}
+
 /// The web servers whose settings docs/embedding.md shows.
 pub(super) fn web_servers(programs: &Programs) -> Result<()> {
     let places = ["/usr/sbin", "/usr/local/sbin"].map(Path::new);

@@ -140,6 +140,10 @@ pub struct Args {
 impl Args {
     /// The files that may be written.
     pub(super) fn outputs(&self) -> Vec<PathBuf> {
+        // A training that goes on reads its own files.
+        if self.resume {
+            return vec![];
+        }
         // Folders are made, and files that are not there cannot be lost.
         let mut outputs = outputs(&self.out);
         outputs.retain(|file| file.exists());
