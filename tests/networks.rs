@@ -4,7 +4,7 @@
 
 use ndarray::{ArrayD, Ix4};
 use pellucid_shared::onnx::{Model, floats, set_floats};
-use pellucid_shared::zoo::{Architecture, Blueprint, build};
+use pellucid_shared::zoo::{Architecture, Blueprint, build, is_weight};
 use pellucid_tests::{from_torch, relative_distance, to_torch, uniform};
 use pellucid_trainer::export::compare;
 use pellucid_trainer::torch::{Mode, Network};
@@ -122,8 +122,7 @@ fn architectures_are_those_of_the_published_code() {
         for tensor in model.initializers_mut() {
             let name = tensor.name.clone();
             let kind = name.rsplit('.').next().unwrap();
-            let constants = ["normalize.", "relu6.", "dropout."];
-            if constants.iter().any(|prefix| name.starts_with(prefix)) {
+            if !is_weight(&name) {
                 continue;
             }
             let shape = floats(tensor).unwrap().shape().to_vec();

@@ -96,6 +96,14 @@ impl Architecture {
     }
 }
 
+/// Whether a stored tensor of these graphs is a weight or a statistic, as published files hold them, and not a constant of the graph: what
+/// the image is normalized with, the bounds of ReLU6, the share that dropout drops.
+#[must_use]
+pub fn is_weight(name: &str) -> bool {
+    let constants = ["normalize.", "relu6.", "dropout."];
+    !constants.iter().any(|prefix| name.starts_with(prefix))
+}
+
 /// What a network is built for.
 #[derive(Clone, Debug)]
 pub struct Blueprint {

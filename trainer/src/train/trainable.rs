@@ -166,17 +166,13 @@ mod tests {
 
     #[test]
     fn every_architecture_has_five_groups_and_each_weight_one_of_them() {
-        use pellucid_shared::zoo::{Blueprint, build};
+        use pellucid_shared::zoo::{Blueprint, build, is_weight};
         for architecture in Architecture::ALL {
             let model = build(&Blueprint::new(architecture, 3, 32, 0)).unwrap();
             let groups = architecture.groups();
             assert_eq!(groups.len(), 5, "{architecture:?}");
             let learnt = model.graph().initializer.iter().map(|t| &t.name);
-            for name in learnt.filter(|name| {
-                !["normalize.", "relu6.", "dropout."]
-                    .iter()
-                    .any(|p| name.starts_with(p))
-            }) {
+            for name in learnt.filter(|name| is_weight(name)) {
                 let of = groups
                     .iter()
                     .filter(|group| group.iter().any(|p| matches(p, name)));

@@ -130,7 +130,7 @@ fn built(
         let weights = unwrapped(read_weights(file)?, &model);
         let skipped = load_by_name(&mut model, &weights).with_context(|| {
             format!(
-                "{} holds no weights of a {}: choose another --arch",
+                "{} does not hold the weights of {}: choose another --arch",
                 file.display(),
                 architecture.name()
             )

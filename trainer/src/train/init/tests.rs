@@ -4,7 +4,7 @@ use pellucid_shared::card::{Card, Input};
 use pellucid_shared::engine::{Engine, TractEngine};
 use pellucid_shared::image::Crop;
 use pellucid_shared::onnx::{Dim, GraphBuilder};
-use pellucid_shared::zoo::{IMAGENET_MEAN, IMAGENET_STD};
+use pellucid_shared::zoo::{IMAGENET_MEAN, IMAGENET_STD, is_weight};
 use safetensors::tensor::TensorView;
 
 use pellucid_shared::onnx::tensor_shape;
@@ -26,7 +26,7 @@ fn small(classes: usize, seed: u64) -> Model {
 fn safetensors(model: &Model, path: &Path, leave_out: &str) {
     let mut stored: HashMap<String, (Vec<usize>, Vec<u8>, Dtype)> = HashMap::new();
     for tensor in &model.graph().initializer {
-        if !tensor.name.starts_with("normalize.") && tensor.name != leave_out {
+        if is_weight(&tensor.name) && tensor.name != leave_out {
             let shape = tensor_shape(tensor).unwrap();
             stored.insert(
                 tensor.name.clone(),
@@ -66,6 +66,17 @@ fn start(init: &Path, architecture: Option<Architecture>) -> Start {
 #[test]
 fn torchvisions_names_load_and_a_head_for_other_classes_starts_afresh() {
     let folder = tempfile::tempdir().unwrap();
+    for architecture in Architecture::ALL {
+        let path = folder.path().join("all.safetensors");
+        let pretrained = build(&Blueprint::new(architecture, 3, 32, 1)).unwrap();
+        safetensors(&pretrained, &path, "");
+        let loaded = initial_model(&start(&path, Some(architecture)), &classes(3), 2).unwrap();
+        assert_eq!(
+            loaded.model.graph().initializer,
+            pretrained.graph().initializer,
+            "{architecture:?}"
+        );
+    }
     let path = folder.path().join("weights.safetensors");
     let pretrained = small(5, 1);
     safetensors(&pretrained, &path, "");

@@ -8,6 +8,7 @@ use pellucid_shared::files;
 use pellucid_shared::kind::FileKind;
 use pellucid_shared::onnx::{MOST_BYTES, Model, floats, set_floats, tensor_shape};
 use pellucid_shared::said;
+use pellucid_shared::zoo::is_weight;
 use safetensors::{Dtype, SafeTensors};
 
 use super::head::last_layer;
@@ -77,8 +78,8 @@ pub(super) fn load_by_name(model: &mut Model, weights: &Weights) -> Result<Vec<S
     let head = last_layer(model).map_or_else(Vec::new, |layer| layer.weights());
     let mut skipped = vec![];
     for tensor in model.initializers_mut() {
-        // The normalization's constants are this model's own.
-        if tensor.name.starts_with("normalize.") {
+        // The graph's constants are this model's own.
+        if !is_weight(&tensor.name) {
             continue;
         }
         let shape = tensor_shape(tensor)?;
