@@ -122,7 +122,7 @@ fn wrong_usage_is_2_and_a_failed_job_1() {
         ("train --data cifar --out run", "is not a data source"),
         ("phantom drawn --size 8", "32..=4096"),
         ("phantom drawn --shortcut patch", "--shortcut-class"),
-        ("evaluate a.onnx --data phantom:3 --norm l1", "l2, linf"),
+        ("evaluate a.onnx --data phantom:3 --norm l3", "l2, linf"),
     ] {
         let error = fails(folder, 2, arguments);
         assert!(error.contains(reason), "{arguments}: {error}");
