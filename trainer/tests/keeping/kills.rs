@@ -39,8 +39,8 @@ impl Chance {
     }
 }
 
-/// Starts a job and kills it after so long, if it is not over before.
-fn kill_after(bench: &Bench, arguments: &str, span: Duration) {
+/// Starts a job and sends it a signal after so long, if it is not over before.
+fn signal_after(bench: &Bench, arguments: &str, signal: &str, span: Duration) {
     let mut job = bench.command(arguments);
     let mut child = job
         .stdout(Stdio::null())
@@ -48,7 +48,12 @@ fn kill_after(bench: &Bench, arguments: &str, span: Duration) {
         .spawn()
         .unwrap();
     std::thread::sleep(span);
-    child.kill().unwrap();
+    if child.try_wait().unwrap().is_none() {
+        let mut kill = std::process::Command::new("kill");
+        kill.args([signal, &child.id().to_string()]);
+        // It may have ended in between.
+        let _ = kill.status().unwrap();
+    }
     child.wait().unwrap();
 }
 
@@ -114,7 +119,7 @@ fn whatever_a_killed_training_leaves_is_whole_and_goes_on() {
             assert!(copied.unwrap().success());
             arguments += " --overwrite";
         }
-        kill_after(&bench, &arguments, span.mul_f64(chance.next()));
+        signal_after(&bench, &arguments, "-KILL", span.mul_f64(chance.next()));
         if run.exists() {
             assert_sound(&run);
         }
@@ -196,24 +201,6 @@ fn whatever_a_killed_differentiation_leaves_is_whole() {
         bench.ok("explain small.onnx plain.png -o map.png");
         assert_eq!(leftovers(bench.folder()), 0);
     }
-}
-
-/// Starts a job and sends it a signal after so long, if it is not over before.
-fn signal_after(bench: &Bench, arguments: &str, signal: &str, span: Duration) {
-    let mut job = bench.command(arguments);
-    let mut child = job
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    std::thread::sleep(span);
-    if child.try_wait().unwrap().is_none() {
-        let mut kill = std::process::Command::new("kill");
-        kill.args([signal, &child.id().to_string()]);
-        // It may have ended in between.
-        let _ = kill.status().unwrap();
-    }
-    child.wait().unwrap();
 }
 
 /// Killed and stopped at any instants, a training that goes on ends with the files, to the bit, of one that nobody disturbed.
