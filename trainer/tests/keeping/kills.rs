@@ -194,7 +194,7 @@ fn whatever_a_killed_differentiation_leaves_is_whole() {
             whole.clone()
         };
         std::fs::write(bench.path("grad.onnx"), &before).unwrap();
-        kill_after(&bench, differentiate, span.mul_f64(chance.next()));
+        signal_after(&bench, differentiate, "-KILL", span.mul_f64(chance.next()));
         let after = std::fs::read(bench.path("grad.onnx")).unwrap();
         assert!(after == before || after == whole);
         // The next command that writes there removes what is left.
