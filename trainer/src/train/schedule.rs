@@ -19,7 +19,7 @@ pub enum Schedule {
     Constant,
     /// Falls every so many epochs.
     Step,
-    /// Falls before the epochs that are named.
+    /// Falls after the epochs that are named.
     Milestones,
     /// Rises and falls in straight lines, as often as there are cycles (Smith, 2017).
     Cyclic,
@@ -40,7 +40,7 @@ pub struct Rate {
     pub patience: usize,
     /// Epochs between two falls of [`Schedule::Step`].
     pub every: usize,
-    /// The epochs, counted from 1, before which [`Schedule::Milestones`] falls.
+    /// After how many epochs [`Schedule::Milestones`] falls.
     pub milestones: Vec<usize>,
     /// How often [`Schedule::Cyclic`] rises and falls.
     pub cycles: usize,
@@ -113,12 +113,9 @@ impl Rate {
             Schedule::Constant => 1.0,
             Schedule::Plateau => fallen(now.drops),
             Schedule::Step => fallen(now.epoch / self.every),
-            Schedule::Milestones => fallen(
-                self.milestones
-                    .iter()
-                    .filter(|&&m| now.epoch + 1 >= m)
-                    .count(),
-            ),
+            Schedule::Milestones => {
+                fallen(self.milestones.iter().filter(|&&m| now.epoch >= m).count())
+            }
             Schedule::Cosine => cosine(1.0, 0.0, done),
             Schedule::Cyclic => {
                 let way = (done * self.cycles as f64).fract();
@@ -232,7 +229,7 @@ mod tests {
         assert!(at(&rate, 0.0, 0) > 0.0);
     }
 
-    /// Values of PyTorch's `StepLR(30)`, `MultiStepLR([3, 5])` and `OneCycleLR(total_steps=11)` at a rate of 1.
+    /// Values of PyTorch's `StepLR(30)` and `MultiStepLR([3, 5])` at a rate of 1, and of the formula of its `OneCycleLR`.
     #[test]
     fn steps_milestones_and_one_cycle_are_pytorchs() {
         let step = Rate::new(Schedule::Step);
@@ -244,7 +241,7 @@ mod tests {
             ..Rate::new(Schedule::Milestones)
         };
         let rates: Vec<f64> = (0..6).map(|epoch| at(&milestones, 0.0, epoch)).collect();
-        for (found, wanted) in rates.iter().zip([1.0, 1.0, 0.1, 0.1, 0.01, 0.01]) {
+        for (found, wanted) in rates.iter().zip([1.0, 1.0, 1.0, 0.1, 0.1, 0.01]) {
             near(*found, wanted);
         }
         let cycle = Rate::new(Schedule::Onecycle);

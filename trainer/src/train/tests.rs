@@ -359,3 +359,38 @@ fn a_robust_network_withstands_what_a_standard_one_does_not() {
     let (weak, strong) = (attacked(&standard), attacked(&robust));
     assert!(strong > weak + 0.3, "robust {strong}, standard {weak}");
 }
+
+/// Weights that grow with every step: at a rate above 2 a decay of 1 is more than takes them away.
+#[test]
+fn a_training_that_goes_astray_keeps_the_best_network_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let astray = Settings {
+        whole: Recipe {
+            epochs: 100,
+            batch: 8,
+            learning_rate: 50.0,
+        },
+        optimization: Optimization {
+            optimizer: OptimizerChoice::Sgd,
+            momentum: 0.0,
+            weight_decay: 1.0,
+            ..Optimization::default()
+        },
+        rate: Rate::new(Schedule::Cyclic),
+        adversarial: None,
+        validation_attack: None,
+        ..settings(&folder.path().join("astray"))
+    };
+    let outcome = run(&astray).unwrap();
+    let epoch = outcome.astray.unwrap();
+    assert_eq!(outcome.epochs.len(), epoch - 1);
+    assert!(outcome.epochs.iter().any(|record| record.best));
+    assert!(
+        outcome
+            .epochs
+            .iter()
+            .all(|record| record.train_loss.is_finite())
+    );
+    assert!(outcome.verification.is_some() && outcome.test.is_some());
+    assert!(outcome.best.ends_with("best.onnx") && outcome.best.exists());
+}

@@ -116,12 +116,6 @@ pub struct Args {
     /// Stop after this many epochs without a better validation; 0: never
     #[arg(long, default_value_t = 10, value_parser = count(0, MOST_EPOCHS))]
     early_stop: usize,
-    #[command(flatten, next_help_heading = "How weights move")]
-    moving: Moving,
-    #[command(flatten, next_help_heading = "How images are shown")]
-    showing: Showing,
-    #[command(flatten, next_help_heading = "The attack to withstand")]
-    withstanding: Withstanding,
     /// The most validation images to show and attack after every epoch [default: all]
     #[arg(long, value_parser = count(1, MOST_IMAGES))]
     validation_images: Option<usize>,
@@ -135,6 +129,13 @@ pub struct Args {
     /// Stop after the epoch in which this many minutes have passed
     #[arg(long, value_parser = above_zero(MOST_MINUTES), allow_negative_numbers = true)]
     max_minutes: Option<f64>,
+
+    #[command(flatten, next_help_heading = "How weights move")]
+    moving: Moving,
+    #[command(flatten, next_help_heading = "How images are shown")]
+    showing: Showing,
+    #[command(flatten, next_help_heading = "The attack to withstand")]
+    withstanding: Withstanding,
 }
 
 impl Args {

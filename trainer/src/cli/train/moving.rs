@@ -35,8 +35,8 @@ pub(super) struct Moving {
     /// Epochs between two falls of the schedule step
     #[arg(long, default_value_t = 30, value_parser = count(1, MOST_EPOCHS))]
     every: usize,
-    /// Epochs before which the schedule milestones falls, such as 30,40
-    #[arg(long, value_delimiter = ',', value_parser = count(2, MOST_EPOCHS))]
+    /// Epochs after which the schedule milestones falls, such as 30,40
+    #[arg(long, value_delimiter = ',', value_parser = count(1, MOST_EPOCHS))]
     milestones: Vec<usize>,
     /// How often the schedule cyclic rises and falls
     #[arg(long, default_value_t = 1, value_parser = count(1, MOST_EPOCHS))]
