@@ -3,7 +3,7 @@
 mod predict;
 mod report;
 
-pub use predict::{Measured, predict};
+pub use predict::{Measured, NotANumber, predict};
 #[cfg(feature = "torch")]
 pub use predict::{attacked, clean};
 pub use report::{Evaluation, Figures};

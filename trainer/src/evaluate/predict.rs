@@ -1,6 +1,8 @@
 //! Shows a network every image and counts its answers.
 
-use anyhow::{Context, Result, bail};
+use std::fmt;
+
+use anyhow::{Context, Result};
 use indicatif::ProgressBar;
 use pellucid_shared::attribution::predicted;
 use pellucid_shared::engine::Engine;
@@ -16,6 +18,20 @@ pub struct Measured {
     /// Mean cross-entropy.
     pub loss: f64,
 }
+
+/// A network's answer that is NaN or infinite.
+#[derive(Clone, Copy, Debug)]
+pub struct NotANumber;
+
+impl fmt::Display for NotANumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "the network's answer to an image is not a number (NaN or infinite), so no figure would mean anything: its weights, or the numbers it is fed, are not as they should be",
+        )
+    }
+}
+
+impl std::error::Error for NotANumber {}
 
 /// Images that are shown at once.
 const BATCH: usize = 32;
@@ -71,9 +87,7 @@ impl Tally {
     /// One image's true class and logits.
     fn add(&mut self, truth: usize, logits: &[f32]) -> Result<()> {
         let Some(class) = predicted(logits) else {
-            bail!(
-                "the network's answer to an image is no number (NaN or infinite), so no figure would mean anything: its weights, or the numbers it is fed, are not as they should be"
-            );
+            return Err(NotANumber.into());
         };
         self.confusion.add(truth, class);
         let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);

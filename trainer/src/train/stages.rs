@@ -15,7 +15,7 @@ use super::run::{MEASURING_SEED, Run};
 use super::schedule::{self, Watch};
 use super::stage::Stage;
 use crate::attack::Attack;
-use crate::evaluate::{Measured, attacked, clean};
+use crate::evaluate::{Measured, NotANumber, attacked, clean};
 
 /// The share of the best attacked accuracy below which a training against single steps has overfitted to them.
 const OVERFITTED: f64 = 0.5;
@@ -115,7 +115,14 @@ impl Run<'_> {
                 average.exchange(&self.network)?;
             }
             self.save_unmeasured()?;
-            let Some(record) = self.validate(stage.name(), rate, seen, &mut watch, started)? else {
+            let record = match self.validate(stage.name(), rate, seen, &mut watch, started) {
+                // The training images' loss may still be a number where the answers to others are none.
+                Err(error) if error.chain().any(|cause| cause.is::<NotANumber>()) => {
+                    return self.went_astray();
+                }
+                record => record?,
+            };
+            let Some(record) = record else {
                 break;
             };
             self.best = watch.best();
