@@ -782,6 +782,7 @@ fn threads_of_libtorch_sleep_while_they_wait_unless_the_user_wants_otherwise() {
         let mut command = bench.command("explain linear.onnx plain.png --engine torch");
         command
             .env_remove("OMP_WAIT_POLICY")
+            .env("THP_MEM_ALLOC_ENABLE", "1")
             .env("OMP_DISPLAY_ENV", "true");
         command.envs(given.map(|policy| ("OMP_WAIT_POLICY", policy)));
         let output = command.output().unwrap();

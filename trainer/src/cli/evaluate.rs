@@ -223,7 +223,7 @@ fn measure(
 ) -> Result<Evaluation> {
     use crate::attack::{Attack, is_ball};
     use crate::evaluate::{Figures, attacked, clean};
-    use crate::torch::{Network, Tf32, allow_tf32, choose_device};
+    use crate::torch::{Network, Tf32, allow_tf32, choose_device, keep_memory};
 
     let attack = if is_ball(args.norm) {
         let made = |epsilon| Attack::for_evaluation(args.norm, epsilon, args.steps, args.step_size);
@@ -237,6 +237,7 @@ fn measure(
     let network = Network::new(&model.graph, choose_device(args.device)?)?;
     // The figures are to be the exported file's, whatever runs it.
     allow_tf32(Tf32::Never);
+    keep_memory();
     let bar = progress.bar("clean", examples.len());
     let measured = clean(&network, examples, &bar)?;
     bar.finish_and_clear();

@@ -170,7 +170,7 @@ pub fn main() -> ExitCode {
     };
     #[cfg(feature = "torch")]
     if arguments.command.computes_on_torch() {
-        crate::torch::let_waiting_threads_sleep();
+        crate::torch::set_up_threads_and_memory();
     }
     let result = guarded(|| arguments.command.run()).unwrap_or_else(|panicked| {
         Err(anyhow::anyhow!(

@@ -13,6 +13,7 @@ use pellucid_shared::onnx::{
 };
 use tch::{Device, Kind, Tensor};
 
+use super::layout::{arrange_weights, channels_last, prefers_channels_last};
 use super::operators::operator;
 use super::parameters;
 use super::plan::{Blueprint, Plan};
@@ -42,6 +43,7 @@ pub struct Network {
     output: String,
     device: Device,
     kind: Kind,
+    channels_last: bool,
     /// Every stored tensor by name.
     tensors: BTreeMap<String, Tensor>,
     /// The learnt ones, in the graph's order.
@@ -99,6 +101,10 @@ impl Network {
         );
 
         let mut tensors = parameters::load(graph, device, kind)?;
+        let channels_last = prefers_channels_last(graph, device, kind);
+        if channels_last {
+            arrange_weights(graph, &mut tensors)?;
+        }
         let learnt_names = parameters::learnt(graph);
         let learnt: Vec<String> = graph
             .initializer
@@ -124,6 +130,7 @@ impl Network {
             output,
             device,
             kind,
+            channels_last,
             tensors,
             learnt,
             frozen: HashSet::new(),
@@ -136,6 +143,11 @@ impl Network {
     /// Where the graph does not fit the image's shape, or a node fails; the error names it.
     pub fn forward(&self, image: &Tensor, mode: Mode) -> Result<Tensor> {
         let plan = self.plan(&image.size())?;
+        let image = if self.channels_last {
+            &channels_last(image)?
+        } else {
+            image
+        };
         plan.run(image, |weight| {
             mode == Mode::Train && weight.is_none_or(|weight| !self.frozen.contains(weight))
         })

@@ -6,6 +6,7 @@ mod driver;
 mod executor;
 mod fused;
 mod gradient;
+mod layout;
 mod operators;
 mod parameters;
 mod plan;
@@ -24,7 +25,7 @@ pub use operators::{has_operator, operator_names};
 pub(crate) use parameters::lift_constants;
 pub use parameters::{Survey, survey};
 pub use shim::{
-    Tf32, allow_tf32, card_memory, cuda_versions, peak_memory, release_memory, reset_peak_memory,
-    torch_version,
+    Tf32, allow_tf32, card_memory, cuda_versions, keep_memory, peak_memory, release_memory,
+    reset_peak_memory, torch_version,
 };
-pub use threads::let_waiting_threads_sleep;
+pub use threads::set_up_threads_and_memory;

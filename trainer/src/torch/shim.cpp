@@ -145,6 +145,16 @@ bool pellucid_reset_peak_memory(int32_t card) {
       false);
 }
 
+/// Keeps memory that is freed for the next tensor of its size, instead of asking the system for fresh pages.
+bool pellucid_keep_memory() {
+#ifdef __GLIBC__
+  // The largest tensors come out of one heap as well, which is not cut down until pellucid_release_memory.
+  return mallopt(M_MMAP_MAX, 0) == 1 && mallopt(M_TRIM_THRESHOLD, 0x7fffffff) == 1;
+#else
+  return false;
+#endif
+}
+
 /// Gives memory that no tensor holds back to the card and to the system.
 bool pellucid_release_memory() {
 #ifdef __GLIBC__

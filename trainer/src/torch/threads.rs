@@ -1,25 +1,32 @@
-//! How libtorch's threads wait for work.
+//! What libtorch reads from the environment before it begins: how its threads wait for work, and in which pages its tensors lie.
 
 use std::env;
 use std::process::Command;
 
-/// What OpenMP reads, <https://www.openmp.org/spec-html/5.2/openmpse52.html>.
-const POLICY: &str = "OMP_WAIT_POLICY";
+/// Waiting threads sleep instead of spin: spinning threads make a shared machine slow, their own program included. OpenMP reads it,
+/// <https://www.openmp.org/spec-html/5.2/openmpse52.html>.
+const WAITING: (&str, &str) = ("OMP_WAIT_POLICY", "passive");
+/// Large tensors lie in pages of 2 MiB where the system has them, which spares most of the page faults. libtorch reads it (c10's
+/// `alloc_cpu.cpp`).
+const PAGES: (&str, &str) = ("THP_MEM_ALLOC_ENABLE", "1");
 
-/// Lets waiting threads sleep instead of spin, where the user has not chosen: spinning threads make a shared machine slow,
-/// their own program included.
+/// Sets both, where the user has not.
 ///
-/// GNU OpenMP reads the variable when its library is loaded, which is before `main`; so this starts the program anew, in
-/// the same process, with the variable set. Call it before anything else has been done. Where that fails, threads spin.
-pub fn let_waiting_threads_sleep() {
-    if env::var_os(POLICY).is_some() {
+/// GNU OpenMP reads its variable when its library is loaded, which is before `main`; so this starts the program anew, in
+/// the same process, with the variables set. Call it before anything else has been done. Where that fails, threads spin and pages are small.
+pub fn set_up_threads_and_memory() {
+    let unset: Vec<(&str, &str)> = [WAITING, PAGES]
+        .into_iter()
+        .filter(|(name, _)| env::var_os(name).is_none())
+        .collect();
+    if unset.is_empty() {
         return;
     }
     let Ok(program) = env::current_exe() else {
         return;
     };
     let mut again = Command::new(program);
-    again.args(env::args_os().skip(1)).env(POLICY, "passive");
+    again.args(env::args_os().skip(1)).envs(unset);
     become_process(&mut again);
 }
 

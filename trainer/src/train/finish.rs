@@ -10,7 +10,7 @@ use super::run::{MEASURING_SEED, Run};
 use crate::data::batch;
 use crate::evaluate::{Evaluation, Figures, attacked, clean};
 use crate::export::{self, Verification};
-use crate::torch::{Network, Tf32, allow_tf32};
+use crate::torch::{Network, Tf32, allow_tf32, release_memory};
 
 /// Images that are offered for comparing the engines on the written file.
 const VERIFIED: usize = 8;
@@ -45,6 +45,7 @@ impl Run<'_> {
     fn measure(&mut self) -> Result<(Evaluation, Verification)> {
         // The test's figures are to be those of the exported file, whatever runs it.
         allow_tf32(Tf32::Never);
+        release_memory();
         let path = self.folder.unverified();
         let mut model = Model::load(&path)?;
         let network = Network::new(&model, self.network.device())?;

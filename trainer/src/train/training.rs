@@ -20,7 +20,7 @@ use crate::evaluate::Evaluation;
 use crate::export::{self, Verification};
 use crate::progress::Progress;
 use crate::stop::Stop;
-use crate::torch::{Network, Tf32, allow_tf32, choose_device};
+use crate::torch::{Network, Tf32, allow_tf32, choose_device, keep_memory};
 
 /// Images that the way to the verified file is tried with before the first epoch.
 const REHEARSED: usize = 2;
@@ -88,6 +88,7 @@ impl<'a> Run<'a> {
         let begun = Instant::now();
         let device = choose_device(settings.device)?;
         allow_tf32(Tf32::Convolutions);
+        keep_memory();
         if let Some(threads) = settings.threads {
             tch::set_num_threads(i32::try_from(threads)?);
         }

@@ -70,13 +70,12 @@ fn clip(site: &Site<'_>) -> Result<Kernel> {
     };
     let (low, high) = (bound(1, "min")?, bound(2, "max")?);
     one(move |inputs| {
-        let mut x = inputs.at(0)?.shallow_clone();
-        if let Some(low) = low {
-            x = x.f_clamp_min(low)?;
-        }
-        Ok(match high {
-            Some(high) => x.f_clamp_max(high)?,
-            None => x,
+        let x = inputs.at(0)?;
+        Ok(match (low, high) {
+            (Some(low), Some(high)) => x.f_clamp(low, high)?,
+            (Some(low), None) => x.f_clamp_min(low)?,
+            (None, Some(high)) => x.f_clamp_max(high)?,
+            (None, None) => x.shallow_clone(),
         })
     })
 }

@@ -29,7 +29,7 @@ fn epsilon(site: &Site<'_>) -> Result<f64> {
 /// Of weights, which some networks standardise so, the statistics are always their own.
 ///
 /// libtorch 2.11 reads a cotangent in the wrong order on a CPU where it comes with the strides of tokens, of one image that was
-/// flattened and transposed behind the normalization. Through a flat view it comes with its own.
+/// flattened and transposed behind the normalization. Through a flat view it comes with its own ([`in_own_order`]).
 fn batch_normalization(site: &Site<'_>) -> Result<Kernel> {
     let epsilon = epsilon(site)?;
     let momentum = 1.0 - f64::from(site.attributes().float("momentum", 0.9)?);
@@ -50,8 +50,18 @@ fn batch_normalization(site: &Site<'_>) -> Result<Kernel> {
             epsilon,
             true,
         )?;
-        Ok(y.f_flatten(0, -1)?.f_reshape(x.size())?)
+        in_own_order(&y)
     })
+}
+
+/// `y`, whose cotangent comes in the order in which its own numbers lie.
+fn in_own_order(y: &Tensor) -> Result<Tensor> {
+    if y.is_contiguous() || y.dim() != 4 {
+        return Ok(y.f_flatten(0, -1)?.f_reshape(y.size())?);
+    }
+    let last = y.f_permute([0, 2, 3, 1])?;
+    let view = last.f_flatten(0, -1)?.f_reshape(last.size())?;
+    Ok(view.f_permute([0, 3, 1, 2])?)
 }
 
 /// A weight by its own statistics, or by those that the graph computes of it and hands in, through which the gradient flows too.
