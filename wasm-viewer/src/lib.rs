@@ -14,7 +14,7 @@ mod question;
 mod recorder;
 mod smooth;
 
-pub use classifier::{ClassDescription, Classifier, Description, Prediction};
+pub use classifier::{About, ClassDescription, Classifier, Description, Figure, Prediction};
 pub use error::ViewerError;
 pub use painting::{Painting, Style, legend, paint_map};
 pub use picture::{Picture, Raster};

@@ -1,3 +1,4 @@
+import { aboutModel } from "./about.js";
 import { draw, h, icon } from "./dom.js";
 import { Bars } from "./bars.js";
 import { Take } from "./export/take.js";
@@ -46,6 +47,7 @@ export class Panel {
   #figures = h("details", { class: "figures", hidden: true }, h("summary", {}, t`Distribution of the map`));
   #note = h("p", { class: "note", hidden: true });
   #bars = new Bars();
+  #card = h("div", {});
   #settings = h("div", { class: "settings-of" });
   #refused = h("p", { class: "note refused", role: "alert", hidden: true });
   #form;
@@ -112,6 +114,7 @@ export class Panel {
       this.#bars.element,
       this.#figures,
       this.#take.element,
+      this.#card,
       this.#settings,
       this.#refused,
     );
@@ -146,6 +149,7 @@ export class Panel {
     this.description = description;
     this.element.removeAttribute("data-failed");
     this.#about.textContent = description.training || t`${description.size}×${description.size} pixels, ${description.classes.length} classes`;
+    this.#card.replaceChildren(...[aboutModel(description.about)].filter(Boolean));
     this.#assume();
     this.rest();
   }

@@ -43,6 +43,15 @@ pub struct Card {
     /// Where the weights come from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training: Option<Training>,
+    /// What the network is for and what it is not for, in a sentence for people. May be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub intended_use: String,
+    /// Under which licence the weights may be used, as an SPDX identifier such as `CC-BY-NC-4.0`. May be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub license: String,
+    /// Whom to name: the makers of the data and of the weights that the training began with. May be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub attribution: String,
     /// Measured results by name, such as `test.accuracy`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metrics: BTreeMap<String, Metric>,
@@ -182,6 +191,9 @@ impl Card {
                 scores: Some(Scores::Softmax),
             },
             training: None,
+            intended_use: String::new(),
+            license: String::new(),
+            attribution: String::new(),
             metrics: BTreeMap::new(),
         }
     }

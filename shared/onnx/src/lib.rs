@@ -20,6 +20,7 @@ mod finite;
 mod formula;
 mod inline;
 mod model;
+mod narrow;
 mod normalise;
 mod part;
 #[allow(missing_docs, clippy::all, clippy::pedantic)]
@@ -50,6 +51,7 @@ pub use finite::require_finite;
 pub use formula::Formula;
 pub use inline::inline;
 pub use model::Model;
+pub use narrow::{Narrowed, narrow_weights};
 pub use normalise::{least_opset, require_true_declarations};
 pub use part::part;
 pub use precision::{single_precision, speaks_single_precision};

@@ -1,5 +1,6 @@
 //! The model in single precision: what an engine runs that knows no other, or no half precision.
 
+use super::narrow::widen_weights;
 use super::pb::{
     AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto, tensor_proto::DataType,
     type_proto,
@@ -31,7 +32,7 @@ pub fn single_precision(model: Model) -> Result<Model, OnnxError> {
     if !widening.concerns(model.graph()) {
         return Ok(model);
     }
-    let mut proto = model.into_proto();
+    let mut proto = widen_weights(model)?.into_proto();
     if let Some(graph) = &mut proto.graph {
         widening.graph(graph)?;
     }

@@ -89,7 +89,9 @@ impl<'a> Run<'a> {
             shares: Shares {
                 validation: 0.2,
                 test: 0.2,
+                fold: None,
             },
+            per_class: None,
             out: self.folder.path().join("run"),
             overwrite: false,
             resume: false,

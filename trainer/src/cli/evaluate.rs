@@ -32,7 +32,7 @@ use crate::progress::Progress;
 pub struct Args {
     /// The ONNX model
     model: PathBuf,
-    /// What to measure on: phantom:COUNT, ham10000:FOLDER or folder:FOLDER
+    /// What to measure on: phantom:COUNT, ham10000:FOLDER, folder:FOLDER or csv:FILE
     #[arg(long)]
     data: Source,
     /// A split whose part --subset is measured [default: the data's own, such as folders train and test, or all images]

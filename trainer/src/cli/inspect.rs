@@ -292,6 +292,15 @@ fn describe(card: &Card, line: &mut impl FnMut(&str, &str)) {
         );
         line("", &attack);
     }
+    for (head, text) in [
+        ("for", &card.intended_use),
+        ("licence", &card.license),
+        ("thanks to", &card.attribution),
+    ] {
+        if !text.is_empty() {
+            line(head, &said::reason(text).to_string());
+        }
+    }
     for (index, (name, metric)) in card.metrics.iter().take(MOST_CLASSES).enumerate() {
         let note = if metric.note.is_empty() {
             String::new()

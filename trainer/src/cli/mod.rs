@@ -21,6 +21,7 @@ mod model;
 mod output;
 pub mod pack;
 pub mod phantom;
+pub mod release;
 mod remedy;
 pub mod report;
 pub mod serve;
@@ -75,6 +76,7 @@ enum Command {
     Inspect(inspect::Args),
     Phantom(phantom::Args),
     Pack(pack::Args),
+    Release(release::Args),
     Report(report::Args),
     Serve(serve::Args),
     #[cfg(feature = "torch")]
@@ -94,6 +96,7 @@ impl Command {
             Self::Train(args) => args.outputs(),
             Self::Explain(args) => args.outputs(),
             Self::Differentiate(args) => args.outputs(),
+            Self::Release(args) => args.outputs(),
             Self::Report(args) => args.outputs(),
             #[cfg(feature = "torch")]
             Self::Check(args) => args.outputs(),
@@ -136,6 +139,7 @@ impl Command {
             Self::Inspect(args) => inspect::run(args),
             Self::Phantom(args) => phantom::run(args),
             Self::Pack(args) => pack::run(args),
+            Self::Release(args) => release::run(args),
             Self::Report(args) => report::run(args),
             Self::Serve(args) => serve::run(args),
             #[cfg(feature = "torch")]

@@ -42,7 +42,7 @@ pub struct Args {
     /// A model whose classes have names, in its card or by --labels; repeat it for each model to compare
     #[arg(long = "model", required = true, value_name = "MODEL.onnx")]
     models: Vec<PathBuf>,
-    /// The images: ham10000:DIR, folder:DIR or phantom:COUNT
+    /// The images: ham10000:DIR, folder:DIR, csv:FILE or phantom:COUNT
     #[arg(long)]
     data: Source,
     /// Take the images from the test part of this split (CSV, as `train` writes it)

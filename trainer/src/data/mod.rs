@@ -1,4 +1,4 @@
-//! What networks are trained and measured on: phantoms, HAM10000, folders of images.
+//! What networks are trained and measured on: phantoms, HAM10000, folders and tables of images.
 //!
 //! A [`Source`] names data as the command line does; [`Dataset::open`] lists its images, [`Split`] parts them into
 //! training, validation and test without tearing a lesion apart, and [`Pixels`] decodes them.
@@ -11,6 +11,7 @@ mod folder;
 mod ham10000;
 mod identical;
 mod layout;
+mod listed;
 mod listing;
 mod lookup;
 mod masks;
@@ -19,6 +20,7 @@ mod open;
 mod order;
 mod pack;
 mod part;
+mod per_class;
 mod phantoms;
 mod pixels;
 mod sections;
@@ -31,12 +33,14 @@ mod testing;
 pub(crate) use batch::batch;
 pub use dataset::{Dataset, Item, MOST_IMAGE_BYTES, Picture};
 pub use examples::Examples;
+pub use listed::{Listed, Role};
 pub use masks::Masks;
 pub use notes::Notes;
 pub use order::{Balance, epoch_order};
 pub use pack::{Packed, pack};
 pub use part::Part;
+pub use per_class::PerClass;
 pub use phantoms::write_phantoms;
 pub use pixels::{MEMORY_LIMIT, Pixels};
 pub use source::{EVALUATION_POPULATION, Source, TRAINING_POPULATION};
-pub use split::{Shares, Split};
+pub use split::{Fold, Shares, Split};

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::listed::Listed;
+
 /// The population of phantoms that `phantom:COUNT` means in training.
 pub const TRAINING_POPULATION: u64 = 0;
 
@@ -15,7 +17,7 @@ pub const EVALUATION_POPULATION: u64 = 1;
 const MOST_PHANTOMS: u64 = 10_000_000;
 
 const FORMS: &str =
-    "write phantom:COUNT, phantom:COUNT:POPULATION, ham10000:FOLDER or folder:FOLDER";
+    "write phantom:COUNT, phantom:COUNT:POPULATION, ham10000:FOLDER, folder:FOLDER or csv:FILE";
 
 /// Data as the command line names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub enum Source {
     Ham10000(PathBuf),
     /// `folder:FOLDER`: one sub-folder per class with that class's images in it.
     Folder(PathBuf),
+    /// `csv:FILE`: a table with a row per image.
+    Csv(Listed),
 }
 
 impl Source {
@@ -41,6 +45,7 @@ impl Source {
             Self::Phantom { .. } => self.to_string(),
             Self::Ham10000(_) => "ham10000".into(),
             Self::Folder(_) => "folder".into(),
+            Self::Csv(_) => "csv".into(),
         }
     }
 }
@@ -59,6 +64,7 @@ impl FromStr for Source {
             }
             "ham10000" => Ok(Self::Ham10000(rest.into())),
             "folder" => Ok(Self::Folder(rest.into())),
+            "csv" => Listed::parse(rest).map(Self::Csv),
             _ => Err(format!("`{kind}` is not a kind of data: {FORMS}")),
         }
     }
@@ -98,6 +104,7 @@ impl fmt::Display for Source {
             } => write!(formatter, "phantom:{count}:{population}"),
             Self::Ham10000(folder) => write!(formatter, "ham10000:{}", folder.display()),
             Self::Folder(folder) => write!(formatter, "folder:{}", folder.display()),
+            Self::Csv(listed) => listed.fmt(formatter),
         }
     }
 }
@@ -113,6 +120,8 @@ mod tests {
             "phantom:12:7",
             "ham10000:/a/b",
             "folder:C:\\skin",
+            "csv:a.csv",
+            "csv:a/b.csv?image=file&label=dx&folder=c",
         ] {
             assert_eq!(text.parse::<Source>().unwrap().to_string(), text);
         }
@@ -133,6 +142,8 @@ mod tests {
             ("phantom:99999999999", "ask for 1"),
             ("phantom:3:x", "population"),
             ("ham10000:", "lacks the folder"),
+            ("csv:", "lacks the file"),
+            ("csv:?image=x", "lacks the file"),
             ("imagenet:/x", "not a kind of data"),
         ] {
             let error = text.parse::<Source>().unwrap_err();

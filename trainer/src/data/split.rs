@@ -1,9 +1,11 @@
 //! Training, validation and test: parts of a dataset that share no lesion.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::path::Path;
+use std::str::FromStr;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, bail, ensure};
 use pellucid_shared::files::write_atomic;
 use pellucid_shared::said;
 use pellucid_tables::Table;
@@ -11,15 +13,50 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Dataset, Item, Part};
+use super::{Dataset, Item, Part, PerClass};
 
 /// How much of the images goes to validation and test; the rest is for training.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Shares {
     /// Share for validation, in (0, 1).
     pub validation: f64,
-    /// Share for test, in (0, 1).
+    /// Share for test, in (0, 1); with a fold, which decides it, of no account.
     pub test: f64,
+    /// The fold that is the test, of a cross-validation.
+    pub fold: Option<Fold>,
+}
+
+/// One of several parts of nearly equal size, without a lesion in common, of which each is the test once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fold {
+    /// Which, from 1.
+    pub number: usize,
+    /// Of how many.
+    pub of: usize,
+}
+
+impl FromStr for Fold {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = text
+            .split_once('/')
+            .and_then(|(number, of)| Some((number.trim().parse().ok()?, of.trim().parse().ok()?)));
+        match parsed {
+            Some((number, of)) if (2..=100).contains(&of) && (1..=of).contains(&number) => {
+                Ok(Self { number, of })
+            }
+            _ => Err(format!(
+                "`{text}` is no fold: write which of how many, such as 2/5, of 2 to 100"
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Fold {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.number, self.of)
+    }
 }
 
 impl Default for Shares {
@@ -27,6 +64,7 @@ impl Default for Shares {
         Self {
             validation: 0.15,
             test: 0.15,
+            fold: None,
         }
     }
 }
@@ -49,7 +87,14 @@ impl Split {
     /// # Errors
     /// Where the shares leave no room for training, or a class has too few groups for every part that is drawn.
     pub fn stratified(dataset: &Dataset, shares: Shares, seed: u64) -> Result<Self> {
-        let Shares { validation, test } = shares;
+        let Shares {
+            validation,
+            mut test,
+            fold,
+        } = shares;
+        if let Some(fold) = fold {
+            test = 1.0 / fold.of as f64;
+        }
         ensure!(
             validation > 0.0 && test > 0.0 && validation + test < 1.0,
             "validation {validation} and test {test} must be above 0 and leave something for training: choose 0.15 each"
@@ -59,6 +104,10 @@ impl Split {
         if dataset.has_parts() {
             parts = dataset.items.iter().map(|item| item.part).collect();
             drawn.retain(|(part, _)| !parts.contains(&Some(*part)));
+            ensure!(
+                fold.is_none() || drawn.iter().any(|(part, _)| *part == Part::Test),
+                "the data themselves say which images are the test: leave --fold out"
+            );
         }
         for (label, class) in dataset.classes.iter().enumerate() {
             let open = |index: &usize| parts[*index] == Some(Part::Train);
@@ -75,8 +124,23 @@ impl Split {
             rng.set_stream(label as u64);
             groups.shuffle(&mut rng);
             let images: usize = groups.iter().map(Vec::len).sum();
+            if let Some(fold) = fold {
+                ensure!(
+                    groups.len() > fold.of,
+                    "the class `{}` has {} separate images or lesions, too few for {} folds and a validation part: choose fewer folds",
+                    said::name(&class.code),
+                    groups.len(),
+                    fold.of
+                );
+                for &index in take_fold(&mut groups, fold).iter().flatten() {
+                    parts[index] = Some(Part::Test);
+                }
+            }
             // Each part takes groups until it has its share, and leaves one for each part behind it.
             let mut groups = groups.into_iter();
+            let drawn: Vec<_> = (drawn.iter())
+                .filter(|(part, _)| fold.is_none() || *part != Part::Test)
+                .collect();
             for (place, (part, share)) in drawn.iter().enumerate() {
                 let wanted = (share * images as f64).round().max(1.0) as usize;
                 let mut taken = 0;
@@ -175,6 +239,26 @@ impl Split {
             .with_context(|| format!("the split {} cannot be written", path.display()))
     }
 
+    /// Leaves training images out until no class has more than it may; which, the seed decides.
+    ///
+    /// # Errors
+    /// Where a class is named that is none of the dataset's.
+    pub fn limit(&mut self, dataset: &Dataset, most: &PerClass, seed: u64) -> Result<()> {
+        let limits = most.limits(&dataset.classes).map_err(Error::msg)?;
+        for (label, limit) in limits.into_iter().enumerate() {
+            let of_class = |index: &usize| dataset.items[*index].label == label;
+            let mut members = self.indices(Part::Train);
+            members.retain(of_class);
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            rng.set_stream(label as u64);
+            members.shuffle(&mut rng);
+            for &index in members.iter().skip(limit.unwrap_or(usize::MAX)) {
+                self.parts[index] = None;
+            }
+        }
+        Ok(())
+    }
+
     /// The indices of a part's items, ascending.
     #[must_use]
     pub fn indices(&self, part: Part) -> Vec<usize> {
@@ -209,6 +293,24 @@ fn groups_of(dataset: &Dataset, label: usize) -> Vec<Vec<usize>> {
         .into_values()
         .filter(|group| dataset.items[group[0]].label == label)
         .collect()
+}
+
+/// Takes one of the folds out of shuffled groups. Each group goes to the fold that has the fewest images so far, whichever is asked for:
+/// the folds of one shuffle have nothing in common and miss nothing.
+fn take_fold(groups: &mut Vec<Vec<usize>>, fold: Fold) -> Vec<Vec<usize>> {
+    let mut images = vec![0; fold.of];
+    let mut taken = vec![];
+    groups.retain(|group| {
+        let smallest = (0..fold.of).min_by_key(|&fold| images[fold]);
+        let into = smallest.unwrap_or_default();
+        images[into] += group.len();
+        let chosen = into + 1 == fold.number;
+        if chosen {
+            taken.push(group.clone());
+        }
+        !chosen
+    });
+    taken
 }
 
 #[cfg(test)]
@@ -271,8 +373,71 @@ mod tests {
         let shares = Shares {
             validation: 0.5,
             test: 0.5,
+            fold: None,
         };
         assert!(Split::stratified(&dataset, shares, 0).is_err());
+    }
+
+    #[test]
+    fn every_image_is_in_the_test_of_one_fold() {
+        let dataset = paired();
+        let mut tested = vec![0; dataset.items.len()];
+        for number in 1..=5 {
+            let fold = Some(Fold { number, of: 5 });
+            let shares = Shares {
+                fold,
+                ..Shares::default()
+            };
+            let split = Split::stratified(&dataset, shares, 4).unwrap();
+            assert_eq!(split.torn_group(&dataset.items), None);
+            let test = split.indices(Part::Test);
+            let counts = dataset.select(&test).counts();
+            // A fifth of 30; a pair may go one beyond.
+            assert!(counts.iter().all(|c| (5..=7).contains(c)), "{counts:?}");
+            let validation = dataset.select(&split.indices(Part::Validation)).counts();
+            assert!(validation.iter().all(|&c| c > 0), "{validation:?}");
+            test.into_iter().for_each(|index| tested[index] += 1);
+        }
+        assert!(tested.iter().all(|&times| times == 1), "{tested:?}");
+    }
+
+    #[test]
+    fn folds_that_cannot_be_are_refused() {
+        for text in ["", "2", "0/5", "6/5", "1/1", "1/101", "a/b", "1/5/2"] {
+            assert!(text.parse::<Fold>().is_err(), "{text}");
+        }
+        let fold: Fold = "2/5".parse().unwrap();
+        assert_eq!(fold.to_string(), "2/5");
+        let shares = Shares {
+            fold: Some(fold),
+            ..Shares::default()
+        };
+        let error = Split::stratified(&open("phantom:12"), shares, 0).unwrap_err();
+        assert!(error.to_string().contains("fewer folds"), "{error}");
+    }
+
+    #[test]
+    fn classes_give_no_more_training_images_than_they_may() {
+        let dataset = paired();
+        let whole = Split::stratified(&dataset, Shares::default(), 4).unwrap();
+        let limited = |most: &str, seed| {
+            let mut split = whole.clone();
+            split.limit(&dataset, &most.parse().unwrap(), seed)?;
+            Ok::<_, Error>(split)
+        };
+        let counts = |split: &Split| dataset.select(&split.indices(Part::Train)).counts();
+        let all = counts(&whole);
+        assert_eq!(counts(&limited("7", 0).unwrap()), [7, 7, 7]);
+        assert_eq!(
+            counts(&limited("nv=5,bkl=900", 0).unwrap()),
+            [5, all[1], all[2]]
+        );
+        for part in [Part::Validation, Part::Test] {
+            assert_eq!(limited("7", 0).unwrap().indices(part), whole.indices(part));
+        }
+        assert_eq!(limited("7", 3).unwrap(), limited("7", 3).unwrap());
+        assert_ne!(limited("7", 3).unwrap(), limited("7", 4).unwrap());
+        assert!(limited("wart=3", 0).is_err());
     }
 
     #[test]

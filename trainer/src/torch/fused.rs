@@ -1,14 +1,12 @@
 //! Optimisers' steps that libtorch takes for all parameters at once; tch has them one by one, with a state that cannot be kept.
 
-use std::ffi::CStr;
-use std::os::raw::c_char;
-
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use tch::Tensor;
 use torch_sys::C_tensor;
 
+use super::shim::thrown;
+
 unsafe extern "C" {
-    fn pellucid_thrown() -> *const c_char;
     fn pellucid_fused_adam(
         parameters: *const *const C_tensor,
         gradients: *const *const C_tensor,
@@ -165,10 +163,5 @@ fn pointers(tensors: &[Tensor]) -> Vec<*const C_tensor> {
 }
 
 fn or_thrown(done: bool) -> Result<()> {
-    if done {
-        return Ok(());
-    }
-    // SAFETY: the pointer is to a string of this thread's that lives until its next failure.
-    let text = unsafe { CStr::from_ptr(pellucid_thrown()) }.to_string_lossy();
-    bail!("{}", text.lines().next().unwrap_or("libtorch failed"))
+    if done { Ok(()) } else { Err(thrown()) }
 }

@@ -1,6 +1,7 @@
 //! The ONNX graph on libtorch: [`Network`] executes it with its initializers as parameters.
 
 mod arrays;
+mod clip;
 mod cuda;
 mod driver;
 mod executor;

@@ -7,12 +7,17 @@
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
+#include <ATen/ops/clamp.h>
+#include <ATen/ops/hardtanh_backward.h>
+#include <torch/csrc/autograd/custom_function.h>
 #include <torch/version.h>
 
 #include <malloc.h>
 
+#include <cmath>
 #include <cstdint>
 #include <exception>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -53,9 +58,37 @@ std::vector<at::Tensor> list(at::Tensor* const* tensors, int64_t count) {
   return list;
 }
 
+/// `min(max(x, low), high)` of float32 numbers, whose gradient is one pass over the memory: libtorch's own takes two comparisons, a
+/// conjunction and a choice. As there, it passes where x is a bound.
+struct Clip : torch::autograd::Function<Clip> {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, double low, double high) {
+    context->save_for_backward({x});
+    context->saved_data["low"] = low;
+    context->saved_data["high"] = high;
+    return at::clamp(x, low, high);
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list cotangents) {
+    // hardtanh's gradient does not pass at its bounds: they are the next numbers outside.
+    constexpr float infinity = std::numeric_limits<float>::infinity();
+    float below = std::nextafter(static_cast<float>(context->saved_data["low"].toDouble()), -infinity);
+    float above = std::nextafter(static_cast<float>(context->saved_data["high"].toDouble()), infinity);
+    auto x = context->get_saved_variables()[0];
+    return {at::hardtanh_backward(cotangents[0], x, below, above), at::Tensor(), at::Tensor()};
+  }
+};
+
 }  // namespace
 
 extern "C" {
+
+/// A clipped tensor that the caller owns; null where it throws.
+at::Tensor* pellucid_clip(const at::Tensor* x, double low, double high) {
+  at::Tensor* clipped = nullptr;
+  told([&] { clipped = new at::Tensor(Clip::apply(*x, low, high)); });
+  return clipped;
+}
 
 /// What the last call on this thread that returned false threw; until the next of them.
 const char* pellucid_thrown() { return thrown.c_str(); }

@@ -3,7 +3,10 @@
 use std::ffi::CStr;
 use std::os::raw::c_char;
 
+use anyhow::{Error, anyhow};
+
 unsafe extern "C" {
+    fn pellucid_thrown() -> *const c_char;
     fn pellucid_torch_version() -> *const c_char;
     fn pellucid_allow_tf32(convolutions: bool, products: bool) -> bool;
     fn pellucid_cuda_version() -> i64;
@@ -13,6 +16,13 @@ unsafe extern "C" {
     fn pellucid_reset_peak_memory(card: i32) -> bool;
     fn pellucid_keep_memory() -> bool;
     fn pellucid_release_memory() -> bool;
+}
+
+/// What the last function of the shim threw on this thread, in one line.
+pub(super) fn thrown() -> Error {
+    // SAFETY: the pointer is to a string of this thread's that lives until its next failure.
+    let text = unsafe { CStr::from_ptr(pellucid_thrown()) }.to_string_lossy();
+    anyhow!("{}", text.lines().next().unwrap_or("libtorch failed"))
 }
 
 /// The version of libtorch that the binary was compiled for, such as `2.11.0`.

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{Augment, ClassWeights, Objective, Optimization, Rate, Schedule, Start};
 use crate::attack::Attack;
-use crate::data::{Balance, Shares, Source};
+use crate::data::{Balance, PerClass, Shares, Source};
 use crate::device::DeviceChoice;
 
 /// Everything that decides a training.
@@ -23,6 +23,8 @@ pub struct Settings {
     pub split: Option<PathBuf>,
     /// How much goes to validation and test where no split file is given.
     pub shares: Shares,
+    /// The most training images of each class.
+    pub per_class: Option<PerClass>,
     /// The folder of the run.
     pub out: PathBuf,
     /// Whether a run that is in the folder may be replaced.
@@ -223,6 +225,8 @@ impl Settings {
             "split": self.split,
             "validation_share": self.shares.validation,
             "test_share": self.shares.test,
+            "fold": self.shares.fold.map(|fold| fold.to_string()),
+            "per_class": self.per_class.as_ref().map(ToString::to_string),
             "architecture": self.start.architecture.map(Architecture::name),
             "size": self.start.size,
             "init": self.start.init.as_ref().map(ToString::to_string),

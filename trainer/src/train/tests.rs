@@ -26,6 +26,7 @@ fn settings(out: &Path) -> Settings {
         classes: None,
         split: None,
         shares: Shares::default(),
+        per_class: None,
         out: out.to_owned(),
         overwrite: false,
         resume: false,

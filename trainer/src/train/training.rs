@@ -98,11 +98,15 @@ impl<'a> Run<'a> {
             .resume
             .then(|| Folder::resume(&settings.out))
             .transpose()?;
-        let split = match (&resumed, &settings.split) {
+        let mut split = match (&resumed, &settings.split) {
             (Some(folder), _) => Split::read(&folder.split(), &dataset)?,
             (None, Some(path)) => Split::read(path, &dataset)?,
             (None, None) => Split::stratified(&dataset, settings.shares, settings.split_seed)?,
         };
+        // The split of a training that goes on is limited already.
+        if let (None, Some(most)) = (&resumed, &settings.per_class) {
+            split.limit(&dataset, most, settings.split_seed)?;
+        }
         let part = |part| dataset.select(&split.indices(part));
         let (train, validation, test) =
             (part(Part::Train), part(Part::Validation), part(Part::Test));

@@ -1,6 +1,9 @@
 //! One network with its gradient, ready to answer.
 
+mod about;
 mod explaining;
+
+pub use about::{About, Figure};
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -58,6 +61,8 @@ pub struct Description {
     pub outputs: Vec<String>,
     /// One line on the training, such as `resnet-small, phantom:2400, PGD-7 L2 ε = 1.5`; empty where unknown.
     pub training: String,
+    /// What the card tells people; `None` without a card.
+    pub about: Option<About>,
     /// Why there is no gradient, where there is none.
     pub no_gradient: Option<String>,
 }
@@ -170,6 +175,7 @@ impl Classifier {
             output: json(&contract.output)?,
             outputs: self.outputs.clone(),
             training: training.map(training_line).unwrap_or_default(),
+            about: card.map(About::of),
             no_gradient: self.no_gradient.clone(),
         })
     }

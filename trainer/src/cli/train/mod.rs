@@ -16,7 +16,7 @@ use super::values::{
     MOST_BATCH, MOST_EPOCHS, MOST_IMAGES, MOST_MINUTES, MOST_RATE, above_zero, count, fraction,
     one_of, threads,
 };
-use crate::data::{Shares, Source};
+use crate::data::{Fold, PerClass, Shares, Source};
 use crate::device::DeviceChoice;
 use crate::progress::Progress;
 use crate::stop::Interrupted;
@@ -44,7 +44,7 @@ use withstanding::Withstanding;
     pellucid train --data ham10000:HAM10000 --init resnet18.safetensors --adversarial l2 \\
         --epsilon 7 --out runs/ham")]
 pub struct Args {
-    /// What to learn from: phantom:COUNT, ham10000:FOLDER or folder:FOLDER (one sub-folder per class)
+    /// What to learn from: phantom:COUNT, ham10000:FOLDER, folder:FOLDER (one sub-folder per class) or csv:FILE (a row per image; csv:FILE?image=COLUMN&label=COLUMN&group=COLUMN&split=COLUMN&mask=COLUMN&folder=FOLDER where the columns' names do not tell)
     #[arg(long)]
     data: Source,
     /// The folder of the run
@@ -71,6 +71,12 @@ pub struct Args {
     /// Fraction of the images for the test, if no split is given
     #[arg(long, default_value = "0.15", value_parser = fraction::<f64>, allow_negative_numbers = true)]
     test: f64,
+    /// Cross-validation: the test is this fold of so many, such as 2/5; the same seed of the split gives folds without a lesion in common
+    #[arg(long, value_name = "NUMBER/OF", conflicts_with_all = ["split", "test"])]
+    fold: Option<Fold>,
+    /// The most training images of each class, such as 400, or of some, such as nv=800,mel=400 [default: all]
+    #[arg(long, value_name = "IMAGES")]
+    per_class: Option<PerClass>,
 
     /// The network [default: resnet18, efficientnet-lite0 with --init imagenet, or the graph of an ONNX --init]
     #[arg(long, value_parser = one_of(architectures()))]
@@ -218,7 +224,9 @@ fn settings(args: Args) -> Result<Settings> {
         shares: Shares {
             validation: args.validation,
             test: args.test,
+            fold: args.fold,
         },
+        per_class: args.per_class,
         out: args.out,
         overwrite: args.overwrite,
         resume: args.resume,

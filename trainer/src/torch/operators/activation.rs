@@ -1,8 +1,9 @@
 //! Activations.
 
 use anyhow::{Context, Result};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
+use super::super::clip::clipped;
 use super::super::site::{Kernel, Site, one, unary};
 use super::Operator;
 
@@ -72,6 +73,9 @@ fn clip(site: &Site<'_>) -> Result<Kernel> {
     one(move |inputs| {
         let x = inputs.at(0)?;
         Ok(match (low, high) {
+            (Some(low), Some(high)) if x.requires_grad() && x.kind() == Kind::Float => {
+                clipped(x, low, high)?
+            }
             (Some(low), Some(high)) => x.f_clamp(low, high)?,
             (Some(low), None) => x.f_clamp_min(low)?,
             (None, Some(high)) => x.f_clamp_max(high)?,

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use pellucid_shared::card::{Class, Scores};
 use pellucid_shared::contract::{Contract, Wishes};
-use pellucid_shared::onnx::{Batch, Model, inline};
+use pellucid_shared::onnx::{Batch, Model, inline, single_precision};
 use pellucid_shared::said;
 
 use super::foreign::what_is_learnt;
@@ -27,7 +27,8 @@ pub(super) fn own_graph(
     let place = file.display();
     let refused = || format!("{place} cannot be trained further");
     // Weights within functions get names that they can be written back under.
-    let model = inline(Model::load(file)?).with_context(refused)?;
+    let model = inline(Model::load(file)?).and_then(single_precision);
+    let model = model.with_context(refused)?;
     let wishes = Wishes {
         size: start.size,
         ..Wishes::default()

@@ -6,7 +6,9 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use pellucid_shared::files;
 use pellucid_shared::kind::FileKind;
-use pellucid_shared::onnx::{MOST_BYTES, Model, floats, set_floats, tensor_shape};
+use pellucid_shared::onnx::{
+    MOST_BYTES, Model, floats, set_floats, single_precision, tensor_shape,
+};
 use pellucid_shared::said;
 use pellucid_shared::zoo::is_weight;
 use safetensors::{Dtype, SafeTensors};
@@ -25,7 +27,8 @@ pub(super) type Weights = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 pub(super) fn read_weights(file: &Path) -> Result<Weights> {
     let place = file.display();
     if !is_safetensors(file) {
-        let model = Model::load(file).with_context(|| format!("{place} cannot be read"))?;
+        let model = Model::load(file).and_then(single_precision);
+        let model = model.with_context(|| format!("{place} cannot be read"))?;
         let floats = model.graph().initializer.iter().filter_map(|tensor| {
             let values = floats(tensor).ok()?;
             let flat = values.iter().copied().collect();
