@@ -15,7 +15,8 @@ import { Display } from "./looking/display.js";
 import { Looking } from "./looking/looking.js";
 import { Painter } from "./looking/painter.js";
 import { manifest } from "./manifest.js";
-import { WorkerQueue } from "./queue.js";
+import { Memory } from "./memory.js";
+import { pool } from "./pool.js";
 import { Slot } from "./slot.js";
 import { compile } from "./wasm.js";
 import { cancelled, isBlob, megabytes, said, sentence } from "./words.js";
@@ -33,7 +34,7 @@ const CAUSE_SIDE = 512;
 const heard = () => {};
 
 export class PellucidViewer extends HTMLElement {
-  static observedAttributes = ["models", "samples", "whole-page"];
+  static observedAttributes = ["models", "samples", "whole-page", "workers"];
 
   #jobs = new Jobs();
   #cases = new Cases({
@@ -68,13 +69,14 @@ export class PellucidViewer extends HTMLElement {
   });
   #looking;
   #keeping = new Keeping();
+  #memory = new Memory();
   #panels = h("div", { class: "panels", part: "panels" });
   #status = h("p", { class: "status", part: "status", role: "status", "aria-live": "polite" });
   #cancel = h("button", { type: "button", class: "quiet cancel", hidden: true, onclick: () => this.#jobs.stop() }, t`Cancel`);
   #slots = [];
   /** Aborted when the element leaves the page; undefined while it is in none. */
   #life;
-  /** A promise of `{ module, images }`: the compiled program, and the worker for pictures. */
+  /** A promise of `{ module, images }`: the compiled program, and the seat of the picture. */
   #program;
   /** Aborted when another list of models takes the place of the one that is being loaded. */
   #list;
@@ -112,7 +114,7 @@ export class PellucidViewer extends HTMLElement {
     const notice = h("p", { class: "notice" }, NOTICE);
     const choices = new Fold(t`Class, method, colours`, this.#controls.element, this.#display.element);
     const folds = h("div", { class: "folds" }, this.#intake.samples.button, choices.button);
-    const foot = h("footer", { class: "foot", part: "notice" }, notice, this.#keeping.element);
+    const foot = h("footer", { class: "foot", part: "notice" }, notice, this.#memory.element, this.#keeping.element);
     const body = h("div", { class: "viewer", hidden: true }, this.#intake.element, folds, results, foot);
     // Nobody sees the page before it is dressed.
     style.onload = style.onerror = () => (body.hidden = false);
@@ -139,6 +141,8 @@ export class PellucidViewer extends HTMLElement {
     if (this.#life) return;
     this.#life = new AbortController();
     this.#trouble = undefined;
+    pool.allow(this, this.#allowed);
+    this.#memory.listen(this.#life.signal);
     this.#intake.listen(this, this.#life.signal);
     this.#intake.offerSamples(this.#sampleCount > 0);
     this.#showLayers();
@@ -157,7 +161,8 @@ export class PellucidViewer extends HTMLElement {
       this.#intake.clearSamples();
       this.#intake.offerSamples(this.#sampleCount > 0);
       this.#drawSamples(signal).catch(failed);
-    } else this.#intake.hint(this);
+    } else if (name === "workers") pool.allow(this, this.#allowed);
+    else this.#intake.hint(this);
   }
 
   disconnectedCallback() {
@@ -172,6 +177,7 @@ export class PellucidViewer extends HTMLElement {
     for (const slot of [...this.#slots]) this.#remove(slot);
     this.#intake.clear();
     this.#cases.close();
+    pool.allow(this);
     this.#picture = this.#source = undefined;
     this.#looks.clear();
   }
@@ -201,6 +207,16 @@ export class PellucidViewer extends HTMLElement {
 
   set wholePage(whole) {
     this.toggleAttribute("whole-page", Boolean(whole));
+  }
+
+  /** How many workers may compute at a time: what the attribute says, otherwise what suits the machine. */
+  get workers() {
+    return this.#allowed ?? pool.limit;
+  }
+
+  set workers(count) {
+    if (count === null || count === undefined) this.removeAttribute("workers");
+    else this.setAttribute("workers", String(count));
   }
 
   /** Whether something is being loaded or computed. */
@@ -278,7 +294,7 @@ export class PellucidViewer extends HTMLElement {
       const progress = (done, total) => done > 0 && job.say(t`Loading the viewer's program: ${megabytes(done, total)}`, { quiet: true });
       const module = await compile({ signal: job.signal, progress });
       job.signal.throwIfAborted();
-      const images = new WorkerQueue(module);
+      const images = pool.picture(module);
       job.signal.addEventListener("abort", () => images.close());
       // A worker that cannot start says so now, not when the first image comes.
       await images.ask("legend", { colours: this.#display.colours, width: 1 }, { signal: job.signal });
@@ -295,6 +311,12 @@ export class PellucidViewer extends HTMLElement {
     const message = sentence(error);
     this.#emit("error", { message, model });
     return message;
+  }
+
+  /** The attribute `workers` as a number from 1 on; nothing where it says none. */
+  get #allowed() {
+    const count = Number(this.getAttribute("workers"));
+    return count >= 1 ? Math.floor(count) : undefined;
   }
 
   get #sampleCount() {

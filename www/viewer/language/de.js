@@ -1,5 +1,6 @@
 /** German: what the page says, by its English (see `language.js`). */
 export default {
+  "Workers: {0}, memory in use: {1}": "Worker: {0}, belegter Speicher: {1}",
   "Explain {0}": "{0} erklären",
   "predicted": "vorhergesagt",
   "Images classified": "Bilder klassifiziert",
