@@ -18,6 +18,7 @@ import { manifest } from "./manifest.js";
 import { Memory } from "./memory.js";
 import { pool } from "./pool.js";
 import { Slot } from "./slot.js";
+import { TimeLeft } from "./timeleft.js";
 import { compile } from "./wasm.js";
 import { cancelled, isBlob, megabytes, said, sentence } from "./words.js";
 
@@ -553,24 +554,38 @@ export class PellucidViewer extends HTMLElement {
       return panel.withoutMap(sentence(error));
     }
     const called = methods.answer;
-    panel.stage(methods.long ? called : t`Computing saliency`, null);
+    const [given, left] = [new AbortController(), new TimeLeft()];
+    const until = anyOf([signal, given.signal]);
+    const method = methods.long ? called : undefined;
+    panel.ongiveup = () => given.abort(aborted("cancelled"));
+    panel.stage(methods.long ? called : t`Computing saliency`, null, { method });
     const progress = ({ done, total }) => {
-      if (!methods.long) return;
-      panel.stage(t`${called}: ${done} of ${total}`, done / total);
+      if (!method || given.signal.aborted) return;
+      panel.stage(t`${called}: ${done} of ${total}`, done / total, { left: left.after(done, total), method });
       this.#emit("progress", { text: called, busy: true, model: panel.name, done, total });
     };
     let answer;
     slot.asking += 1;
     try {
-      answer = await model.explain(question, { signal, progress });
-      await this.#painter.paint(slot, { fresh: { question, answer, words: called }, signal });
+      answer = await model.explain(question, { signal: until, progress });
+      await this.#painter.paint(slot, { fresh: { question, answer, words: called }, signal: until });
+    } catch (error) {
+      if (!given.signal.aborted || signal.aborted) throw error;
     } finally {
       slot.asking -= 1;
     }
+    if (given.signal.aborted) this.#givenUp(panel);
     await this.#painter.catchUp(slot);
     signal.throwIfAborted();
+    if (given.signal.aborted) return;
     await this.#looking.show(slot);
     this.#tell(panel, question, answer, prediction);
+  }
+
+  /** The map before stays, where there is one. */
+  #givenUp(panel) {
+    if (panel.map) panel.stage();
+    else panel.withoutMap(t`Cancelled.`);
   }
 
   /** An event of the element's own, which does not bubble: `error` and `progress` mean other things higher up. */

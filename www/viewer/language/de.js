@@ -1,6 +1,9 @@
 /** German: what the page says, by its English (see `language.js`). */
 export default {
   "Workers: {0}, memory in use: {1}": "Worker: {0}, belegter Speicher: {1}",
+  "about {0} min left": "noch etwa {0} min",
+  "about {0} s left": "noch etwa {0} s",
+  "Give up {0} of {1}": "{0} von {1} abbrechen",
   "Explain {0}": "{0} erklären",
   "predicted": "vorhergesagt",
   "Images classified": "Bilder klassifiziert",
