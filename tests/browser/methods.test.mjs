@@ -143,7 +143,7 @@ test('a long method tells how long it takes still, once a tenth is done', async 
   await page.evaluate(() => {
     const panel = document.querySelector('pellucid-viewer').shadowRoot.querySelector('.panel');
     window.__left = [];
-    const look = () => window.__left.push([panel.querySelector('.word').textContent, panel.querySelector('.left').textContent]);
+    const look = () => window.__left.push([panel.querySelector('.word').textContent, panel.querySelector('.time-left').textContent]);
     window.__watch = new MutationObserver(look);
     window.__watch.observe(panel.querySelector('.stage'), { subtree: true, childList: true, characterData: true });
   });
@@ -153,7 +153,7 @@ test('a long method tells how long it takes still, once a tenth is done', async 
   assert.ok(steps.length > 20, `${steps.length}`);
   for (const [done, left] of steps) assert.match(left, done < 6 || done >= 50 ? /^$|^about/ : /^about \d+ (s|min) left$/, `at ${done}`);
   assert.ok(steps.filter(([done]) => done < 5).every(([, left]) => left === ''));
-  assert.equal(await viewer.panel('Standard').locator('.left').textContent(), '');
+  assert.equal(await viewer.panel('Standard').locator('.time-left').textContent(), '');
   await answers(() => method().selectOption('gradient'));
   session.assertQuiet();
 });

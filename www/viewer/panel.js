@@ -40,7 +40,7 @@ export class Panel {
   #bar = h("progress", { hidden: true, "aria-label": t`Progress` });
   #word = h("span", { class: "word" });
   /** How long it takes still. */
-  #left = h("span", { class: "left" });
+  #left = h("span", { class: "time-left" });
   #giveUp = h("button", { type: "button", class: "give-up", hidden: true, onclick: () => this.ongiveup?.() }, icon("M6 6l12 12", "M18 6L6 18"));
   #again = h("button", { type: "button", class: "quiet", hidden: true, onclick: () => this.onretry?.() }, t`Try again`);
   #caption = h("p", { class: "caption" });
