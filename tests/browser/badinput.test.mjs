@@ -3,24 +3,15 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { phantoms, png, scratch } from './files.mjs';
-import { launch, paths, viewerFolder } from './harness.mjs';
-import { assertShows, Viewer } from './viewer.mjs';
+import { png } from './files.mjs';
+import { paths, viewerFolder } from './harness.mjs';
+import { opened } from './setup.mjs';
+import { assertShows } from './viewer.mjs';
 
 let files, picture, session, viewer;
-before(async () => {
-  files = await scratch();
-  [picture] = await phantoms(files.folder, 1);
-  session = await launch();
-  viewer = new Viewer(session);
-  await viewer.ready();
-});
-after(async () => {
-  await session?.close();
-  await files?.remove();
-});
+opened({}, (it) => ({ files, picture, session, viewer } = it));
 
 const sentence = /^[A-Z0-9‘“].*[.!?]$/s;
 

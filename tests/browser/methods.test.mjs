@@ -2,26 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { explained, phantoms, scratch } from './files.mjs';
-import { launch, paths, viewerFolder } from './harness.mjs';
-import { Viewer } from './viewer.mjs';
+import { test } from 'node:test';
+import { explained } from './files.mjs';
+import { paths, viewerFolder } from './harness.mjs';
+import { opened } from './setup.mjs';
 
 let files, picture, first, session, viewer, page;
-before(async () => {
-  files = await scratch();
-  [picture] = await phantoms(files.folder, 1);
-  session = await launch();
-  ({ page } = session);
-  viewer = new Viewer(session);
-  await viewer.ready();
-  await viewer.drop(picture);
-  first = await viewer.saliencies();
-});
-after(async () => {
-  await session?.close();
-  await files?.remove();
-});
+opened({ explained: true }, (it) => ({ files, picture, session, page, viewer, found: first } = it));
 
 const MODELS = ['Standard', 'Robust'];
 const method = () => viewer.root.getByLabel('Method');
