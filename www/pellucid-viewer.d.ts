@@ -68,6 +68,9 @@ export class PellucidViewer extends HTMLElement {
   samples: number;
   /** Whether images that are dropped or pasted anywhere on the page are meant for it. */
   wholePage: boolean;
+  /** How many workers may compute networks at a time; null leaves it to the machine. */
+  get workers(): number;
+  set workers(count: number | null);
   /** What is explained. What is not named when it is set stays as it is. */
   get question(): Question;
   set question(question: Partial<Question>);

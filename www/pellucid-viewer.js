@@ -5,6 +5,7 @@
  *   models       URL of a manifest, `[{ "name": …, "file": …, "card": …, "sha256": … }]` with files relative to it; by default
  *                `models/manifest.json` beside this module. `models="none"` starts without models.
  *   samples      number of drawn sample images on offer, 6 by default
+ *   workers      how many workers may compute networks at a time; by default what the processor's cores and the memory allow
  *   whole-page   images dropped or pasted anywhere on the page are meant for this viewer; without it, those that are dropped on
  *                the viewer, or pasted while something in it has the focus
  *

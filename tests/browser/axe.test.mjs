@@ -3,27 +3,13 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { after, before, test } from 'node:test';
-import { phantoms, scratch } from './files.mjs';
-import { launch } from './harness.mjs';
-import { Viewer } from './viewer.mjs';
+import { test } from 'node:test';
+import { opened } from './setup.mjs';
 
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 let files, pictures, session, viewer, page;
-before(async () => {
-  files = await scratch();
-  pictures = await phantoms(files.folder, 3);
-  session = await launch();
-  ({ page } = session);
-  page.setDefaultTimeout(30_000);
-  viewer = new Viewer(session);
-  await viewer.ready();
-});
-after(async () => {
-  await session?.close();
-  await files?.remove();
-});
+opened({ images: 3, limit: 30_000 }, (it) => ({ files, pictures, session, page, viewer } = it));
 
 /** What axe finds, as lines; the number of rules that held shows that it looked. */
 async function found() {

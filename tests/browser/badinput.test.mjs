@@ -3,24 +3,15 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { phantoms, png, scratch } from './files.mjs';
-import { launch, paths, viewerFolder } from './harness.mjs';
-import { assertShows, Viewer } from './viewer.mjs';
+import { png } from './files.mjs';
+import { paths, viewerFolder } from './harness.mjs';
+import { opened } from './setup.mjs';
+import { assertShows } from './viewer.mjs';
 
 let files, picture, session, viewer;
-before(async () => {
-  files = await scratch();
-  [picture] = await phantoms(files.folder, 1);
-  session = await launch();
-  viewer = new Viewer(session);
-  await viewer.ready();
-});
-after(async () => {
-  await session?.close();
-  await files?.remove();
-});
+opened({}, (it) => ({ files, picture, session, viewer } = it));
 
 const sentence = /^[A-Z0-9‘“].*[.!?]$/s;
 
@@ -129,15 +120,23 @@ function twoInputs() {
   return Buffer.concat([varint(1, 8), field(7, graph), field(8, varint(2, 17))]);
 }
 
-test('a worker whose WebAssembly traps is replaced, and the page says so', async () => {
+test('a worker whose WebAssembly traps is replaced and tries once more, and the page says so where that traps too', async () => {
   // No image is known that traps; here WebAssembly is handed a picture at an address beyond its memory.
-  for (const worker of session.page.workers()) {
-    await worker.evaluate(async (folder) => {
-      const { Picture } = await import(`/${folder}/pellucid_viewer.js`);
-      Picture.decode = () => Object.assign(Picture.phantom(0, 32), { __wbg_ptr: 0xfffffff0 });
-    }, viewerFolder());
-  }
+  const { page } = session;
+  const trap = 'Picture.decode = () => Object.assign(Picture.phantom(0, 32), { __wbg_ptr: 0xfffffff0 });';
+  const those = () => Promise.all(page.workers().map((worker) => worker.evaluate(async ([folder, trap]) => new Function('Picture', trap)((await import(`/${folder}/pellucid_viewer.js`)).Picture), [viewerFolder(), trap])));
+  await those();
+  await viewer.drop(picture);
+  await viewer.saliencies();
+  await assertShows(viewer, picture);
+  await those();
+  await page.route('**/pellucid_viewer.js', async (route) => {
+    const response = await route.fetch();
+    return route.fulfill({ response, body: `${await response.text()}\n${trap}` });
+  });
   assert.match(await refusal(picture), /stopped unexpectedly \(it reached beyond its memory\) and was restarted/);
+  await page.unroute('**/pellucid_viewer.js');
+  // The worker that is there now still traps; the one that takes its place does not.
   await assertAlive();
 });
 

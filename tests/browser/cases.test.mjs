@@ -3,28 +3,17 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { explained, phantoms, scratch } from './files.mjs';
-import { launch, paths } from './harness.mjs';
-import { assertShows, Viewer } from './viewer.mjs';
+import { test } from 'node:test';
+import { explained } from './files.mjs';
+import { paths } from './harness.mjs';
+import { opened } from './setup.mjs';
+import { assertShows } from './viewer.mjs';
 import { zip } from './zips.mjs';
 
 const TITLES = { nv: 'nevus', mel: 'melanoma', bkl: 'benign keratosis' };
 
 let files, pictures, session, viewer, page;
-before(async () => {
-  files = await scratch();
-  pictures = await phantoms(files.folder, 6);
-  session = await launch();
-  ({ page } = session);
-  page.setDefaultTimeout(30_000);
-  viewer = new Viewer(session);
-  await viewer.ready();
-});
-after(async () => {
-  await session?.close();
-  await files?.remove();
-});
+opened({ images: 6, limit: 30_000 }, (it) => ({ files, pictures, session, page, viewer } = it));
 
 const strip = () => viewer.root.locator('.strip button');
 const row = (name) => viewer.root.locator('.strip button', { hasText: name }).last();

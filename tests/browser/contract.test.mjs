@@ -2,29 +2,16 @@
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { explained, phantoms, scratch } from './files.mjs';
-import { launch } from './harness.mjs';
-import { Viewer } from './viewer.mjs';
+import { test } from 'node:test';
+import { explained } from './files.mjs';
+import { opened } from './setup.mjs';
 
 /** Small networks; what their names say is all that is unusual of them. */
 const CASES = ['one-logit', 'ends-in-softmax', 'nhwc', 'output-n-k-1-1'];
 const folder = join(import.meta.dirname, 'cases');
 
 let files, picture, session, viewer;
-before(async () => {
-  files = await scratch();
-  [picture] = await phantoms(files.folder, 1);
-  session = await launch();
-  viewer = new Viewer(session);
-  await viewer.ready();
-  await viewer.drop(picture);
-  await viewer.saliencies();
-});
-after(async () => {
-  await session?.close();
-  await files?.remove();
-});
+opened({ explained: true }, (it) => ({ files, picture, session, viewer } = it));
 
 const near = (a, b, label) => assert.ok(Math.abs(a - b) < 1e-4 * (1 + Math.abs(b)), `${label}: ${a} for ${b}`);
 

@@ -1,25 +1,11 @@
 // Controls, keyboard and phone.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { phantoms, scratch } from './files.mjs';
-import { launch } from './harness.mjs';
-import { Viewer } from './viewer.mjs';
+import { test } from 'node:test';
+import { opened } from './setup.mjs';
 
 let files, picture, session, viewer;
-before(async () => {
-  files = await scratch();
-  [picture] = await phantoms(files.folder, 1);
-  session = await launch();
-  viewer = new Viewer(session);
-  await viewer.ready();
-  await viewer.drop(picture);
-  await viewer.saliencies();
-});
-after(async () => {
-  await session?.close();
-  await files?.remove();
-});
+opened({ explained: true }, (it) => ({ files, picture, session, viewer } = it));
 
 test('the class selector explains that class for both models, and goes back to the predictions', async () => {
   const bars = await viewer.bars('Standard');

@@ -3,23 +3,14 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { explained, phantoms, png, scratch } from './files.mjs';
-import { launch, paths } from './harness.mjs';
-import { assertShows, Viewer } from './viewer.mjs';
+import { test } from 'node:test';
+import { explained, png } from './files.mjs';
+import { paths } from './harness.mjs';
+import { opened } from './setup.mjs';
+import { assertShows } from './viewer.mjs';
 
 let files, pictures, session, viewer;
-before(async () => {
-  files = await scratch();
-  pictures = await phantoms(files.folder, 3);
-  session = await launch();
-  viewer = new Viewer(session);
-  await viewer.ready();
-});
-after(async () => {
-  await session?.close();
-  await files?.remove();
-});
+opened({ images: 3 }, (it) => ({ files, pictures, session, viewer } = it));
 
 const manifest = async () => JSON.parse(await readFile(join(paths.site, 'models/manifest.json'), 'utf8'));
 const codes = async () => (await viewer.bars('Standard')).map(({ code }) => code);

@@ -81,13 +81,13 @@ export function png(width, height) {
 }
 
 /** A PNG file (W3C PNG, third edition) of rows, each with its filter's byte before it. */
-function pngOf(width, height, { depth, colour, rows }) {
+export function pngOf(width, height, { depth, colour, rows }, level = 1) {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
   header.set([depth, colour], 8);
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  return Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', deflateSync(rows, { level: 1 })), chunk('IEND', Buffer.alloc(0))]);
+  return Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', deflateSync(rows, { level })), chunk('IEND', Buffer.alloc(0))]);
 }
 
 function chunk(type, data) {

@@ -50,12 +50,12 @@ const FLAGS = [
 /**
  * Opens the page in a fresh browser with an empty profile.
  * @param {{path?: string, viewport?: {width: number, height: number}, wait?: 'load' | 'domcontentloaded', server?: {origin: string,
- *   stop: () => Promise<void>}, others?: string[], touch?: boolean, offline?: boolean, locale?: string}} options
+ *   stop: () => Promise<void>}, others?: string[], touch?: boolean, offline?: boolean, first?: boolean, locale?: string}} options
  *   `path` below the site's origin; `wait` for which event; `server` in place of `pellucid serve`; `others`: origins that the page may
  *   ask too; `touch`: as on a phone, whose pointer is a finger; `offline`: with the browser's store and the page's service worker, which
- *   keep models and files; without it every visit is the first
+ *   keep models and files; without it every visit is the first; `first`: as somebody new, whom the page offers to be shown around
  */
-export async function launch({ path = '/', viewport = { width: 1280, height: 900 }, wait = 'load', server, others = [], touch = false, offline = false, locale = 'en-US' } = {}) {
+export async function launch({ path = '/', viewport = { width: 1280, height: 900 }, wait = 'load', server, others = [], touch = false, offline = false, first = false, locale = 'en-US' } = {}) {
   const scratch = await mkdtemp(join(tmpdir(), 'pellucid-browser-'));
   const netlog = join(scratch, 'net.json');
   server ??= await serve(paths.pellucid, paths.site);
@@ -82,6 +82,7 @@ export async function launch({ path = '/', viewport = { width: 1280, height: 900
     await session.listen();
     // As on a page that comes by plain HTTP from another machine.
     if (!offline) await session.page.addInitScript(() => Object.defineProperty(window, 'caches', { value: undefined }));
+    if (!first) await shownAround(session.page);
     session.response = await session.page.goto(server.origin + path, { waitUntil: wait });
     session.close = async () => {
       await clean();
@@ -95,6 +96,17 @@ export async function launch({ path = '/', viewport = { width: 1280, height: 900
     await rm(scratch, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** Has the page know that its visitor was shown around. */
+function shownAround(page) {
+  return page.addInitScript(() => {
+    try {
+      if (window === top) localStorage.setItem('pellucid-first-look', 'seen');
+    } catch {
+      // Not every document has a storage.
+    }
+  });
 }
 
 /** One open page and the record of what it did. */

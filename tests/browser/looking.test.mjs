@@ -3,26 +3,13 @@
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { explained, mask, phantoms, png, scratch } from './files.mjs';
-import { launch, paths } from './harness.mjs';
-import { Viewer } from './viewer.mjs';
+import { test } from 'node:test';
+import { explained, mask, png } from './files.mjs';
+import { paths } from './harness.mjs';
+import { opened } from './setup.mjs';
 
 let files, picture, found, session, viewer, page;
-before(async () => {
-  files = await scratch();
-  [picture] = await phantoms(files.folder, 1);
-  session = await launch();
-  ({ page } = session);
-  viewer = new Viewer(session);
-  await viewer.ready();
-  await viewer.drop(picture);
-  found = await viewer.saliencies();
-});
-after(async () => {
-  await session?.close();
-  await files?.remove();
-});
+opened({ explained: true }, (it) => ({ files, picture, session, page, viewer, found } = it));
 
 const MODELS = ['Standard', 'Robust'];
 /** Sides of the picture and of the networks' input. */

@@ -2,26 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { explained, phantoms, scratch } from './files.mjs';
-import { launch, paths } from './harness.mjs';
-import { Viewer } from './viewer.mjs';
+import { test } from 'node:test';
+import { explained } from './files.mjs';
+import { paths, viewerFolder } from './harness.mjs';
+import { opened } from './setup.mjs';
 
 let files, picture, first, session, viewer, page;
-before(async () => {
-  files = await scratch();
-  [picture] = await phantoms(files.folder, 1);
-  session = await launch();
-  ({ page } = session);
-  viewer = new Viewer(session);
-  await viewer.ready();
-  await viewer.drop(picture);
-  first = await viewer.saliencies();
-});
-after(async () => {
-  await session?.close();
-  await files?.remove();
-});
+opened({ explained: true }, (it) => ({ files, picture, session, page, viewer, found: first } = it));
 
 const MODELS = ['Standard', 'Robust'];
 const method = () => viewer.root.getByLabel('Method');
@@ -122,6 +109,66 @@ test('a long method that is cancelled is ended in the middle, and the model answ
   const after = await answers(() => viewer.root.locator('.parameters').getByLabel('noise').selectOption(String(before[0].method.sigma)));
   const named = (found) => Object.fromEntries(found.map(({ model, attribution }) => [model, attribution]));
   assert.deepEqual(named(after), named(before));
+  await answers(() => method().selectOption('gradient'));
+  session.assertQuiet();
+});
+
+test('a long method tells how long it takes still, once a tenth is done', async () => {
+  const told = await page.evaluate(async (folder) => {
+    const { TimeLeft } = await import(`/${folder}/timeleft.js`);
+    const tell = (total, ...steps) => {
+      const left = new TimeLeft();
+      return steps.map(([done, at]) => left.after(done, total, at));
+    };
+    // The first step lies behind another matter of unknown length, and does not count.
+    return [tell(50, [1, 60_000], [4, 63_000], [5, 64_000], [40, 99_000], [49, 108_000], [50, 109_000]), tell(1000, [1, 0], [99, 98_000], [100, 99_000], [500, 998_000])];
+  }, viewerFolder());
+  assert.deepEqual(told[0], ['', '', 'about 45 s left', 'about 10 s left', 'about 1 s left', '']);
+  assert.deepEqual(told[1], ['', '', 'about 15 min left', 'about 17 min left']);
+  // In the page: every text of a run, with how far it was.
+  await answers(() => method().selectOption('smoothgrad'));
+  await page.evaluate(() => {
+    const panel = document.querySelector('pellucid-viewer').shadowRoot.querySelector('.panel');
+    window.__left = [];
+    const look = () => window.__left.push([panel.querySelector('.word').textContent, panel.querySelector('.time-left').textContent]);
+    window.__watch = new MutationObserver(look);
+    window.__watch.observe(panel.querySelector('.stage'), { subtree: true, childList: true, characterData: true });
+  });
+  await answers(() => viewer.root.locator('.parameters').getByLabel('copies').selectOption('50'));
+  const seen = await page.evaluate(() => (window.__watch.disconnect(), window.__left));
+  const steps = seen.map(([word, left]) => [Number(/^SmoothGrad: (\d+) of /.exec(word)?.[1]), left]).filter(([done]) => done);
+  assert.ok(steps.length > 20, `${steps.length}`);
+  for (const [done, left] of steps) assert.match(left, done < 6 || done >= 50 ? /^$|^about/ : /^about \d+ (s|min) left$/, `at ${done}`);
+  assert.ok(steps.filter(([done]) => done < 5).every(([, left]) => left === ''));
+  assert.equal(await viewer.panel('Standard').locator('.time-left').textContent(), '');
+  await answers(() => method().selectOption('gradient'));
+  session.assertQuiet();
+});
+
+test('one model’s long method is given up in its own picture, and the other goes on', async () => {
+  await answers(() => method().selectOption('smoothgrad'));
+  await viewer.idle();
+  await page.evaluate(() => (window.__saliencies = []));
+  await viewer.root.locator('.parameters').getByLabel('copies').selectOption('100');
+  const giveUp = viewer.panel('Standard').getByRole('button', { name: 'Give up SmoothGrad of Standard' });
+  await viewer.panel('Standard').getByText(/^SmoothGrad: \d+ of \d+$/).waitFor();
+  await giveUp.focus();
+  await page.keyboard.press('Enter');
+  await giveUp.waitFor({ state: 'hidden' });
+  assert.equal(await viewer.plate('Standard').evaluate((plate) => plate.getRootNode().activeElement === plate), true);
+  const [robust, ...others] = await viewer.saliencies(1);
+  assert.deepEqual([robust.model, robust.method.samples, others], ['Robust', 100, []]);
+  assert.match(await viewer.panel('Standard').locator('.caption').textContent(), /^SmoothGrad for /);
+  assert.equal(await viewer.panel('Standard').getAttribute('data-busy'), null);
+  // With a new image there is no map that could stay.
+  await viewer.drop(picture);
+  await viewer.panel('Robust').getByText(/^SmoothGrad: \d+ of \d+$/).waitFor();
+  await viewer.panel('Robust').getByRole('button', { name: /^Give up/ }).click();
+  await viewer.panel('Robust').locator('.note', { hasText: 'Cancelled.' }).waitFor();
+  await viewer.idle();
+  assert.equal(await viewer.panel('Robust').getAttribute('data-mapped'), null);
+  assert.equal(await viewer.panel('Standard').getAttribute('data-mapped'), '');
+  assert.equal(await viewer.panel('Robust').locator('.bar').count() > 0, true);
   await answers(() => method().selectOption('gradient'));
   session.assertQuiet();
 });

@@ -3,6 +3,7 @@
 // PELLUCID_BIN   the `pellucid` binary (target/debug/pellucid)
 // PELLUCID_SITE  the built site (dist/site)
 // CHROMIUM       the browser (/usr/bin/chromium)
+// PELLUCID_BLESS=1  the pictures in `shots/` are written anew: look at each
 
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';

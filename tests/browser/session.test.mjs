@@ -4,25 +4,13 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { copyFile, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { phantoms, scratch } from './files.mjs';
-import { launch, paths } from './harness.mjs';
-import { assertShows, Viewer } from './viewer.mjs';
+import { test } from 'node:test';
+import { paths } from './harness.mjs';
+import { opened } from './setup.mjs';
+import { assertShows } from './viewer.mjs';
 
 let files, pictures, session, viewer, page, kept;
-before(async () => {
-  files = await scratch();
-  pictures = await phantoms(files.folder, 4);
-  session = await launch();
-  ({ page } = session);
-  page.setDefaultTimeout(30_000);
-  viewer = new Viewer(session);
-  await viewer.ready();
-});
-after(async () => {
-  await session?.close();
-  await files?.remove();
-});
+opened({ images: 4, limit: 30_000 }, (it) => ({ files, pictures, session, page, viewer } = it));
 
 const hash = async (path) => createHash('sha256').update(await readFile(path)).digest('hex');
 const button = (name) => viewer.root.getByRole('button', { name, exact: true });

@@ -3,24 +3,13 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { phantoms, scratch } from './files.mjs';
-import { launch, paths } from './harness.mjs';
-import { assertShows, Viewer } from './viewer.mjs';
+import { before, test } from 'node:test';
+import { paths } from './harness.mjs';
+import { opened } from './setup.mjs';
+import { assertShows } from './viewer.mjs';
 
 let files, pictures, session, viewer, page;
-before(async () => {
-  files = await scratch();
-  pictures = await phantoms(files.folder, 3);
-  session = await launch();
-  ({ page } = session);
-  viewer = new Viewer(session);
-  await viewer.ready();
-});
-after(async () => {
-  await session?.close();
-  await files?.remove();
-});
+opened({ images: 3 }, (it) => ({ files, pictures, session, page, viewer } = it));
 
 const states = () => viewer.root.locator('.panel').evaluateAll((panels) => panels.map((panel) => panel.dataset.state));
 const status = () => viewer.root.getByRole('status').textContent();

@@ -1,7 +1,7 @@
 /**
  * The page for an `<iframe>`: a viewer that fills the frame, and a protocol of messages with the page around it.
  *
- *     embed.html?parent=https://intranet.example&models=…&samples=0
+ *     embed.html?parent=https://intranet.example&models=…&samples=0&workers=2
  *
  * It listens to one window, the one that frames it, and to one origin: `parent`, or its own where none is named. To any other it says
  * nothing. Messages are objects with `pellucid: 1`:
@@ -20,7 +20,7 @@ const origin = options.get("parent") ?? location.origin;
 
 document.documentElement.lang = language;
 const viewer = document.createElement("pellucid-viewer");
-for (const name of ["models", "samples"]) if (options.has(name)) viewer.setAttribute(name, options.get(name));
+for (const name of ["models", "samples", "workers"]) if (options.has(name)) viewer.setAttribute(name, options.get(name));
 // The frame is about nothing else.
 viewer.wholePage = true;
 

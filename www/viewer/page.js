@@ -1,4 +1,5 @@
-/** What the stand-alone page does beside the viewer: it speaks the reader's language, and can be opened again without a network. */
+/** What the stand-alone page does beside the viewer: it speaks the reader's language, shows around who is new, and can be opened again without a network. */
+import { firstLook } from "./firstlook.js";
 import { CHOICE, language, translated } from "./language.js";
 
 /** What no page has asked for by the time that it is ready, and may need without a network. */
@@ -62,3 +63,4 @@ offerLanguages();
 const viewer = document.querySelector("pellucid-viewer");
 // Where it cannot be, the page is as it was without it.
 viewer.addEventListener("ready", () => stayWithoutNetwork().catch(() => {}), { once: true });
+viewer.addEventListener("ready", ({ detail }) => firstLook(viewer, document.querySelector("main"), detail.models), { once: true });

@@ -40,6 +40,9 @@ export class Panel {
   #how = h("span", { class: "how" });
   #bar = h("progress", { hidden: true, "aria-label": t`Progress` });
   #word = h("span", { class: "word" });
+  /** How long it takes still. */
+  #left = h("span", { class: "time-left" });
+  #giveUp = h("button", { type: "button", class: "give-up", hidden: true, onclick: () => this.ongiveup?.() }, icon("M6 6l12 12", "M18 6L6 18"));
   #again = h("button", { type: "button", class: "quiet", hidden: true, onclick: () => this.onretry?.() }, t`Try again`);
   #caption = h("p", { class: "caption" });
   #reading = h("p", { class: "reading" });
@@ -81,6 +84,7 @@ export class Panel {
   onpick;
   onremove;
   onretry;
+  ongiveup;
   onfail;
   onsettings;
   onenlarge;
@@ -96,7 +100,7 @@ export class Panel {
     side.element.classList.add("side");
     const larger = icon(...LARGER);
     const enlarge = { type: "button", class: "enlarge", title: t`Show ${name} on the full screen`, "aria-label": t`Enlarge ${name}`, onclick: () => this.onenlarge?.() };
-    this.#sides = h("div", { class: "plates", part: "pictures" }, front.element, side.element, h("button", enlarge, larger), h("div", { class: "stage" }, this.#word, this.#bar, this.#again));
+    this.#sides = h("div", { class: "plates", part: "pictures" }, front.element, side.element, h("button", enlarge, larger), h("div", { class: "stage" }, this.#word, this.#bar, this.#left, this.#giveUp, this.#again));
     this.#bars.onpick = (code) => this.onpick?.(code);
     this.#figures.ontoggle = () => this.#drawFigures();
     const close = icon("M6 6l12 12", "M18 6L6 18");
@@ -121,8 +125,11 @@ export class Panel {
     this.stage(t`Waiting`);
   }
 
-  /** Says what is going on, over the plate; `fraction` moves the bar, `null` lets it wander. No words: nothing is. */
-  stage(words, fraction) {
+  /**
+   * Says what is going on, over the plate; `fraction` moves the bar, `null` lets it wander. No words: nothing is. `left` says how long it takes still, and
+   * `method` is what may be given up.
+   */
+  stage(words, fraction, { left = "", method } = {}) {
     this.element.toggleAttribute("data-busy", fraction !== undefined);
     this.#word.textContent = words ?? "";
     this.#word.parentElement.hidden = !words;
@@ -130,6 +137,12 @@ export class Panel {
     if (typeof fraction === "number") this.#bar.value = fraction;
     else this.#bar.removeAttribute("value");
     this.#again.hidden = true;
+    this.#left.textContent = left;
+    // Whoever works with the keyboard goes on at the picture.
+    if (!method && this.element.getRootNode().activeElement === this.#giveUp) this.plates[0].element.focus();
+    this.#giveUp.hidden = !method;
+    if (method) this.#giveUp.title = t`Give up ${method} of ${this.name}`;
+    this.#giveUp.setAttribute("aria-label", this.#giveUp.title);
     this.#word.removeAttribute("role");
   }
 

@@ -4,6 +4,7 @@ import { aborted, anyOf, unless } from "./jobs.js";
 import { t } from "./language.js";
 import { Model } from "./model.js";
 import { Panel } from "./panel.js";
+import { pool } from "./pool.js";
 import { cancelled, megabytes } from "./words.js";
 
 /**
@@ -81,7 +82,7 @@ export class Slot {
     await this.#attempt(async () => {
       const until = anyOf([signal, this.life]);
       const module = await unless(until, program);
-      this.#model ??= new Model(module);
+      this.#model ??= new Model(pool.seat(module, this.source.blob.size));
       let refused;
       try {
         panel.describe(await this.#model.open(this.source.blob, { card, signal: until }));

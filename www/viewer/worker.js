@@ -1,17 +1,15 @@
 /**
- * The Web Worker's side: holds a picture or a classifier in WebAssembly and answers one request at a time (`queue.js`
- * sends the next one only after the answer). Every answer is `{ id, result }` or `{ id, error, fatal }`, before which `{ id, progress }` may come; `fatal` holds
- * the bytes of memory in use when the WebAssembly instance was lost and the worker is to be replaced.
+ * The Web Worker's side: holds pictures and classifiers in WebAssembly, by the names that their holders give them (`of`), and answers one request at a time
+ * (`queue.js` sends the next one only after the answer). Every answer is `{ id, result, bytes }` or `{ id, error, fatal, bytes }`, before which
+ * `{ id, progress }` may come; `bytes` is the memory in use, and `fatal` says that the WebAssembly instance was lost and the worker is to be replaced.
  */
 import start, { Classifier, Painting, Picture, ownConvolutions } from "./pellucid_viewer.js";
 
 let memory;
-let picture;
-let classifier;
-/** The classifier's file: some methods derive further graphs from it. */
-let file;
-/** The classifiers of a round through many images, by what its owner calls them. */
-const further = new Map();
+const pictures = new Map();
+const classifiers = new Map();
+/** The classifiers' files: some methods derive further graphs from them. */
+const files = new Map();
 
 const requests = {
   async start({ module }) {
@@ -21,36 +19,36 @@ const requests = {
   },
 
   /** Decodes an image file, or draws a phantom. */
-  async open({ blob, phantom, size }) {
-    picture?.free();
-    picture = undefined;
+  async open({ of, blob, phantom, size }) {
+    free(pictures, of);
     if (!blob && phantom === undefined) throw new Error("There is no image to open.");
-    picture = blob ? Picture.decode(await bytes(blob)) : Picture.phantom(phantom, size);
+    const picture = blob ? Picture.decode(await bytes(blob)) : Picture.phantom(phantom, size);
+    pictures.set(of, picture);
     const { width, height, truth, note } = picture;
     return { width, height, truth, note };
   },
 
   /** The whole picture for the screen, its longer side at most `most` pixels. */
-  whole({ most }) {
-    const raster = held(picture, "image").whole(most);
+  whole({ of, most }) {
+    const raster = held(pictures, of, "image").whole(most);
     const answer = { width: raster.width, height: raster.height, pixels: raster.pixels() };
     raster.free();
     return answer;
   },
 
   /** The picture as a network takes it, what of it that is, and what decides its class where that is known. */
-  look({ input, side }) {
-    const open = held(picture, "image");
+  look({ of, input, side }) {
+    const open = held(pictures, of, "image");
     return { tensor: open.tensor(input), crop: [...open.crop(input)], cause: open.cause(input, side) };
   },
 
-  thumbnail({ input, side }) {
-    return { pixels: held(picture, "image").pixels(input, side) };
+  thumbnail({ of, input, side }) {
+    return { pixels: held(pictures, of, "image").pixels(input, side) };
   },
 
   /** A mask's file as a network would see it, a byte for each place. */
-  async mask({ blob, input }) {
-    const open = held(picture, "image");
+  async mask({ of, blob, input }) {
+    const open = held(pictures, of, "image");
     return { inside: open.mask(await bytes(blob), input) };
   },
 
@@ -63,49 +61,38 @@ const requests = {
   },
 
   /** Opens a model file. */
-  async load({ blob, card }) {
-    classifier?.free();
-    classifier = undefined;
-    file = blob;
-    classifier = new Classifier(await bytes(blob), card);
+  async load({ of, blob, card }) {
+    free(classifiers, of);
+    files.set(of, blob);
+    const classifier = new Classifier(await bytes(blob), card);
+    classifiers.set(of, classifier);
     return classifier.describe();
   },
 
-  classify({ tensor }) {
-    return held(classifier, "model").classify(tensor);
+  classify({ of, tensor }) {
+    return held(classifiers, of, "model").classify(tensor);
   },
 
-  /** Opens one more model, beside the others. */
-  async loadFurther({ key, blob, card }) {
-    further.set(key, new Classifier(await bytes(blob), card));
-  },
-
-  classifyFurther({ key, tensor }) {
-    return held(further.get(key), "model").classify(tensor);
-  },
-
-  /** Lets go of such models and of the picture; tells how much memory the worker has taken. */
-  drop() {
-    for (const model of further.values()) model.free();
-    further.clear();
-    picture?.free();
-    picture = undefined;
-    return { bytes: memory.buffer.byteLength };
+  /** Lets go of what a holder has, by its own name or by names below it. */
+  close({ of }) {
+    const own = (name) => name === of || name.startsWith(`${of}/`);
+    for (const things of [pictures, classifiers]) for (const name of [...things.keys()].filter(own)) free(things, name);
+    for (const name of [...files.keys()].filter(own)) files.delete(name);
   },
 
   /** Answers a question; `tell(done, total)` hears how far it is. */
-  async explain({ question }, tell) {
-    const model = held(classifier, "model");
+  async explain({ of, question }, tell) {
+    const model = held(classifiers, of, "model");
     const text = JSON.stringify(question);
-    const explanation = model.explain(text, Classifier.needsFile(text) ? await bytes(file) : undefined, { told: tell });
+    const explanation = model.explain(text, Classifier.needsFile(text) ? await bytes(files.get(of)) : undefined, { told: tell });
     const answer = { values: explanation.values(), map: explanation.map(), channels: explanation.channels, remark: explanation.remark };
     explanation.free();
     return answer;
   },
 
   /** The map asked for last, as pixels. */
-  paint({ style }) {
-    const painting = held(held(classifier, "model").paint(JSON.stringify(style)), "map");
+  paint({ of, style }) {
+    const painting = there(held(classifiers, of, "model").paint(JSON.stringify(style)), "map");
     const { scale, ownScale, flag } = painting;
     const answer = { pixels: painting.pixels(), strengths: painting.strengths(), scale, ownScale, flag };
     painting.free();
@@ -113,8 +100,8 @@ const requests = {
   },
 
   /** The share of the map asked for last that lies inside a region. */
-  inside({ region }) {
-    return { share: held(classifier, "model").inside(region) };
+  inside({ of, region }) {
+    return { share: held(classifiers, of, "model").inside(region) };
   },
 
   legend({ colours, width }) {
@@ -122,7 +109,14 @@ const requests = {
   },
 };
 
-function held(thing, name) {
+function free(things, name) {
+  things.get(name)?.free();
+  things.delete(name);
+}
+
+const held = (things, of, name) => there(things.get(of), name);
+
+function there(thing, name) {
   if (!thing) throw new Error(`The ${name} was lost when the computation was restarted: open it again.`);
   return thing;
 }
@@ -140,13 +134,14 @@ async function bytes(blob) {
 const isFatal = (error) => error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
 
 self.onmessage = async ({ data: { id, name, request } }) => {
+  const inUse = () => memory?.buffer.byteLength ?? 0;
   try {
     const tell = (done, total) => self.postMessage({ id, progress: { done, total } });
     const result = await requests[name](request, tell);
     const buffers = Object.values(result ?? {}).filter(ArrayBuffer.isView).map((view) => view.buffer);
-    self.postMessage({ id, result }, buffers);
+    self.postMessage({ id, result, bytes: inUse() }, buffers);
   } catch (error) {
-    const fatal = isFatal(error) && { bytes: memory?.buffer.byteLength ?? 0 };
-    self.postMessage({ id, error: String(error?.message ?? error), fatal });
+    const fatal = isFatal(error) && { bytes: inUse() };
+    self.postMessage({ id, error: String(error?.message ?? error), fatal, bytes: inUse() });
   }
 };

@@ -23,7 +23,7 @@ export class Take {
     const copies = globalThis.ClipboardItem && navigator.clipboard?.write;
     this.element = h(
       "details",
-      { class: "take", hidden: true },
+      { class: "take", part: "take", hidden: true },
       h("summary", { "aria-label": t`Save or copy the map of ${name}` }, t`Save or copy`),
       h(
         "div",
