@@ -92,6 +92,7 @@ impl Command {
         match self {
             #[cfg(feature = "torch")]
             Self::Train(args) => args.outputs(),
+            Self::Evaluate(args) => args.outputs(),
             Self::Explain(args) => args.outputs(),
             Self::Differentiate(args) => args.outputs(),
             Self::Report(args) => args.outputs(),
@@ -102,7 +103,7 @@ impl Command {
             // They write into new or empty folders only.
             Self::Phantom(_) | Self::Pack(_) => vec![],
             // They write no file.
-            Self::Evaluate(_) | Self::Inspect(_) | Self::Serve(_) => vec![],
+            Self::Inspect(_) | Self::Serve(_) => vec![],
             #[cfg(feature = "torch")]
             Self::BenchWorker(_) => vec![],
         }
