@@ -31,10 +31,13 @@ pub struct Intervals {
     #[serde(rename = "macro_f1_interval")]
     pub macro_f1: [f64; 2],
     /// Of the macro AUROC, where it is defined.
-    #[serde(rename = "macro_auroc_interval")]
+    #[serde(
+        rename = "macro_auroc_interval",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub macro_auroc: Option<[f64; 2]>,
     /// Of the expected calibration error, where it is defined.
-    #[serde(rename = "ece_interval")]
+    #[serde(rename = "ece_interval", skip_serializing_if = "Option::is_none")]
     pub ece: Option<[f64; 2]>,
 }
 

@@ -123,13 +123,9 @@ impl Figures {
     #[must_use]
     pub fn of_attacked(measured: &Measured, attack: String, bootstrap: Bootstrap) -> Self {
         let classes = measured.confusion.counts().nrows();
-        let sample = Sample::new(&measured.answers, classes, Scores::Values);
-        let intervals = bootstrap.intervals(&sample).map(|intervals| Intervals {
-            macro_auroc: None,
-            ..intervals
-        });
+        let sample = Sample::of_answers(&measured.answers, classes);
         Self {
-            intervals,
+            intervals: bootstrap.intervals(&sample),
             ..Self::of(measured, Some(attack))
         }
     }

@@ -139,12 +139,9 @@ impl Evaluation {
         if let Some(calibration) = &scored.calibration {
             let bounds = intervals.and_then(|i| i.ece);
             let bounds = bounds.map(|bounds| format!(" {}", percents(bounds)));
-            let _ = writeln!(
-                text,
-                "  calibration: {} in {} bins",
-                calibrated(calibration, &bounds.unwrap_or_default()),
-                calibration.bins
-            );
+            let bounds = bounds.unwrap_or_default();
+            let bins = format!("{bounds} in {} bins", calibration.bins);
+            let _ = writeln!(text, "  calibration: {}", calibrated(calibration, &bins));
         }
         if let Some(tempered) = &scored.temperature {
             let whose = if tempered.fitted_here {
@@ -226,9 +223,9 @@ fn point_words(point: &OperatingPoint) -> String {
     )
 }
 
-fn calibrated(calibration: &Calibration, bounds: &str) -> String {
+fn calibrated(calibration: &Calibration, of_error: &str) -> String {
     format!(
-        "ECE {}{bounds}, NLL {:.3}, Brier {:.3}",
+        "ECE {}{of_error}, NLL {:.3}, Brier {:.3}",
         percent(Some(calibration.ece)),
         calibration.nll,
         calibration.brier

@@ -62,6 +62,18 @@ impl Sample {
         }
     }
 
+    /// Of the answers alone, whose scores say nothing.
+    pub(super) fn of_answers(answers: &[Answer], classes: usize) -> Self {
+        Self {
+            classes,
+            pairs: answers.iter().map(|a| (a.truth, a.class)).collect(),
+            scores: vec![],
+            is: vec![],
+            rankings: vec![],
+            confidences: None,
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.pairs.len()
     }

@@ -51,9 +51,7 @@ const ENGINE: EngineKind = if cfg!(feature = "torch") {
   pellucid evaluate runs/ham/best.onnx --data ham10000:HAM10000 \\
       --split runs/ham/split.csv --operating-point mel=0.95 --csv test.csv
   pellucid evaluate runs/robust/best.onnx --data phantom:60 --attack autoattack \\
-      --epsilon 0.25,0.5,1 --plot curve.svg
-  pellucid evaluate runs/ham/best.onnx --data ham10000:HAM10000 \\
-      --split runs/ham/split.csv --subset validation --calibrate calibrated.onnx")]
+      --epsilon 0.25,0.5,1 --plot curve.svg")]
 pub struct Args {
     /// The ONNX model
     model: PathBuf,
@@ -167,6 +165,10 @@ impl Args {
         ensure!(
             self.attack == Kind::Pgd || !self.epsilon.is_empty(),
             "--attack autoattack needs the ball's radius: give it with --epsilon"
+        );
+        ensure!(
+            self.attack == Kind::Pgd || self.step_size.is_none(),
+            "AutoAttack chooses the lengths of its steps: leave --step-size out, or choose --attack pgd"
         );
         if let Some(path) = &self.plot {
             ensure!(
