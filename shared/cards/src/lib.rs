@@ -40,6 +40,9 @@ pub struct Card {
     /// What the network's answer means.
     #[serde(default, skip_serializing_if = "is_default")]
     pub output: Output,
+    /// How logits become probabilities that are right as often as they say. Of a card without it, nobody has looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
     /// Where the weights come from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training: Option<Training>,
@@ -77,6 +80,15 @@ impl Class {
             &self.name
         }
     }
+}
+
+/// A temperature (Guo et al., *On Calibration of Modern Neural Networks*, 2017).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// What logits are divided by before their softmax; above 0.
+    pub temperature: f64,
+    /// Number of images that it was fitted on, which the network was not trained on.
+    pub images: u64,
 }
 
 /// Where a network's weights come from. Text and numbers are as the trainer was told them.
@@ -190,6 +202,7 @@ impl Card {
                 name: None,
                 scores: Some(Scores::Softmax),
             },
+            calibration: None,
             training: None,
             intended_use: String::new(),
             license: String::new(),
@@ -273,6 +286,14 @@ impl Card {
         if let Some((name, value)) = numbers.chain(attack).find(|(_, v)| !v.is_finite()) {
             return invalid(format!("`{name}` is {value}, which JSON cannot hold"));
         }
+        if let Some(calibration) = self.calibration {
+            let temperature = calibration.temperature;
+            if !(temperature.is_finite() && temperature > 0.0) {
+                return invalid(format!(
+                    "the calibration's temperature is {temperature}, and must be above 0"
+                ));
+            }
+        }
         self.input.check()
     }
 }
@@ -312,6 +333,10 @@ mod tests {
             class("bkl", ""),
         ];
         let mut card = Card::new("robust", classes, Input::plain(Preprocessing::square(64)));
+        card.calibration = Some(Calibration {
+            temperature: 1.25,
+            images: 240,
+        });
         card.training = Some(Training {
             data: "phantom:2400".into(),
             images: 2400,
@@ -366,6 +391,10 @@ mod tests {
   "output": {
     "scores": "softmax"
   },
+  "calibration": {
+    "temperature": 1.25,
+    "images": 240
+  },
   "training": {
     "data": "phantom:2400",
     "images": 2400,
@@ -412,7 +441,7 @@ mod tests {
         let more = r#"{"version": 1, "input": {"preprocessing": {"size": 32}, "depth": 3}, "licence": "MIT"}"#;
         let read = Card::parse(more).unwrap();
         assert_eq!(read.input.preprocessing, Preprocessing::square(32));
-        assert!(read.classes.is_empty());
+        assert!(read.classes.is_empty() && read.calibration.is_none());
     }
 
     #[test]
@@ -484,6 +513,18 @@ mod tests {
                 r#"{"version": 1, "input": {"preprocessing": {"size": 9}, "mean": [0, 0, 0], "std": [1, 1e-45, 1]}}"#
                     .to_owned(),
                 "cannot be that of pixels",
+            ),
+            (
+                format!(r#"{{"version": 2, {input}, "calibration": {{"temperature": 0, "images": 9}}}}"#),
+                "must be above 0",
+            ),
+            (
+                format!(r#"{{"version": 2, {input}, "calibration": {{"temperature": -1.5, "images": 9}}}}"#),
+                "must be above 0",
+            ),
+            (
+                format!(r#"{{"version": 2, {input}, "calibration": {{"images": 9}}}}"#),
+                "missing field `temperature`",
             ),
         ] {
             let error = pellucid_files::said::with_causes(&Card::parse(&json).unwrap_err());

@@ -89,13 +89,22 @@ impl Attack {
 
     /// A step that raises the loss. A zero gradient has no direction and moves nothing.
     pub(super) fn moved(&self, position: &Tensor, gradient: &Tensor) -> Result<Tensor> {
-        let direction = match self.norm {
-            Norm::Linf => gradient.f_sign()?,
-            Norm::L2 => unit(gradient)?,
-            Norm::L1 => steepest(gradient)?,
-            Norm::Unconstrained | Norm::Fourier => gradient.shallow_clone(),
+        Ok(position + direction(self.norm, gradient)? * self.step_size)
+    }
+
+    /// Whether images `[N, 3, H, W]` lie in the ball around others and in [0, 1], `[N]`; what adding an offset to float32 pixels rounds is no way out.
+    pub(super) fn holds(&self, images: &Tensor, clean: &Tensor) -> Result<Tensor> {
+        let offset = images - clean;
+        let numbers: i64 = clean.size().iter().skip(1).product();
+        let rounding = match self.norm {
+            Norm::Linf => ROUNDING,
+            _ => ROUNDING * (numbers as f64).sqrt(),
         };
-        Ok(position + direction * self.step_size)
+        let near = lengths(self.norm, &offset)?.f_le(self.epsilon * (1.0 + 1e-6) + rounding)?;
+        let (low, high) = (images.f_ge(0.0)?, images.f_le(1.0)?);
+        let within = low.f_logical_and(&high)?.f_flatten(1, -1)?;
+        let near = near.f_view(&[-1_i64][..])?;
+        Ok(near.f_logical_and(&within.f_all_dim(1, false)?)?)
     }
 
     /// The nearest position in the ball, then in [0, 1]; the second step does not leave the ball, since the clean image
@@ -122,6 +131,27 @@ impl Attack {
 /// The shape `[N, 1, 1, 1]` that broadcasts a number per image over its pixels.
 pub(super) fn per_image(shape: &[i64]) -> [i64; 4] {
     [shape.first().copied().unwrap_or(0), 1, 1, 1]
+}
+
+/// What rounding does to a pixel at most.
+const ROUNDING: f64 = 1.2e-7;
+
+/// The way that raises the loss most in a norm, of length 1; zero stays zero. Without a ball it is the gradient itself.
+pub(super) fn direction(norm: Norm, gradient: &Tensor) -> Result<Tensor> {
+    match norm {
+        Norm::Linf => Ok(gradient.f_sign()?),
+        Norm::L2 => unit(gradient),
+        Norm::L1 => steepest(gradient),
+        Norm::Unconstrained | Norm::Fourier => Ok(gradient.shallow_clone()),
+    }
+}
+
+/// The length of each offset in L∞ or else L2, `[N, 1, 1, 1]`.
+pub(super) fn lengths(kind: Norm, offset: &Tensor) -> Result<Tensor> {
+    match kind {
+        Norm::Linf => Ok(offset.f_abs()?.f_amax(&[1_i64, 2, 3][..], true)?),
+        _ => norm(offset),
+    }
 }
 
 /// The L2 norm over all but the first dimension, `[N, 1, 1, 1]`.

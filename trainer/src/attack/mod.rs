@@ -4,14 +4,21 @@
 //! `robustness` library: pixels are in [0, 1], norms run over all pixels and channels of an image, the start is random in the ball,
 //! and of every image the iterate with the highest loss is kept.
 
+mod apgd;
+mod autoattack;
 mod ball;
+mod fab;
+mod hyperplane;
+mod losses;
 mod pgd;
+mod square;
 
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use pellucid_shared::card::Norm;
 use serde::Serialize;
 
+pub use autoattack::{Attempt, AutoAttack, Stage};
 pub(crate) use pgd::maximise;
 pub use pgd::pgd;
 

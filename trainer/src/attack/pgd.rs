@@ -1,14 +1,15 @@
 //! The way of an attack: projected gradient ascent on a loss.
 
 use anyhow::Result;
-use tch::{Kind, Reduction, Tensor};
+use tch::{Kind, Tensor};
 
 use super::ball::per_image;
+use super::losses::cross_entropy;
 use super::{Attack, Keep, Target};
 use crate::torch::{Mode, Network, gradients, random};
 
 /// What an attack makes as high as it can: the loss of each image `[N]` by the logits `[N, K]`.
-type Loss<'a> = dyn Fn(&Tensor) -> Result<Tensor> + 'a;
+pub(super) type Loss<'a> = dyn Fn(&Tensor) -> Result<Tensor> + 'a;
 
 /// Attacks images `[N, 3, H, W]` in [0, 1] with true classes `labels` `[N]`, or shares of classes `[N, K]`: the images of the ball on
 /// which the network's cross-entropy was highest along the way, of the start, every step and the end. The network computes in
@@ -107,13 +108,9 @@ fn watched(
     Ok(best)
 }
 
-fn logits(network: &Network, images: &Tensor) -> Result<Tensor> {
+/// Logits `[N, K]`, float32, as the network is used.
+pub(super) fn logits(network: &Network, images: &Tensor) -> Result<Tensor> {
     Ok(network.forward(images, Mode::Eval)?.to_kind(Kind::Float))
-}
-
-/// The cross-entropy of each image, `[N]`, by logits and classes `[N]` or shares of classes `[N, K]`.
-fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
-    Ok(logits.f_cross_entropy_loss(labels, None::<&Tensor>, Reduction::None, -100, 0.0)?)
 }
 
 /// The class that each image's attack aims at, `[N]`.

@@ -94,6 +94,7 @@ impl Command {
         match self {
             #[cfg(feature = "torch")]
             Self::Train(args) => args.outputs(),
+            Self::Evaluate(args) => args.outputs(),
             Self::Explain(args) => args.outputs(),
             Self::Differentiate(args) => args.outputs(),
             Self::Release(args) => args.outputs(),
@@ -105,7 +106,7 @@ impl Command {
             // They write into new or empty folders only.
             Self::Phantom(_) | Self::Pack(_) => vec![],
             // They write no file.
-            Self::Evaluate(_) | Self::Inspect(_) | Self::Serve(_) => vec![],
+            Self::Inspect(_) | Self::Serve(_) => vec![],
             #[cfg(feature = "torch")]
             Self::BenchWorker(_) => vec![],
         }

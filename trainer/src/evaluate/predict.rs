@@ -2,21 +2,86 @@
 
 use std::fmt;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use indicatif::ProgressBar;
 use pellucid_shared::attribution::predicted;
 use pellucid_shared::engine::Engine;
 use pellucid_shared::metrics::Confusion;
 
+use super::probabilities::cross_entropy;
 use crate::data::Examples;
 
-/// What was counted.
+/// What was counted, and of which answers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measured {
     /// True against predicted classes.
     pub confusion: Confusion,
     /// Mean cross-entropy.
     pub loss: f64,
+    /// The answer to each image, in the order of the examples.
+    pub answers: Vec<Answer>,
+}
+
+/// What a network answers to an image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The true class.
+    pub truth: usize,
+    /// The class with the highest logit, the first of several.
+    pub class: usize,
+    /// A finite number per class.
+    pub logits: Vec<f32>,
+}
+
+impl Answer {
+    /// An answer of finite logits.
+    ///
+    /// # Errors
+    /// [`NotANumber`].
+    pub fn new(truth: usize, logits: Vec<f32>) -> Result<Self> {
+        let class = predicted(&logits).ok_or(NotANumber)?;
+        Ok(Self {
+            truth,
+            class,
+            logits,
+        })
+    }
+
+    /// Whether the class is the true one.
+    #[must_use]
+    pub fn is_right(&self) -> bool {
+        self.class == self.truth
+    }
+
+    /// The cross-entropy of the true class.
+    #[must_use]
+    pub fn loss(&self) -> f64 {
+        cross_entropy(&self.logits, self.truth, 1.0)
+    }
+
+    /// Whether it is worse for the network than another: wrong where the other is right, or of a higher loss where both are the one or the other.
+    #[must_use]
+    pub fn is_worse_than(&self, other: &Self) -> bool {
+        match (self.is_right(), other.is_right()) {
+            (false, true) => true,
+            (true, false) => false,
+            _ => self.loss() > other.loss(),
+        }
+    }
+}
+
+impl Measured {
+    /// Of the answers to all images.
+    #[must_use]
+    pub fn of(classes: usize, answers: Vec<Answer>) -> Self {
+        let pairs = answers.iter().map(|answer| (answer.truth, answer.class));
+        let loss: f64 = answers.iter().map(Answer::loss).sum();
+        Self {
+            confusion: Confusion::of(classes, pairs),
+            loss: loss / answers.len().max(1) as f64,
+            answers,
+        }
+    }
 }
 
 /// A network's answer that is NaN or infinite.
@@ -34,165 +99,54 @@ impl fmt::Display for NotANumber {
 impl std::error::Error for NotANumber {}
 
 /// Images that are shown at once.
-const BATCH: usize = 32;
+pub(super) const BATCH: usize = 32;
 
 /// Counts the answers of any engine on clean images: `input` and `output` are the names of the image, RGB in [0, 1], and of
-/// the logits.
+/// the logits; `batch` is the number of images that the graph takes, if it takes no other.
 ///
 /// # Errors
 /// Where an image cannot be used, or the engine fails.
 pub fn predict(
     engine: &mut dyn Engine,
     (input, output): (&str, &str),
+    batch: Option<usize>,
     examples: &Examples,
     bar: &ProgressBar,
 ) -> Result<Measured> {
-    let mut tally = Tally::new(examples);
-    for indices in chunks(examples.len(), BATCH) {
-        let images = examples.images(&indices)?.mapv(|v| f32::from(v) / 255.0);
+    let mut answers = vec![];
+    for indices in chunks(examples.len(), batch.unwrap_or(BATCH).max(1)) {
+        let mut shown = indices.clone();
+        // A graph of a fixed batch gets the last image again, whose answers are not counted.
+        let last = shown.last().copied().into_iter();
+        shown.extend(
+            last.cycle()
+                .take(batch.unwrap_or(0).saturating_sub(indices.len())),
+        );
+        let images = examples.images(&shown)?.mapv(|v| f32::from(v) / 255.0);
         let mut outputs = engine.run(&[(input, images.view().into_dyn())])?;
         let logits = outputs
             .remove(output)
             .with_context(|| format!("the model gave no output `{output}`"))?;
         let logits = logits.into_dimensionality::<ndarray::Ix2>()?;
+        ensure!(
+            logits.nrows() == shown.len(),
+            "the model answers to {} images with {} rows of scores",
+            shown.len(),
+            logits.nrows()
+        );
         for (&index, row) in indices.iter().zip(logits.outer_iter()) {
-            tally.add(examples.labels()[index], &row.to_vec())?;
+            answers.push(Answer::new(examples.labels()[index], row.to_vec())?);
         }
         bar.inc(indices.len() as u64);
     }
-    Ok(tally.finish())
+    Ok(Measured::of(examples.dataset.classes.len(), answers))
 }
 
 /// `0..count` in pieces.
-fn chunks(count: usize, size: usize) -> impl Iterator<Item = Vec<usize>> {
+pub(super) fn chunks(count: usize, size: usize) -> impl Iterator<Item = Vec<usize>> {
     (0..count)
         .step_by(size)
         .map(move |start| (start..count.min(start + size)).collect())
-}
-
-/// Counts answers and adds up losses.
-struct Tally {
-    confusion: Confusion,
-    loss: f64,
-}
-
-impl Tally {
-    fn new(examples: &Examples) -> Self {
-        Self {
-            confusion: Confusion::new(examples.dataset.classes.len()),
-            loss: 0.0,
-        }
-    }
-
-    /// One image's true class and logits.
-    fn add(&mut self, truth: usize, logits: &[f32]) -> Result<()> {
-        let Some(class) = predicted(logits) else {
-            return Err(NotANumber.into());
-        };
-        self.confusion.add(truth, class);
-        let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let sum: f64 = logits.iter().map(|l| f64::from(l - highest).exp()).sum();
-        let own = logits.get(truth).copied().unwrap_or(f32::NAN);
-        self.loss += sum.ln() - f64::from(own - highest);
-        Ok(())
-    }
-
-    fn finish(self) -> Measured {
-        let images = self.confusion.total().max(1) as f64;
-        Measured {
-            loss: self.loss / images,
-            confusion: self.confusion,
-        }
-    }
-}
-
-#[cfg(feature = "torch")]
-pub use on_torch::{attacked, clean};
-
-#[cfg(feature = "torch")]
-mod on_torch {
-    use super::*;
-    use crate::attack::{Attack, pgd};
-    use crate::data::batch;
-    use crate::torch::{Mode, Network};
-    use tch::{Kind, Tensor};
-
-    /// Counts the network's answers on clean images.
-    ///
-    /// # Errors
-    /// Where an image cannot be used, or the network fails.
-    pub fn clean(network: &Network, examples: &Examples, bar: &ProgressBar) -> Result<Measured> {
-        let mut tally = Tally::new(examples);
-        for indices in chunks(examples.len(), BATCH) {
-            let (images, _) = batch(examples, &indices, network.device())?;
-            for (&index, logits) in indices.iter().zip(logits(network, &images)?) {
-                tally.add(examples.labels()[index], &logits)?;
-            }
-            bar.inc(indices.len() as u64);
-        }
-        Ok(tally.finish())
-    }
-
-    /// Counts the network's answers on attacked images. An image counts as right only if it is told rightly when clean
-    /// and after each of `restarts` attacks; otherwise as the first wrong answer.
-    ///
-    /// # Errors
-    /// As [`clean`], and as [`Attack::check`].
-    pub fn attacked(
-        network: &Network,
-        examples: &Examples,
-        attack: &Attack,
-        restarts: usize,
-        seed: u64,
-        bar: &ProgressBar,
-    ) -> Result<Measured> {
-        let mut tally = Tally::new(examples);
-        for (step, indices) in chunks(examples.len(), BATCH).enumerate() {
-            let (images, labels) = batch(examples, &indices, network.device())?;
-            let mut worst = logits(network, &images)?;
-            for restart in 0..restarts {
-                let seed = seed.wrapping_add(((restart as u64) << 32) | step as u64);
-                let attacked = pgd(network, &images, &labels, attack, seed)?;
-                let found = logits(network, &attacked)?;
-                for ((&index, worst), found) in indices.iter().zip(&mut worst).zip(found) {
-                    let truth = examples.labels()[index];
-                    if worse(truth, &found, worst)? {
-                        *worst = found;
-                    }
-                }
-            }
-            for (&index, logits) in indices.iter().zip(&worst) {
-                tally.add(examples.labels()[index], logits)?;
-            }
-            bar.inc(indices.len() as u64);
-        }
-        Ok(tally.finish())
-    }
-
-    /// Whether an answer is worse for the network than another: wrong where the other is right, or of a higher loss
-    /// where both are the one or the other.
-    fn worse(truth: usize, found: &[f32], other: &[f32]) -> Result<bool> {
-        let wrong = |logits: &[f32]| predicted(logits) != Some(truth);
-        let loss = |logits: &[f32]| -> Result<f64> {
-            let mut tally = Tally {
-                confusion: Confusion::new(logits.len()),
-                loss: 0.0,
-            };
-            tally.add(truth, logits)?;
-            Ok(tally.loss)
-        };
-        let (found_loss, other_loss) = (loss(found)?, loss(other)?);
-        Ok(match (wrong(found), wrong(other)) {
-            (true, false) => true,
-            (false, true) => false,
-            _ => found_loss > other_loss,
-        })
-    }
-
-    fn logits(network: &Network, images: &Tensor) -> Result<Vec<Vec<f32>>> {
-        let logits = tch::no_grad(|| network.forward(images, Mode::Eval))?;
-        Ok(Vec::try_from(logits.to_kind(Kind::Float))?)
-    }
 }
 
 #[cfg(test)]
@@ -201,23 +155,33 @@ mod tests {
 
     #[test]
     fn the_loss_is_the_cross_entropy_of_the_logits() {
-        let mut tally = Tally {
-            confusion: Confusion::new(3),
-            loss: 0.0,
-        };
         // −ln softmax, by hand: softmax(1, 2, 3) = 0.0900, 0.2447, 0.6652; no overflow at logits of 1000.
-        tally.add(2, &[1.0, 2.0, 3.0]).unwrap();
-        tally.add(0, &[1.0, 2.0, 3.0]).unwrap();
-        tally.add(1, &[0.0, 1000.0, 0.0]).unwrap();
+        let answers = [
+            (2, [1.0, 2.0, 3.0]),
+            (0, [1.0, 2.0, 3.0]),
+            (1, [0.0, 1000.0, 0.0]),
+        ];
+        let answers = answers.map(|(truth, logits)| Answer::new(truth, logits.to_vec()).unwrap());
         for broken in [f32::NAN, f32::INFINITY] {
-            assert!(
-                tally.add(0, &[0.0, broken, 1.0]).is_err(),
-                "counts as no class"
-            );
+            let answer = Answer::new(0, vec![0.0, broken, 1.0]);
+            assert!(answer.unwrap_err().is::<NotANumber>(), "counts as no class");
         }
-        let measured = tally.finish();
+        let measured = Measured::of(3, answers.to_vec());
         assert!((measured.loss - (0.407_606 + 2.407_606) / 3.0).abs() < 1e-5);
         assert_eq!(measured.confusion.counts().diag().to_vec(), [0, 1, 1]);
+    }
+
+    #[test]
+    fn a_wrong_answer_is_worse_than_a_right_one_and_a_higher_loss_than_a_lower() {
+        let answer = |logits: [f32; 2]| Answer::new(0, logits.to_vec()).unwrap();
+        let (sure, unsure) = (answer([5.0, 0.0]), answer([0.1, 0.0]));
+        let (wrong, very_wrong) = (answer([0.0, 0.1]), answer([0.0, 9.0]));
+        let order = [&sure, &unsure, &wrong, &very_wrong];
+        for (place, better) in order.iter().enumerate() {
+            for (other, worse) in order.iter().enumerate() {
+                assert_eq!(worse.is_worse_than(better), other > place);
+            }
+        }
     }
 
     #[test]

@@ -1,58 +1,15 @@
-//! Measured figures as text for people and as JSON for programs.
+//! An evaluation as text for people and as JSON for programs.
 
 use std::fmt::Write;
 
 use pellucid_shared::card::Class;
 use serde::Serialize;
 
-use super::Measured;
-
-/// The figures of one measurement; shares lie in [0, 1]. Per class `null` where the class does not occur.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Figures {
-    /// How the images were attacked, such as `PGD-20, L2, ε = 1.5`; absent for clean ones.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub attack: Option<String>,
-    /// Mean cross-entropy.
-    pub loss: f64,
-    /// Share of right answers.
-    pub accuracy: f64,
-    /// Mean recall over the classes.
-    pub balanced_accuracy: f64,
-    /// Mean F1 over the classes.
-    pub macro_f1: f64,
-    /// Per class: the share of its images that are told rightly.
-    pub class_accuracy: Vec<Option<f64>>,
-    /// Per class: the share of the answers that name it that are right.
-    pub class_precision: Vec<Option<f64>>,
-    /// Per class: harmonic mean of both.
-    pub class_f1: Vec<Option<f64>>,
-    /// Rows: true class; columns: predicted class.
-    pub confusion: Vec<Vec<u64>>,
-}
-
-impl Figures {
-    /// What follows from a measurement.
-    #[must_use]
-    pub fn of(measured: &Measured, attack: Option<String>) -> Self {
-        let confusion = &measured.confusion;
-        Self {
-            attack,
-            loss: measured.loss,
-            accuracy: confusion.accuracy(),
-            balanced_accuracy: confusion.balanced_accuracy(),
-            macro_f1: confusion.macro_f1(),
-            class_accuracy: confusion.recall(),
-            class_precision: confusion.precision(),
-            class_f1: confusion.f1(),
-            confusion: confusion
-                .counts()
-                .outer_iter()
-                .map(|r| r.to_vec())
-                .collect(),
-        }
-    }
-}
+use super::bootstrap::Intervals;
+use super::calibration::Calibration;
+use super::curve::Rung;
+use super::figures::{Figures, Scored};
+use super::operating::OperatingPoint;
 
 /// An evaluation of one model on one set of images.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -67,8 +24,11 @@ pub struct Evaluation {
     pub classes: Vec<String>,
     /// On clean images.
     pub clean: Figures,
-    /// On attacked images, where an attack was asked for.
+    /// On images attacked in the largest ball, where an attack was asked for.
     pub adversarial: Option<Figures>,
+    /// In every ball, from the smallest; empty where no attack was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub curve: Vec<Rung>,
 }
 
 impl Evaluation {
@@ -76,23 +36,35 @@ impl Evaluation {
     #[must_use]
     pub fn to_text(&self, classes: &[Class]) -> String {
         let mut text = format!(
-            "{} on {} images of {}\n",
-            self.model, self.images, self.data
+            "{} on {} {} of {}\n",
+            self.model,
+            self.images,
+            if self.images == 1 { "image" } else { "images" },
+            self.data
         );
         for figures in std::iter::once(&self.clean).chain(&self.adversarial) {
             text.push('\n');
             self.table(&mut text, figures, classes);
         }
-        text
+        if self.curve.len() > 1 {
+            text.push('\n');
+            self.curve(&mut text);
+        }
+        if let Some(turned) = self.curve.last().and_then(Rung::turned_words) {
+            let _ = writeln!(text, "  {turned}");
+        }
+        text + &self.explanation()
     }
 
     fn table(&self, text: &mut String, figures: &Figures, classes: &[Class]) {
         let width = |own: usize| self.classes.iter().map(String::len).fold(own, usize::max);
         let (first, column) = (width(5), width(6));
+        let areas = figures.scored.as_ref().map(|scored| &scored.class_auroc);
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{}", figures.attack.as_deref().unwrap_or("Clean"));
         let _ = write!(text, "  {:first$}", "class");
-        for head in ["images", "right", "precise", "F1"] {
+        let heads = ["images", "right", "precise", "F1"];
+        for head in heads.into_iter().chain(areas.map(|_| "AUROC")) {
             let _ = write!(text, "  {head:>9}");
         }
         let _ = write!(text, "   answered as");
@@ -110,6 +82,9 @@ impl Evaluation {
             ] {
                 let _ = write!(text, "  {:>9}", percent(share[index]));
             }
+            if let Some(areas) = areas {
+                let _ = write!(text, "  {:>9}", area(areas[index]));
+            }
             let _ = write!(text, "{:14}", "");
             for count in row {
                 let _ = write!(text, "  {count:>column$}");
@@ -117,58 +92,159 @@ impl Evaluation {
             let name = classes.get(index).map_or("", |class| &class.name[..]);
             let _ = writeln!(text, "  {name}");
         }
+        let between = |of: fn(&Intervals) -> [f64; 2]| {
+            let found = figures.intervals.as_ref().map(of);
+            found
+                .map(|bounds| format!(" {}", percents(bounds)))
+                .unwrap_or_default()
+        };
         let _ = writeln!(
             text,
-            "  accuracy {}, balanced {}, macro F1 {}, loss {:.3}",
+            "  accuracy {}{}, balanced {}{}, macro F1 {}{}, loss {:.3}",
             percent(Some(figures.accuracy)),
+            between(|i| i.accuracy),
             percent(Some(figures.balanced_accuracy)),
+            between(|i| i.balanced_accuracy),
             percent(Some(figures.macro_f1)),
+            between(|i| i.macro_f1),
             figures.loss
         );
+        if let Some(scored) = &figures.scored {
+            self.scored(text, scored, figures.intervals.as_ref());
+        }
     }
+
+    fn scored(&self, text: &mut String, scored: &Scored, intervals: Option<&Intervals>) {
+        let bounds = intervals.and_then(|i| i.macro_auroc);
+        let bounds = bounds.map(|[a, b]| format!(" [{a:.3}, {b:.3}]"));
+        let _ = write!(
+            text,
+            "  macro AUROC {}{}",
+            area(scored.macro_auroc),
+            bounds.unwrap_or_default()
+        );
+        let pairs = self.classes.iter().zip(&scored.class_auroc);
+        let undefined: Vec<&str> = pairs
+            .filter(|(_, area)| area.is_none())
+            .map(|(class, _)| &class[..])
+            .collect();
+        if !undefined.is_empty() {
+            let _ = write!(
+                text,
+                ", not defined for {}, since these images show it not at all or nothing else",
+                undefined.join(", ")
+            );
+        }
+        text.push('\n');
+        if let Some(calibration) = &scored.calibration {
+            let bounds = intervals.and_then(|i| i.ece);
+            let bounds = bounds.map(|bounds| format!(" {}", percents(bounds)));
+            let bounds = bounds.unwrap_or_default();
+            let bins = format!("{bounds} in {} bins", calibration.bins);
+            let _ = writeln!(text, "  calibration: {}", calibrated(calibration, &bins));
+        }
+        if let Some(tempered) = &scored.temperature {
+            let whose = if tempered.fitted_here {
+                "fitted on these images"
+            } else {
+                "of the card"
+            };
+            let _ = writeln!(
+                text,
+                "  at the temperature {:.3} {whose}: {}",
+                tempered.value,
+                calibrated(&tempered.calibration, "")
+            );
+        }
+        for point in &scored.operating_points {
+            let _ = writeln!(text, "  {}", point_words(point));
+        }
+    }
+
+    fn curve(&self, text: &mut String) {
+        let _ = writeln!(
+            text,
+            "  {:>10}  {:>8}  {:>15}  {:>8}",
+            "ε", "right", "", "balanced"
+        );
+        let rung = |text: &mut String, epsilon: f64, figures: &Figures| {
+            let bounds = figures.intervals.as_ref().map(|i| percents(i.accuracy));
+            let _ = writeln!(
+                text,
+                "  {:>10}  {:>8}  {:>15}  {:>8}",
+                format!("{epsilon}"),
+                percent(Some(figures.accuracy)),
+                bounds.unwrap_or_default(),
+                percent(Some(figures.balanced_accuracy))
+            );
+        };
+        rung(text, 0.0, &self.clean);
+        for step in &self.curve {
+            rung(text, step.epsilon, &step.figures);
+        }
+    }
+
+    /// What the brackets are.
+    fn explanation(&self) -> String {
+        let mut text = String::new();
+        if let Some(intervals) = &self.clean.intervals {
+            let _ = writeln!(
+                text,
+                "  [95 % intervals: percentiles of {} resamples within each class; of sensitivity and specificity Wilson's]",
+                intervals.resamples
+            );
+        }
+        text
+    }
+}
+
+fn point_words(point: &OperatingPoint) -> String {
+    let wanted = format!(
+        "{} found with a sensitivity of {} %",
+        point.class,
+        trimmed(100.0 * point.wanted)
+    );
+    let (Some(threshold), Some(sensitivity)) = (point.threshold, point.sensitivity) else {
+        return format!("{wanted}: no image here shows it");
+    };
+    let bounds = |interval: Option<[f64; 2]>| interval.map(percents).unwrap_or_default();
+    let specificity = match point.specificity {
+        Some(_) => format!(
+            "specificity {} {}",
+            percent(point.specificity),
+            bounds(point.specificity_interval)
+        ),
+        None => "specificity not defined, since all images show it".to_owned(),
+    };
+    format!(
+        "{wanted}: from a score of {threshold:.4}, chosen on these images; sensitivity {} {}, {specificity}",
+        percent(Some(sensitivity)),
+        bounds(point.sensitivity_interval)
+    )
+}
+
+fn calibrated(calibration: &Calibration, of_error: &str) -> String {
+    format!(
+        "ECE {}{of_error}, NLL {:.3}, Brier {:.3}",
+        percent(Some(calibration.ece)),
+        calibration.nll,
+        calibration.brier
+    )
+}
+
+fn trimmed(number: f64) -> String {
+    let text = format!("{number:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn percents([low, high]: [f64; 2]) -> String {
+    format!("[{:.1}, {:.1}]", 100.0 * low, 100.0 * high)
+}
+
+fn area(area: Option<f64>) -> String {
+    area.map_or_else(|| "–".into(), |area| format!("{area:.3}"))
 }
 
 fn percent(share: Option<f64>) -> String {
     share.map_or_else(|| "–".into(), |share| format!("{:.1} %", 100.0 * share))
-}
-
-#[cfg(test)]
-mod tests {
-    use pellucid_shared::metrics::Confusion;
-
-    use super::*;
-
-    #[test]
-    fn the_tables_read_as_written_here() {
-        let measured = Measured {
-            confusion: Confusion::of(2, [(0, 0), (0, 0), (0, 1), (1, 1)]),
-            loss: 0.5,
-        };
-        let evaluation = Evaluation {
-            model: "best.onnx".into(),
-            data: "phantom:4".into(),
-            images: 4,
-            classes: vec!["nv".into(), "mel".into()],
-            clean: Figures::of(&measured, None),
-            adversarial: None,
-        };
-        let class = |code: &str, name: &str| Class {
-            code: code.into(),
-            name: name.into(),
-        };
-        let text = evaluation.to_text(&[class("nv", "nevus"), class("mel", "melanoma")]);
-        let expected = "\
-best.onnx on 4 images of phantom:4
-
-Clean
-  class     images      right    precise         F1   answered as      nv     mel
-  nv             3     66.7 %    100.0 %     80.0 %                     2       1  nevus
-  mel            1    100.0 %     50.0 %     66.7 %                     0       1  melanoma
-  accuracy 75.0 %, balanced 83.3 %, macro F1 73.3 %, loss 0.500
-";
-        assert_eq!(text, expected);
-        let json = serde_json::to_value(&evaluation).unwrap();
-        assert_eq!(json["clean"]["confusion"][0][1], 1);
-        assert_eq!(json["adversarial"], serde_json::Value::Null);
-    }
 }

@@ -1,14 +1,14 @@
 //! The end of a training: the best network on the test images, verified, under its name.
 
 use anyhow::{Context, Result};
-use pellucid_shared::card::Card;
+use pellucid_shared::card::{Calibration, Card};
 use pellucid_shared::onnx::Model;
 use tch::Device;
 
 use super::facts::note;
 use super::run::{MEASURING_SEED, Run};
 use crate::data::batch;
-use crate::evaluate::{Evaluation, Figures, attacked, clean};
+use crate::evaluate::{Evaluation, Figures, Question, attacked, clean, fit_temperature};
 use crate::export::{self, Verification};
 use crate::torch::{Network, Tf32, allow_tf32, release_memory};
 
@@ -54,6 +54,14 @@ impl Run<'_> {
         let sample: Vec<usize> = (0..self.validation.len().min(VERIFIED)).collect();
         let (sample, _) = batch(&self.validation, &sample, Device::Cpu)?;
 
+        let bar = self.progress.bar("temperature", self.validation.len());
+        let validated = clean(&network, &self.validation, &bar)?;
+        bar.finish_and_clear();
+        card.calibration = fit_temperature(&validated.answers).map(|temperature| Calibration {
+            temperature,
+            images: self.validation.len() as u64,
+        });
+        let question = Question::plain(card.calibration.map(|c| c.temperature));
         let bar = self.progress.bar("test", test.len());
         let plain = clean(&network, test, &bar)?;
         bar.finish_and_clear();
@@ -68,8 +76,9 @@ impl Run<'_> {
                 .iter()
                 .map(|c| c.code.clone())
                 .collect(),
-            clean: Figures::of(&plain, None),
+            clean: Figures::of_clean(&plain, &test.dataset.classes, &question),
             adversarial: None,
+            curve: vec![],
         };
         if let Some(attack) = &self.settings.validation_attack {
             // The test is worth a stronger attack than the one in every epoch.

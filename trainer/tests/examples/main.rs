@@ -38,7 +38,7 @@ fn added(command: &str) -> &'static str {
     match command.split_whitespace().nth(1) {
         Some("train") if command.contains("--size") => " --epochs 1 --batch 8",
         Some("train") => " --epochs 1 --batch 8 --size 32",
-        Some("evaluate") => " --steps 1",
+        Some("evaluate") => " --steps 1 --queries 5",
         _ => "",
     }
 }
@@ -110,7 +110,7 @@ fn written(words: &str) -> Vec<&str> {
     let words: Vec<&str> = words.split_whitespace().collect();
     let asked = words
         .windows(2)
-        .filter(|pair| ["-o", "--raw"].contains(&pair[0]));
+        .filter(|pair| ["-o", "--raw", "--csv", "--plot"].contains(&pair[0]));
     asked.map(|pair| pair[1]).collect()
 }
 
