@@ -23,8 +23,8 @@ use crate::engines::{EngineKind, open};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  pellucid release runs/robust/best.onnx -o robust.onnx --float16
-  pellucid release best.onnx -o robust.onnx --license CC-BY-NC-4.0 --attribution ViDIR")]
+  pellucid release runs/robust/best.onnx -o released.onnx --float16
+  pellucid release robust.onnx -o shown.onnx --license CC-BY-NC-4.0 --attribution ViDIR")]
 pub struct Args {
     /// The model
     model: PathBuf,
