@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { opened } from './setup.mjs';
 
 let viewer;
-opened({ images: 0 }, (it) => ({ viewer } = it));
+opened({}, (it) => ({ viewer } = it));
 
 test('what a network was trained on, how well it does and against what it stands is told', async () => {
   const words = viewer.root.locator('.panel details.about-model');
