@@ -90,7 +90,9 @@ fn a_temperature_is_fitted_goes_into_the_card_and_is_reported() {
     assert_eq!(warm.graph(), cold.graph());
     let after = bench.json(&base.replace("carded", "warm"));
     assert_eq!(after["clean"]["temperature"]["fitted_here"], false);
-    assert_eq!(after["clean"]["temperature"]["ece"], temperature["ece"]);
+    // Reading a number back from JSON may move its last digit.
+    let ece = |of: &serde_json::Value| of["ece"].as_f64().unwrap();
+    assert!((ece(&after["clean"]["temperature"]) - ece(temperature)).abs() < 1e-12);
     assert_eq!(after["clean"]["accuracy"], before["clean"]["accuracy"]);
     let text = bench.ok(&base.replace("carded", "warm"));
     assert!(text.contains("of the card: ECE"), "{text}");

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use super::measure::Step;
+use super::found::Step;
 use super::{Args, Kind};
 use crate::attack::{Attack, AutoAttack, is_ball};
 use crate::data::Examples;

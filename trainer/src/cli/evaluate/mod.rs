@@ -1,6 +1,7 @@
 //! `pellucid evaluate`.
 
 mod calibrate;
+mod found;
 #[cfg(feature = "torch")]
 mod hold_out;
 mod measure;
@@ -16,7 +17,8 @@ use pellucid_shared::said;
 use serde::Serialize;
 
 use self::calibrate::{Calibrated, of_card};
-use self::measure::{Found, measure};
+use self::found::{Found, Step};
+use self::measure::measure;
 use self::model::MeasuredModel;
 use super::ball::{length, too_large};
 use super::feed::{Feed, assumed_lines};
@@ -321,7 +323,7 @@ fn evaluation(args: &Args, examples: &Examples, found: &Found, question: &Questi
     let figures: Vec<Figures> = steps
         .map(|step| Figures::of_attacked(&step.measured, step.name.clone(), bootstrap))
         .collect();
-    let rung = |(step, figures): (&measure::Step, &Figures)| {
+    let rung = |(step, figures): (&Step, &Figures)| {
         Some(Rung {
             epsilon: step.epsilon?,
             figures: figures.clone(),
