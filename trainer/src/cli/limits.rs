@@ -15,6 +15,7 @@ const LINES: &[&str] = &[
     "inspect a.onnx",
     "phantom drawn",
     "pack --data phantom:30 --out packed",
+    "release a.onnx --out b.onnx",
     "report --model a.onnx --data phantom:30",
     "serve .",
     #[cfg(feature = "torch")]
