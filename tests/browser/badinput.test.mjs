@@ -135,7 +135,8 @@ test('a worker whose WebAssembly traps is replaced and tries once more, and the 
     return route.fulfill({ response, body: `${await response.text()}\n${trap}` });
   });
   assert.match(await refusal(picture), /stopped unexpectedly \(it reached beyond its memory\) and was restarted/);
-  await page.unroute('**/pellucid_viewer.js');
+  // A worker that is loading still gets its file.
+  await page.unrouteAll({ behavior: 'wait' });
   // The worker that is there now still traps; the one that takes its place does not.
   await assertAlive();
 });

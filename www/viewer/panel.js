@@ -50,7 +50,7 @@ export class Panel {
   #figures = h("details", { class: "figures", hidden: true }, h("summary", {}, t`Distribution of the map`));
   #note = h("p", { class: "note", hidden: true });
   #bars = new Bars();
-  #card = h("div", {});
+  #card = h("div", { class: "card-words" });
   #settings = h("div", { class: "settings-of" });
   #refused = h("p", { class: "note refused", role: "alert", hidden: true });
   #form;
