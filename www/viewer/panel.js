@@ -130,6 +130,8 @@ export class Panel {
    * `method` is what may be given up.
    */
   stage(words, fraction, { left = "", method } = {}) {
+    // Whoever works with the keyboard goes on at the picture; what is hidden has lost the focus before it can be asked for.
+    if (!method && this.element.getRootNode().activeElement === this.#giveUp) this.plates[0].element.focus();
     this.element.toggleAttribute("data-busy", fraction !== undefined);
     this.#word.textContent = words ?? "";
     this.#word.parentElement.hidden = !words;
@@ -138,8 +140,6 @@ export class Panel {
     else this.#bar.removeAttribute("value");
     this.#again.hidden = true;
     this.#left.textContent = left;
-    // Whoever works with the keyboard goes on at the picture.
-    if (!method && this.element.getRootNode().activeElement === this.#giveUp) this.plates[0].element.focus();
     this.#giveUp.hidden = !method;
     if (method) this.#giveUp.title = t`Give up ${method} of ${this.name}`;
     this.#giveUp.setAttribute("aria-label", this.#giveUp.title);
