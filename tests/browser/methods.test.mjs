@@ -149,9 +149,10 @@ test('one model’s long method is given up in its own picture, and the other go
   await answers(() => method().selectOption('smoothgrad'));
   await viewer.idle();
   await page.evaluate(() => (window.__saliencies = []));
-  await viewer.root.locator('.parameters').getByLabel('copies').selectOption('100');
   const giveUp = viewer.panel('Standard').getByRole('button', { name: 'Give up SmoothGrad of Standard' });
-  await viewer.panel('Standard').getByText(/^SmoothGrad: \d+ of \d+$/).waitFor();
+  const begun = viewer.panel('Standard').getByText(/^SmoothGrad: \d+ of \d+$/).waitFor();
+  await viewer.root.locator('.parameters').getByLabel('copies').selectOption('100');
+  await begun;
   await giveUp.focus();
   await page.keyboard.press('Enter');
   await giveUp.waitFor({ state: 'hidden' });
@@ -183,8 +184,10 @@ test('a style that is chosen while a map is computed holds for the map that come
   assert.match(await viewer.panel('Standard').locator('.caption').textContent(), /^Integrated gradients for /);
   assert.equal(await style(), 'all');
   await answers(() => method().selectOption('gradient'));
+  // Looked for before it begins: it is over within a second.
+  const begun = viewer.panel('Standard').getByText(/^Integrated gradients: \d+ of \d+$/).waitFor();
   await method().selectOption('integrated-gradients');
-  await viewer.panel('Standard').getByText(/^Integrated gradients: \d+ of \d+$/).waitFor();
+  await begun;
   await viewer.root.getByLabel('Magnitude').check();
   await viewer.root.getByRole('button', { name: 'Cancel' }).click();
   await page.waitForFunction(() => document.querySelector('pellucid-viewer').shadowRoot.querySelector('.panel').dataset.style === 'absolute');
