@@ -7,7 +7,7 @@ use ndarray::{Array2, Array4, Ix2};
 use pellucid_shared::attribution::{Signature, predicted};
 use pellucid_shared::card::{Card, Scores};
 use pellucid_shared::contract::{Contract, Wishes};
-use pellucid_shared::onnx::{Model, Narrowed, narrow_weights};
+use pellucid_shared::onnx::{Model, Narrowed, data_file, narrow_weights};
 use pellucid_shared::phantom::{PhantomOptions, generate};
 use serde::Serialize;
 
@@ -52,8 +52,9 @@ pub struct Args {
 }
 
 impl Args {
+    /// The files that are written; the second only where a model takes more than one can hold.
     pub(super) fn outputs(&self) -> Vec<PathBuf> {
-        vec![self.out.clone()]
+        vec![self.out.clone(), data_file(&self.out)]
     }
 
     fn says_something_for_the_card(&self) -> bool {

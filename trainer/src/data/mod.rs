@@ -5,13 +5,13 @@
 
 #[cfg(feature = "torch")]
 mod batch;
+mod csv_table;
 mod dataset;
 mod examples;
 mod folder;
 mod ham10000;
 mod identical;
 mod layout;
-mod listed;
 mod listing;
 mod lookup;
 mod masks;
@@ -31,9 +31,9 @@ mod testing;
 
 #[cfg(feature = "torch")]
 pub(crate) use batch::batch;
+pub use csv_table::{CsvTable, Role};
 pub use dataset::{Dataset, Item, MOST_IMAGE_BYTES, Picture};
 pub use examples::Examples;
-pub use listed::{Listed, Role};
 pub use masks::Masks;
 pub use notes::Notes;
 pub use order::{Balance, epoch_order};

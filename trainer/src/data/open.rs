@@ -29,7 +29,7 @@ impl Dataset {
             } => phantoms(*count, named.unwrap_or(population), classes)?,
             Source::Ham10000(folder) => ham10000::open(existing(folder)?, classes)?,
             Source::Folder(folder) => folder::open(existing(folder)?, classes)?,
-            Source::Csv(listed) => listed.open(classes)?,
+            Source::Csv(table) => table.open(classes)?,
         };
         ensure!(
             !dataset.items.is_empty(),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::listed::Listed;
+use super::csv_table::CsvTable;
 
 /// The population of phantoms that `phantom:COUNT` means in training.
 pub const TRAINING_POPULATION: u64 = 0;
@@ -34,7 +34,7 @@ pub enum Source {
     /// `folder:FOLDER`: one sub-folder per class with that class's images in it.
     Folder(PathBuf),
     /// `csv:FILE`: a table with a row per image.
-    Csv(Listed),
+    Csv(CsvTable),
 }
 
 impl Source {
@@ -64,7 +64,7 @@ impl FromStr for Source {
             }
             "ham10000" => Ok(Self::Ham10000(rest.into())),
             "folder" => Ok(Self::Folder(rest.into())),
-            "csv" => Listed::parse(rest).map(Self::Csv),
+            "csv" => CsvTable::parse(rest).map(Self::Csv),
             _ => Err(format!("`{kind}` is not a kind of data: {FORMS}")),
         }
     }
@@ -104,7 +104,7 @@ impl fmt::Display for Source {
             } => write!(formatter, "phantom:{count}:{population}"),
             Self::Ham10000(folder) => write!(formatter, "ham10000:{}", folder.display()),
             Self::Folder(folder) => write!(formatter, "folder:{}", folder.display()),
-            Self::Csv(listed) => listed.fmt(formatter),
+            Self::Csv(table) => table.fmt(formatter),
         }
     }
 }

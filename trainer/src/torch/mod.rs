@@ -4,6 +4,7 @@ mod arrays;
 mod clip;
 mod cuda;
 mod driver;
+mod environment;
 mod executor;
 mod fused;
 mod gradient;
@@ -14,11 +15,11 @@ mod plan;
 pub(crate) mod random;
 mod shim;
 mod site;
-mod threads;
 
 pub(crate) use arrays::{to_array, to_tensor};
 pub use cuda::choose_device;
 pub use driver::{Card, Driver};
+pub use environment::set_up_threads_and_memory;
 pub use executor::{Mode, Network};
 pub(crate) use fused::{Adam, Moments, Sgd, adam_step, sgd_step};
 pub use gradient::gradients;
@@ -29,4 +30,3 @@ pub use shim::{
     Tf32, allow_tf32, card_memory, cuda_versions, keep_memory, peak_memory, release_memory,
     reset_peak_memory, torch_version,
 };
-pub use threads::set_up_threads_and_memory;

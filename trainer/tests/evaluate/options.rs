@@ -133,6 +133,11 @@ fn what_makes_no_sense_is_refused_in_a_sentence() {
         ),
         (
             1,
+            format!("{base} --engine ort --device cpu"),
+            "--device is libtorch's",
+        ),
+        (
+            1,
             format!("{base} --engine tract --epsilon 0.1"),
             "--engine torch",
         ),

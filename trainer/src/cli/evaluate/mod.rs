@@ -164,6 +164,12 @@ impl Args {
             "--engine {} computes no gradients of the file: leave --epsilon and --norm out, or attack with --engine torch",
             crate::spelling::spelled(&self.engine)
         );
+        #[cfg(feature = "torch")]
+        ensure!(
+            self.engine == EngineKind::Torch || self.device == crate::device::DeviceChoice::Auto,
+            "--device is libtorch's, and --engine {} computes on the CPU: leave one of them out",
+            crate::spelling::spelled(&self.engine)
+        );
         ensure!(
             self.attack == Kind::Pgd || !self.epsilon.is_empty(),
             "--attack autoattack needs the ball's radius: give it with --epsilon"

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use pellucid_shared::card::Class;
 use pellucid_shared::said;
 use pellucid_tables::{IMAGE_ENDINGS, Row, Table, without_image_ending};
@@ -14,7 +14,7 @@ use super::{Dataset, Item, Notes, Part, Picture, identical};
 
 /// `csv:FILE?image=COLUMN&label=COLUMN&…`: a table, and what its columns are called where the names do not tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Listed {
+pub struct CsvTable {
     /// The table.
     pub file: PathBuf,
     /// Columns by [role](ROLES), as the user named them.
@@ -111,7 +111,7 @@ const ROLES: [(Role, &str, &[&str]); 5] = [
 const COLUMNS: char = '?';
 const FOLDER: &str = "folder";
 
-impl Listed {
+impl CsvTable {
     /// Reads `FILE?image=COLUMN&folder=FOLDER`; the error says what may be named.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let (file, wishes) = text.split_once(COLUMNS).unwrap_or((text, ""));
@@ -198,7 +198,7 @@ impl Listed {
     }
 }
 
-impl fmt::Display for Listed {
+impl fmt::Display for CsvTable {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "csv:{}", self.file.display())?;
         let mut before = COLUMNS;
@@ -227,7 +227,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(table: &Table, listed: &Listed) -> Result<Self> {
+    fn of(table: &Table, listed: &CsvTable) -> Result<Self> {
         let place = table.path.display();
         let found = |wanted: Role| -> Result<Option<usize>> {
             let Some((_, _, usual)) = ROLES.iter().find(|(role, ..)| *role == wanted) else {
@@ -335,7 +335,7 @@ struct Finder {
 }
 
 impl Finder {
-    fn new(listed: &Listed) -> Self {
+    fn new(listed: &CsvTable) -> Self {
         let beside = listed
             .file
             .parent()
@@ -375,8 +375,7 @@ fn once_each(items: &[Item], table: &Path) -> Result<()> {
             } else {
                 "twice, as two classes"
             };
-            ensure!(
-                false,
+            bail!(
                 "{} lists the image {} {how}: remove one of the rows",
                 table.display(),
                 said::name(&item.id)
