@@ -133,8 +133,8 @@ fn what_makes_no_sense_is_refused_in_a_sentence() {
         ),
         (
             1,
-            format!("{base} --engine ort --device cpu"),
-            "--device is libtorch's",
+            format!("{base} --engine ort --device cuda"),
+            "leave --device cuda out",
         ),
         (
             1,

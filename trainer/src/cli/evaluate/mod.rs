@@ -166,8 +166,8 @@ impl Args {
         );
         #[cfg(feature = "torch")]
         ensure!(
-            self.engine == EngineKind::Torch || self.device == crate::device::DeviceChoice::Auto,
-            "--device is libtorch's, and --engine {} computes on the CPU: leave one of them out",
+            self.engine == EngineKind::Torch || self.device != crate::device::DeviceChoice::Cuda,
+            "--engine {} computes on the CPU: leave --device cuda out, or measure with --engine torch",
             crate::spelling::spelled(&self.engine)
         );
         ensure!(
